@@ -1,0 +1,107 @@
+"""Configuration: read once from the environment; a bad value stops the start with a sentence."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervise import cipher
+
+PROJECT = Path(__file__).resolve().parent.parent
+#: An upload larger than this is refused before it is read.
+UPLOAD_BYTES_MAX = 64 * 1024 * 1024
+_SECRET_BYTES_MIN = 32
+
+
+class ConfigError(Exception):
+    """The environment does not allow a start; the message says what to set."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment decides. ``demo`` has its own database and keys in ``instance``."""
+
+    database_url: str
+    instance: Path
+    keyring: cipher.Keyring
+    secret_key: str
+    demo: bool
+    #: Cookies are Secure with the __Host- prefix; off only for plain http on the own machine.
+    secure_cookies: bool
+    #: Where the newest seal of the ledger is anchored, outside the database.
+    anchor_file: Path
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings.
+
+    ``SUPERVISE_DEMO=1`` makes what it needs in ``instance/``; otherwise ``DATABASE_URL``,
+    ``SUPERVISE_KEY_FILE`` and ``SECRET_KEY_FILE`` must be given.
+
+    Raises:
+        ConfigError: with a sentence that says what to set.
+    """
+    demo = _flag(environ, "SUPERVISE_DEMO", default=False)
+    instance = Path(environ.get("SUPERVISE_INSTANCE", PROJECT / "instance")).absolute()
+    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key_file, secret_file = _key_files(environ, instance, demo=demo)
+    default_url = f"sqlite:///{instance / 'demo.sqlite3'}" if demo else ""
+    url = environ.get("DATABASE_URL", default_url)
+    if not url:
+        raise ConfigError("set DATABASE_URL, e.g. sqlite:////srv/supervise/supervise.sqlite3 or postgresql://...")
+    try:
+        keyring = cipher.read_key_file(key_file)
+    except cipher.KeyFileError as error:
+        raise ConfigError(f"{error}; `flask supervise make-keys {key_file}` makes one") from error
+    return Settings(
+        database_url=database_url(url),
+        instance=instance,
+        keyring=keyring,
+        secret_key=_secret(secret_file),
+        demo=demo,
+        secure_cookies=_flag(environ, "SUPERVISE_SECURE_COOKIES", default=not demo),
+        anchor_file=Path(environ.get("SUPERVISE_ANCHOR_FILE", instance / "anchors.txt")),
+    )
+
+
+def database_url(url: str) -> str:
+    """Return *url* with the driver named: psycopg for PostgreSQL.
+
+    Raises:
+        ConfigError: for any other database.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return f"postgresql+psycopg://{rest}"
+    if scheme == "sqlite":
+        return url
+    raise ConfigError(f"DATABASE_URL must begin with sqlite:// or postgresql://, not {scheme}://")
+
+
+def _key_files(environ: Mapping[str, str], instance: Path, *, demo: bool) -> tuple[Path, Path]:
+    key_file = Path(environ.get("SUPERVISE_KEY_FILE", instance / "keys.json"))
+    secret_file = Path(environ.get("SECRET_KEY_FILE", instance / "secret_key"))
+    if demo:
+        if not key_file.exists():
+            cipher.make_key_file(key_file)
+        if not secret_file.exists():
+            secret_file.touch(mode=0o600)
+            secret_file.write_text(secrets.token_hex(32), encoding="ascii")
+    return key_file, secret_file
+
+
+def _secret(path: Path) -> str:
+    if not path.is_file():
+        raise ConfigError(f"SECRET_KEY_FILE names {path}, which does not exist")
+    secret = path.read_text(encoding="ascii").strip()
+    if len(secret) < _SECRET_BYTES_MIN:
+        raise ConfigError(f"the secret in {path} is shorter than {_SECRET_BYTES_MIN} characters")
+    return secret
+
+
+def _flag(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = environ.get(name, "1" if default else "0")
+    if value not in {"0", "1"}:
+        raise ConfigError(f"{name} must be 0 or 1, not {value!r}")
+    return value == "1"

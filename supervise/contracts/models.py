@@ -1,0 +1,125 @@
+"""What was signed and what it costs: contracts, the assessment policy for branches, dated rule versions and labels."""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from supervise.complaints.models import DayType
+from supervise.db import Base
+from supervise.labels import LabelledEnum, N_
+
+
+class ContractDirection(LabelledEnum):
+    """Who pays whom under the contract; it decides the tax label (domain 2.3)."""
+
+    WE_BUY = "we_buy", N_("We buy")
+    WE_SELL = "we_sell", N_("We sell")
+    INTERNAL = "internal", N_("Internal")
+
+
+class ContractState(LabelledEnum):
+    """A draft has no effect; only an active contract prices anything."""
+
+    DRAFT = "draft", N_("Draft")
+    ACTIVE = "active", N_("Active")
+    TERMINATED = "terminated", N_("Terminated")
+
+
+class RuleState(LabelledEnum):
+    """A draft may be edited; an active version never again."""
+
+    DRAFT = "draft", N_("Draft")
+    ACTIVE = "active", N_("Active")
+    RETIRED = "retired", N_("Retired")
+
+
+class Contract(Base):
+    """A contract with an external party, or the assessment policy (考核办法) for the carrier's own branches.
+
+    A policy has no party: it holds for every unit below ``counterparty_unit_id``.
+    """
+
+    __tablename__ = "contract"
+    __table_args__ = (
+        CheckConstraint("ends_on IS NULL OR ends_on > starts_on", name="period_order"),
+        CheckConstraint("(direction = 'internal') = (party_id IS NULL)", name="policy_has_no_party"),
+        CheckConstraint("appeal_days > 0", name="appeal_days_positive"),
+        CheckConstraint("state = 'draft' OR activated_by IS NOT NULL", name="activated_by_set"),
+        CheckConstraint("activated_by <> drafted_by", name="two_people"),
+        Index(None, "party_id", "scope", "starts_on"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    #: The carrier's unit that signed, or the root of the units a policy holds for.
+    counterparty_unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), index=True)
+    #: Business that it covers: ``outbound``, ``sms``, ``channel`` or ``all``; no overlap within a scope.
+    scope: Mapped[str] = mapped_column(default="all")
+    direction: Mapped[ContractDirection]
+    starts_on: Mapped[dt.date]
+    #: The day after the last day; NULL: open.
+    ends_on: Mapped[dt.date | None]
+    #: The window for an objection, counted from its start.
+    appeal_days: Mapped[int]
+    appeal_day_type: Mapped[DayType] = mapped_column(default=DayType.WORKING)
+    #: Working days after listing at which the window starts by itself.
+    deemed_days: Mapped[int] = mapped_column(default=3)
+    state: Mapped[ContractState] = mapped_column(default=ContractState.DRAFT)
+    drafted_by: Mapped[int]
+    activated_by: Mapped[int | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class RuleVersion(Base):
+    """A dated price with its tiers, caps and shares; never edited once active, never back-dated once used."""
+
+    __tablename__ = "rule_version"
+    __table_args__ = (
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_order"),
+        CheckConstraint("state = 'draft' OR activated_by IS NOT NULL", name="activated_by_set"),
+        CheckConstraint("activated_by <> drafted_by", name="two_people"),
+        UniqueConstraint("code", "number"),
+        Index(None, "contract_id", "offence_code", "valid_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: Name of the rule within its contract, and the serial number of this version: ``HX-2026/P1`` v2.
+    code: Mapped[str]
+    number: Mapped[int]
+    contract_id: Mapped[int] = mapped_column(ForeignKey("contract.id"))
+    #: NULL: any offence type without a rule of its own.
+    offence_code: Mapped[str | None]
+    #: Among rules that fit, the highest wins; a tie is a task for a person.
+    priority: Mapped[int] = mapped_column(default=0)
+    #: Validated by ``contracts.rules.RuleParameters``; see docs/rules.md.
+    parameters: Mapped[dict[str, Any]]
+    content_sha256: Mapped[str]
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date | None]
+    state: Mapped[RuleState] = mapped_column(default=RuleState.DRAFT)
+    drafted_by: Mapped[int]
+    activated_by: Mapped[int | None]
+    activated_at: Mapped[dt.datetime | None]
+
+
+class AccountingLabel(Base):
+    """What finance writes beside an amount: nature x direction -> GL code and tax label, dated (domain 2.3)."""
+
+    __tablename__ = "accounting_label"
+    __table_args__ = (
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_order"),
+        UniqueConstraint("nature", "direction", "valid_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: ``damages``, ``assessment``, ``compensation`` or ``reward``.
+    nature: Mapped[str]
+    direction: Mapped[ContractDirection]
+    gl_account_code: Mapped[str]
+    tax_label: Mapped[str]
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date | None]

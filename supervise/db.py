@@ -1,0 +1,202 @@
+"""The database: one declarative base, column types, and the only ways to open a session.
+
+A page reads in ``reading()``; a decision writes in ``writing()`` or, retried as a whole, ``decide()``.
+"""
+
+import datetime as dt
+import enum
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from flask import Flask, current_app
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from supervise.errors import ConflictError
+from supervise.labels import N_
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_BUSY_TIMEOUT_MS = 15_000
+_ATTEMPTS = 10
+#: Serialization failure, deadlock, lock not available: the whole decision is run again.
+_RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+#: What a connection to SQLite must say when asked (reliability M6); 2 is FULL, 1 is ON.
+_SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "recursive_triggers": 1,
+    "trusted_schema": 0,
+    "busy_timeout": _BUSY_TIMEOUT_MS,
+}
+
+
+class BusyError(ConflictError):
+    """The database stayed locked through every attempt."""
+
+    message = N_("Many people are writing at this moment; please try again")
+
+
+class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
+    """An aware moment in Python, UTC in the database, on both engines."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        """Refuse a naive moment; SQLite stores UTC without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("a moment must be aware")
+        at = value.astimezone(dt.UTC)
+        return at.replace(tzinfo=None) if dialect.name == "sqlite" else at
+
+    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        """Return the moment aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if dialect.name == "sqlite" else value.astimezone(dt.UTC)
+
+
+#: A 64-bit key that SQLite still takes as its rowid.
+Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Every table: named constraints, 64-bit keys, enums held by a CHECK, aware UTC moments."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        },
+    )
+    type_annotation_map = {  # noqa: RUF012 - the name and shape that SQLAlchemy reads
+        int: Key,
+        str: sa.Text(),
+        bytes: sa.LargeBinary(),
+        dt.datetime: UTCDateTime(),
+        dt.date: sa.Date(),
+        dict[str, Any]: sa.JSON(),
+        list[Any]: sa.JSON(),
+        enum.Enum: sa.Enum(
+            enum.Enum,
+            native_enum=False,
+            create_constraint=True,
+            length=40,
+            values_callable=lambda kind: [member.value for member in kind],
+        ),
+    }
+
+
+class Database:
+    """One engine and its sessions."""
+
+    def __init__(self, url: str) -> None:
+        # Parameters would carry subscribers' words into error messages and logs.
+        self.engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        self.dialect = self.engine.dialect.name
+        if self.dialect == "sqlite":
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def session(self, *, writes: bool) -> Iterator[Session]:
+        """Open a session in one database transaction; commit at the end if it *writes*."""
+        with self.engine.connect().execution_options(supervise_writes=writes) as connection:
+            with Session(connection, expire_on_commit=False, autoflush=True) as session:
+                yield session
+                if writes:
+                    session.commit()
+                # Else closing ends the transaction; a rollback would expire the rows that the page still shows.
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not open transactions behind our back (reliability E32).
+    connection.isolation_level = None
+    for name, value in _SQLITE_PRAGMAS.items():
+        connection.execute(f"PRAGMA {name}={value}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A deferred transaction that reads, then writes, cannot wait for a lock (reliability E5).
+    writes = connection.get_execution_options().get("supervise_writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+
+
+def check_sqlite_settings(database: Database) -> None:
+    """Refuse to run on an SQLite connection that does not answer as it was set.
+
+    Raises:
+        RuntimeError: naming the setting.
+    """
+    if database.dialect != "sqlite":
+        return
+    with database.engine.connect() as connection:
+        for name, wanted in _SQLITE_PRAGMAS.items():
+            answer = connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            if answer != wanted:
+                raise RuntimeError(f"SQLite setting {name} is {answer!r}, not {wanted!r}: refusing to start")
+
+
+def init_app(app: Flask, url: str) -> None:
+    """Give *app* its database."""
+    app.extensions["supervise.db"] = Database(url)
+
+
+def current() -> Database:
+    """Return the database of the running app, job or command."""
+    database: Database = current_app.extensions["supervise.db"]
+    return database
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Open a session for a page: nothing it does is kept."""
+    with current().session(writes=False) as session:
+        yield session
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """Open a session for a decision; the end of the block commits it, an error undoes it whole."""
+    with current().session(writes=True) as session:
+        yield session
+
+
+def decide(decision: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run ``decision(session, ...)`` in ``writing()`` and return its result; a lost race runs it again.
+
+    Only database conflicts that promise success on a new attempt are retried, each time in a fresh
+    session, with a short random pause.
+
+    Raises:
+        BusyError: after the last attempt.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            with writing() as session:
+                return decision(session, *args, **kwargs)
+        except DBAPIError as error:
+            if not is_retryable(error):
+                raise
+            time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311 - a pause, not a secret
+    raise BusyError
+
+
+def is_retryable(error: DBAPIError) -> bool:
+    """Say whether the database asks for the whole decision to be run again."""
+    if isinstance(error, OperationalError) and "database is locked" in str(error.orig):
+        return True
+    return getattr(error.orig, "sqlstate", None) in _RETRYABLE_SQLSTATES

@@ -1,0 +1,61 @@
+"""Replies to tickets, their templates and resolution codes, and the views that people save."""
+
+import datetime as dt
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from supervise.db import Base
+
+
+class ResolutionCode(Base):
+    """How a ticket was resolved; a deflection (call an app, block it yourself) does not count as solved (domain D11)."""
+
+    __tablename__ = "resolution_code"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name_zh: Mapped[str]
+    name_en: Mapped[str]
+    counts_as_solved: Mapped[bool]
+    retired_on: Mapped[dt.date | None]
+
+
+class ReplyTemplate(Base):
+    """A text to start a reply from; ``{reference}``-like places are filled from the ticket."""
+
+    __tablename__ = "reply_template"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    body: Mapped[str]
+    retired_on: Mapped[dt.date | None]
+
+
+class TicketReply(Base):
+    """What was answered to the complainant or the channel; the first one stops the reply clock."""
+
+    __tablename__ = "ticket_reply"
+    __table_args__ = (CheckConstraint("body <> ''", name="has_text"), Index(None, "ticket_id", "id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    template_id: Mapped[int | None] = mapped_column(ForeignKey("reply_template.id"))
+    #: With numbers masked.
+    body: Mapped[str]
+    resolution_code: Mapped[str] = mapped_column(ForeignKey("resolution_code.code"))
+    replied_by: Mapped[int]
+    replied_at: Mapped[dt.datetime]
+
+
+class SavedView(Base):
+    """A named set of queue filters, as the query string; shared ones are everybody's."""
+
+    __tablename__ = "saved_view"
+    __table_args__ = (UniqueConstraint("user_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("app_user.id"))
+    name: Mapped[str]
+    query: Mapped[str]
+    shared: Mapped[bool] = mapped_column(default=False)

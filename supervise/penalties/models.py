@@ -1,0 +1,214 @@
+"""What a party owes for a finding, from proposal through approval, window and objection to final or void."""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from supervise.contracts.models import ContractDirection
+from supervise.db import Base
+from supervise.labels import LabelledEnum, N_
+
+
+class PenaltyFamily(LabelledEnum):
+    """Contract damages of a partner, or an internal assessment of a branch; never mixed (design 5)."""
+
+    EXTERNAL = "external", N_("Contract damages")
+    INTERNAL = "internal", N_("Internal assessment")
+
+
+class PenaltyState(LabelledEnum):
+    """Where a penalty stands (domain 6.4)."""
+
+    PROPOSED = "proposed", N_("Proposed")
+    RETURNED = "returned", N_("Returned")
+    APPROVED = "approved", N_("Approved, contestable")
+    FINAL = "final", N_("Final")
+    VOIDED = "voided", N_("Voided")
+    REVERSED = "reversed", N_("Reversed")
+
+
+#: States in which a penalty counts: one incident, one offence type, one responsible share.
+LIVE_PENALTY_STATES = (PenaltyState.PROPOSED, PenaltyState.APPROVED, PenaltyState.FINAL)
+
+
+class WindowStart(LabelledEnum):
+    """What started the window for an objection."""
+
+    OPENED = "opened", N_("Opened by the party")
+    ACKNOWLEDGED = "acknowledged", N_("Acknowledged by the party")
+    DEEMED = "deemed", N_("Deemed delivered")
+
+
+class ObjectionState(LabelledEnum):
+    """Where an objection stands; a live one holds finality."""
+
+    OPEN = "open", N_("Open")
+    UPHELD = "upheld", N_("Upheld")
+    REDUCED = "reduced", N_("Upheld in part")
+    REJECTED = "rejected", N_("Rejected")
+    WITHDRAWN = "withdrawn", N_("Withdrawn")
+
+
+class Penalty(Base):
+    """An amount that a party owes for a finding, with everything that explains it stored when it was made."""
+
+    __tablename__ = "penalty"
+    __table_args__ = (
+        CheckConstraint("gross_fen > 0", name="gross_positive"),
+        CheckConstraint("capped_fen >= 0", name="capped_not_negative"),
+        CheckConstraint("amount_fen = gross_fen - capped_fen AND amount_fen >= 0", name="amount_adds_up"),
+        CheckConstraint("loss_basis_fen >= 0", name="loss_not_negative"),
+        CheckConstraint("approver_id <> maker_id", name="two_people"),
+        CheckConstraint(
+            "state IN ('proposed', 'returned') OR (approver_id IS NOT NULL AND approved_at IS NOT NULL)",
+            name="approval_complete",
+        ),
+        CheckConstraint("(window_start IS NULL) = (objection_until_on IS NULL)", name="window_complete"),
+        CheckConstraint("state <> 'final' OR finalised_at IS NOT NULL", name="final_complete"),
+        # One incident, one offence type, one responsible share: one live penalty, however many tickets.
+        Index(
+            "uq_penalty_live",
+            "incident_id",
+            "offence_code",
+            "party_id",
+            unique=True,
+            sqlite_where=text("state IN ('proposed', 'approved', 'final')"),
+            postgresql_where=text("state IN ('proposed', 'approved', 'final')"),
+        ),
+        Index(None, "state", "id"),
+        Index(None, "party_id", "state", "id"),
+        Index(None, "unit_id", "state", "id"),
+        Index(None, "period", "party_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: For people: ``KF202611-000123``.
+    reference: Mapped[str] = mapped_column(unique=True)
+    finding_id: Mapped[int] = mapped_column(ForeignKey("finding.id"), index=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"))
+    offence_code: Mapped[str]
+    family: Mapped[PenaltyFamily]
+    #: Who pays: the nearest party under contract at the call, else the sponsoring branch.
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    #: The sponsoring branch as of the call; scope goes by it and by the party.
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"))
+    contract_id: Mapped[int] = mapped_column(ForeignKey("contract.id"))
+    rule_version_id: Mapped[int] = mapped_column(ForeignKey("rule_version.id"), index=True)
+    gross_fen: Mapped[int]
+    capped_fen: Mapped[int]
+    amount_fen: Mapped[int]
+    #: What the offence cost us so far (credits granted); shown beside the amount (domain R28).
+    loss_basis_fen: Mapped[int]
+    nature: Mapped[str]
+    direction: Mapped[ContractDirection]
+    tax_label: Mapped[str]
+    gl_account_code: Mapped[str]
+    cost_centre: Mapped[str | None]
+    #: Inputs, rule version, tier, cap, share: ``penalties.pricing.Explanation`` as JSON; the page says it in words.
+    explanation: Mapped[dict[str, Any]]
+    #: SHA-256 of what the approver is shown; approval compares it.
+    content_sha256: Mapped[str]
+    #: China day of the call, and its month.
+    occurred_on: Mapped[dt.date]
+    period: Mapped[str]
+    state: Mapped[PenaltyState] = mapped_column(default=PenaltyState.PROPOSED)
+    maker_id: Mapped[int]
+    proposed_at: Mapped[dt.datetime]
+    #: Who approved; never the maker (CHECK), never of the charged unit (penalties.approve).
+    approver_id: Mapped[int | None]
+    approved_at: Mapped[dt.datetime | None]
+    return_reason: Mapped[str | None]
+    #: When it appeared to the charged party; the window starts by itself some working days later.
+    listed_at: Mapped[dt.datetime | None]
+    deemed_on: Mapped[dt.date | None]
+    window_start: Mapped[WindowStart | None]
+    window_started_at: Mapped[dt.datetime | None]
+    #: The last day on which an objection is in time.
+    objection_until_on: Mapped[dt.date | None] = mapped_column(index=True)
+    finalised_at: Mapped[dt.datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class Objection(Base):
+    """What the charged party says against a penalty; one live one at a time; it holds finality."""
+
+    __tablename__ = "objection"
+    __table_args__ = (
+        Index(
+            "uq_objection_live",
+            "penalty_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+        CheckConstraint(
+            "(state IN ('upheld', 'reduced', 'rejected')) = (decided_by IS NOT NULL)", name="decided_by_set"
+        ),
+        CheckConstraint("(state = 'reduced') = (reduced_fen IS NOT NULL)", name="reduction_set"),
+        CheckConstraint("reduced_fen > 0", name="reduction_positive"),
+        CheckConstraint("decided_by <> filed_by", name="two_people"),
+        CheckConstraint("body <> ''", name="has_text"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    penalty_id: Mapped[int] = mapped_column(ForeignKey("penalty.id"), index=True)
+    body: Mapped[str]
+    #: The contact, or a supervisor who files for them.
+    filed_by: Mapped[int]
+    filed_for_party: Mapped[bool] = mapped_column(default=False)
+    filed_at: Mapped[dt.datetime]
+    state: Mapped[ObjectionState] = mapped_column(default=ObjectionState.OPEN)
+    #: Never the approver of the penalty (penalties.objections), never the filer (CHECK).
+    decided_by: Mapped[int | None]
+    decided_at: Mapped[dt.datetime | None]
+    decision_note: Mapped[str | None]
+    #: What is taken off, if reduced.
+    reduced_fen: Mapped[int | None]
+
+
+class PenaltyStep(Base):
+    """A transition of a penalty: who, when, why."""
+
+    __tablename__ = "penalty_step"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    penalty_id: Mapped[int] = mapped_column(ForeignKey("penalty.id"), index=True)
+    at: Mapped[dt.datetime]
+    #: NULL: a job (the window ended, delivery was deemed).
+    actor_id: Mapped[int | None]
+    to_state: Mapped[PenaltyState]
+    reason: Mapped[str | None]
+
+
+class ReversalRequest(Base):
+    """Finance proposes to reverse a final penalty or a credit; a supervisor approves; the ledger then reverses."""
+
+    __tablename__ = "reversal_request"
+    __table_args__ = (
+        CheckConstraint("approved_by <> proposed_by", name="two_people"),
+        CheckConstraint("reason <> ''", name="has_reason"),
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+        CheckConstraint("state IN ('open', 'approved', 'rejected')", name="known_state"),
+        CheckConstraint("(state = 'open') = (approved_by IS NULL)", name="decided_by_set"),
+        Index(
+            "uq_reversal_request_open",
+            "entry_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: The journal entry to reverse.
+    entry_id: Mapped[int]
+    penalty_id: Mapped[int | None] = mapped_column(ForeignKey("penalty.id"), index=True)
+    amount_fen: Mapped[int]
+    reason: Mapped[str]
+    state: Mapped[str] = mapped_column(default="open")
+    proposed_by: Mapped[int]
+    proposed_at: Mapped[dt.datetime]
+    approved_by: Mapped[int | None]
+    approved_at: Mapped[dt.datetime | None]
