@@ -1,19 +1,19 @@
 """Alembic's entry: runs the revisions on the configured database, under a lock, each in one transaction."""
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
 
-from supervise import models
 from supervise.config import database_url
-from supervise.db import Base, Database, UTCDateTime
+from supervise.db import Database, UTCDateTime
+from supervise.models import metadata
 
 _LOCK = 727_420_001
 
 
-def render_item(kind: str, item: Any, _autogen: Any) -> str | bool:
+def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
     """Write our own types as plain ones, so that history does not depend on today's code."""
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
@@ -24,7 +24,7 @@ def render_item(kind: str, item: Any, _autogen: Any) -> str | bool:
 
 def _configure(**kwargs: Any) -> None:
     context.configure(
-        target_metadata=Base.metadata,
+        target_metadata=metadata,
         render_as_batch=True,
         transaction_per_migration=True,
         # Alembic thinks SQLite cannot; it can, since Database begins its transactions itself.
@@ -44,15 +44,17 @@ def run_online() -> None:
         return
     url = context.config.get_main_option("sqlalchemy.url") or database_url(os.environ["DATABASE_URL"])
     engine = Database(url).engine
-    with engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text(f"SELECT pg_advisory_lock({_LOCK})"))
-            connection.commit()
-        _configure(connection=connection)
-        with context.begin_transaction():
-            context.run_migrations()
-    # Ends the session that holds the lock; on SQLite the last to leave also folds the journal into the file.
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text(f"SELECT pg_advisory_lock({_LOCK})"))
+                connection.commit()
+            _configure(connection=connection)
+            with context.begin_transaction():
+                context.run_migrations()
+    finally:
+        # Ends the session that holds the lock; on SQLite the last to leave also folds the journal into the file.
+        engine.dispose()
 
 
 if context.is_offline_mode():
@@ -60,5 +62,4 @@ if context.is_offline_mode():
     with context.begin_transaction():
         context.run_migrations()
 else:
-    assert models  # noqa: S101 - imported so that every table stands in the metadata
     run_online()
