@@ -6,9 +6,9 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from alembic import context
 
+import supervise.models  # noqa: F401 - puts every table into the metadata
 from supervise.config import database_url
-from supervise.db import Database, UTCDateTime
-from supervise.models import metadata
+from supervise.db import Base, Database, UTCDateTime
 
 _LOCK = 727_420_001
 
@@ -24,7 +24,7 @@ def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
 
 def _configure(**kwargs: Any) -> None:
     context.configure(
-        target_metadata=metadata,
+        target_metadata=Base.metadata,
         render_as_batch=True,
         transaction_per_migration=True,
         # Alembic thinks SQLite cannot; it can, since Database begins its transactions itself.
