@@ -5,6 +5,7 @@ A page reads in ``reading()``; a decision writes in ``writing()`` or, retried as
 
 import datetime as dt
 import enum
+import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -193,6 +194,30 @@ def decide(decision: Callable[Concatenate[Session, P], T], *args: P.args, **kwar
                 raise
             time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311 - a pause, not a secret
     raise BusyError
+
+
+def reserve_ids(session: Session, table: sa.FromClause, count: int) -> list[int]:
+    """Return *count* fresh ids of *table*, rising: bulk inserts name their rows by them before they exist.
+
+    On SQLite the caller must be writing (BEGIN IMMEDIATE), else two would reserve the same.
+    """
+    if count == 0:
+        return []
+    if session.get_bind().dialect.name == "postgresql":
+        sequence = sa.func.nextval(sa.func.pg_get_serial_sequence(sa.literal(str(table)), sa.literal("id")))
+        return list(session.scalars(sa.select(sequence).select_from(sa.func.generate_series(1, count))))
+    first = session.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0) + 1)) or 1
+    return list(range(first, first + count))
+
+
+def take_turn(session: Session, purpose: str) -> None:
+    """Wait until no other transaction has taken the turn for *purpose*; held to the end of this one.
+
+    On SQLite the writing transaction is alone anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        key = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], "big", signed=True)
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
 def is_retryable(error: DBAPIError) -> bool:

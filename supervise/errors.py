@@ -1,7 +1,7 @@
 """Refusals: each has a name, an HTTP status and a sentence that is translated where it is shown."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from supervise.labels import N_, translate
 
@@ -65,3 +65,10 @@ class SamePersonError(ConflictError):
     """Maker and approver must be two people."""
 
     message = N_("A second person must do this: you made the proposal yourself")
+
+
+class RowResult(NamedTuple):
+    """What became of one row of a bulk decision: done, or refused with the reason."""
+
+    subject_id: int
+    refusal: RefusalError | None = None

@@ -1,9 +1,12 @@
-"""Every table of the application: importing this module fills ``Base.metadata``."""
+"""Every table of the application: importing this module fills ``metadata``."""
 
+from supervise.access import models as access
 from supervise.attribution import models as attribution
+from supervise.audit import models as audit
 from supervise.compensation import models as compensation
 from supervise.complaints import models as complaints
 from supervise.contracts import models as contracts
+from supervise.db import Base
 from supervise.desk import models as desk
 from supervise.donotcall import models as donotcall
 from supervise.files import models as files
@@ -11,8 +14,12 @@ from supervise.jobs import models as jobs
 from supervise.parties import models as parties
 from supervise.penalties import models as penalties
 
+metadata = Base.metadata
+
 __all__ = [
+    "access",
     "attribution",
+    "audit",
     "compensation",
     "complaints",
     "contracts",
@@ -20,6 +27,7 @@ __all__ = [
     "donotcall",
     "files",
     "jobs",
+    "metadata",
     "parties",
     "penalties",
 ]
