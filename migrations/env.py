@@ -22,6 +22,11 @@ def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
     return False
 
 
+def include_name(name: str | None, kind: str, _parents: Any) -> bool:
+    """Leave out the word index of SQLite: a virtual table and its shadows, which no model describes."""
+    return not (kind == "table" and name is not None and name.startswith("ticket_words"))
+
+
 def _configure(**kwargs: Any) -> None:
     context.configure(
         target_metadata=Base.metadata,
@@ -30,6 +35,7 @@ def _configure(**kwargs: Any) -> None:
         # Alembic thinks SQLite cannot; it can, since Database begins its transactions itself.
         transactional_ddl=True,
         render_item=render_item,
+        include_name=include_name,
         **kwargs,
     )
 
