@@ -4,6 +4,7 @@ English stands in the code; ``translations/zh_Hans`` is what a user sees unless 
 """
 
 import functools
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
 #: The first is what a user sees who asks for nothing else.
@@ -23,7 +26,15 @@ _locale: ContextVar[str] = ContextVar("locale", default=DEFAULT_LOCALE)
 
 @functools.cache
 def _catalogue(locale: str) -> NullTranslations:
-    return Translations.load(CATALOGUES, [locale])
+    # Read from its source once for each process, so that no compiled file can be missing or stale.
+    source = CATALOGUES / locale / "LC_MESSAGES" / "messages.po"
+    if not source.is_file():
+        return NullTranslations()
+    compiled = io.BytesIO()
+    with source.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=locale))
+    compiled.seek(0)
+    return Translations(compiled)
 
 
 def current_locale() -> str:
@@ -103,7 +114,7 @@ class LabelledEnum(StrEnum):
         """Make the member; *label* is a message id, marked with ``N_``."""
         member = str.__new__(cls, value)
         member._value_ = value
-        member._label = label or value
+        member._label = label or value  # noqa: SLF001 - it is being made
         return member
 
     @property
