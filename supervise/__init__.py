@@ -1,0 +1,1 @@
+"""supervise: from a complaint to the settled yuan (docs/, README.md)."""

@@ -1,4 +1,7 @@
-"""Placeholder for create_desk."""
+"""Create replies to tickets, their templates and codes, and saved views.
+
+Written out here: a migration never imports the application, which will have changed.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,10 +11,86 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.DateTime(timezone=True)
+
+TABLES = ("ticket_reply", "saved_view", "resolution_code", "reply_template")
+
 
 def upgrade() -> None:
-    """Apply."""
+    """Create the tables."""
+    _create_reply_template()
+    _create_resolution_code()
+    _create_saved_view()
+    _create_ticket_reply()
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Drop the tables; constraints and triggers go with them."""
+    for table in TABLES:
+        op.drop_table(table)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return f"{column} IN ({listed})"
+
+
+def _create_reply_template() -> None:
+    op.create_table(
+        "reply_template",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("retired_on", sa.Date(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reply_template")),
+        sa.UniqueConstraint("code", name=op.f("uq_reply_template_code")),
+    )
+
+
+def _create_resolution_code() -> None:
+    op.create_table(
+        "resolution_code",
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name_zh", sa.Text(), nullable=False),
+        sa.Column("name_en", sa.Text(), nullable=False),
+        sa.Column("counts_as_solved", sa.Boolean(), nullable=False),
+        sa.Column("retired_on", sa.Date(), nullable=True),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_resolution_code")),
+    )
+
+
+def _create_saved_view() -> None:
+    op.create_table(
+        "saved_view",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("user_id", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["app_user.id"], name=op.f("fk_saved_view_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_view")),
+        sa.UniqueConstraint("user_id", "name", name=op.f("uq_saved_view_user_id_name")),
+    )
+
+
+def _create_ticket_reply() -> None:
+    op.create_table(
+        "ticket_reply",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("ticket_id", KEY, nullable=False),
+        sa.Column("template_id", KEY, nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("resolution_code", sa.Text(), nullable=False),
+        sa.Column("replied_by", KEY, nullable=False),
+        sa.Column("replied_at", MOMENT, nullable=False),
+        sa.CheckConstraint("body <> ''", name=op.f("ck_ticket_reply_has_text")),
+        sa.ForeignKeyConstraint(
+            ["resolution_code"], ["resolution_code.code"], name=op.f("fk_ticket_reply_resolution_code")
+        ),
+        sa.ForeignKeyConstraint(["template_id"], ["reply_template.id"], name=op.f("fk_ticket_reply_template_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name=op.f("fk_ticket_reply_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_reply")),
+    )
+    op.create_index(op.f("ix_ticket_reply_ticket_id_id"), "ticket_reply", ["ticket_id", "id"])

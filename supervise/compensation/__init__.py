@@ -1,0 +1,1 @@
+"""What subscribers were promised and are owed."""

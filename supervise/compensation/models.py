@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.db import Base
-from supervise.labels import LabelledEnum, N_
+from supervise.labels import N_, LabelledEnum
 
 
 class CreditNature(LabelledEnum):
@@ -67,7 +67,7 @@ class LineResult(LabelledEnum):
 
 
 class Undertaking(Base):
-    """What the carrier promised one subscriber: a lump sum for history once, a rate per further call (domain D5, D6)."""
+    """A promise to one subscriber: a lump sum for history once, a rate per further call (domain D5, D6)."""
 
     __tablename__ = "undertaking"
     __table_args__ = (

@@ -1,0 +1,1 @@
+"""The work across subjects: the queue, the story of a ticket, replies, home pages."""

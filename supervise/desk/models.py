@@ -9,7 +9,7 @@ from supervise.db import Base
 
 
 class ResolutionCode(Base):
-    """How a ticket was resolved; a deflection (call an app, block it yourself) does not count as solved (domain D11)."""
+    """How a ticket was resolved; a deflection (install an app, block it) does not count as solved (domain D11)."""
 
     __tablename__ = "resolution_code"
 

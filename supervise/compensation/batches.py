@@ -1,0 +1,389 @@
+"""Credit batches for billing: freeze and send, mark what billing says, void before any acceptance.
+
+A batch's rows are frozen as text, so that its workbook is the same bytes whenever it is built.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from supervise import clock
+from supervise.audit.record import record_event
+from supervise.compensation.frozen import frozen_rows
+from supervise.compensation.models import (
+    Credit,
+    CreditBatch,
+    CreditBatchLine,
+    CreditBatchState,
+    CreditState,
+    LineResult,
+)
+from supervise.db import reserve_ids, take_turn
+from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, NotFoundError, SamePersonError
+from supervise.labels import N_
+from supervise.ledger.chart import AccountCode
+from supervise.ledger.drafts import EntryDraft
+from supervise.ledger.post import post
+from supervise.ledger.queries import entries_by_key_prefix
+from supervise.ledger.reverse import ReversalDraft, reverse
+
+
+class BatchStateError(ConflictError):
+    """The batch is past the step that was asked for."""
+
+    message = N_("Batch %(number)s is %(state)s: this step is no longer possible")
+
+
+class LineOutcome(NamedTuple):
+    """What billing said of one line; *failure_code* is None where it was accepted."""
+
+    line_id: int
+    failure_code: str | None
+    billing_ref: str | None = None
+
+
+def freeze_batch(
+    session: Session, credit_ids: Sequence[int], *, locale: str, anchor: str, actor_id: int
+) -> CreditBatch:
+    """Freeze approved credits into a numbered batch and post them as sent to billing.
+
+    *anchor* is the newest seal of the ledger; the caller seals first (design.md section 5).
+
+    Raises:
+        InvalidInputError: if no credit is given.
+        ConflictError: if one of them is not approved any more: nothing is frozen.
+    """
+    if not credit_ids:
+        raise InvalidInputError(N_("Choose at least one approved credit"))
+    take_turn(session, "credit_batch")
+    chosen = _lock_approved(session, credit_ids)
+    [batch_id] = reserve_ids(session, CreditBatch.__table__, 1)
+    now = clock.now()
+    period = clock.month_of(clock.china_day(now))
+    number = _next_number(session, period)
+    frozen = frozen_rows(session, number, [credit.id for credit in chosen], locale)
+    batch = CreditBatch(
+        id=batch_id,
+        number=number,
+        period=period,
+        lines_total=len(chosen),
+        total_fen=sum(credit.amount_fen for credit in chosen),
+        rows_sha256=rows_sha256(frozen),
+        anchor=anchor,
+        locale=locale,
+        frozen_by=actor_id,
+        frozen_at=now,
+    )
+    session.add(batch)
+    session.flush()  # the lines refer to it
+    _insert_lines(session, batch_id, chosen, frozen)
+    _set_state(session, [credit.id for credit in chosen], CreditState.BATCHED)
+    post(session, [_sent(batch_id, credit, actor_id) for credit in chosen])
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="batch.sent",
+        subject="credit_batch",
+        subject_id=batch_id,
+        changes={"number": number, "lines": len(chosen), "total_fen": batch.total_fen},
+    )
+    return batch
+
+
+def _lock_approved(session: Session, credit_ids: Sequence[int]) -> Sequence[Credit]:
+    wanted = set(credit_ids)
+    chosen = session.scalars(
+        select(Credit)
+        .where(Credit.id.in_(wanted), Credit.state == CreditState.APPROVED)
+        .order_by(Credit.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    if len(chosen) != len(wanted):
+        raise ConflictError(
+            N_("%(missing)d of the chosen credits are not waiting to be sent any more; choose again"),
+            missing=len(wanted) - len(chosen),
+        )
+    return chosen
+
+
+def _next_number(session: Session, period: str) -> str:
+    used = session.scalar(select(func.count(CreditBatch.id)).where(CreditBatch.period == period)) or 0
+    return f"PCPC{period.replace('-', '')}-{used + 1:04d}"
+
+
+def rows_sha256(frozen: Sequence[Mapping[str, Any]]) -> str:
+    """Return the SHA-256 of the frozen rows as canonical CSV (UTF-8, LF, all cells quoted)."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for row in frozen:
+        writer.writerow([row[name] for name in sorted(row)])
+    return hashlib.sha256(text.getvalue().encode()).hexdigest()
+
+
+def _insert_lines(
+    session: Session, batch_id: int, chosen: Sequence[Credit], frozen: Sequence[Mapping[str, Any]]
+) -> None:
+    ids = reserve_ids(session, CreditBatchLine.__table__, len(chosen))
+    session.execute(
+        insert(CreditBatchLine),
+        [
+            {
+                "id": line_id,
+                "batch_id": batch_id,
+                "line": place,
+                "credit_id": credit.id,
+                "amount_fen": credit.amount_fen,
+                "frozen": dict(row),
+            }
+            for place, (line_id, credit, row) in enumerate(zip(ids, chosen, frozen, strict=True), start=1)
+        ],
+    )
+
+
+def _set_state(session: Session, credit_ids: Sequence[int], state: CreditState, **values: object) -> None:
+    session.execute(
+        update(Credit)
+        .where(Credit.id.in_(credit_ids))
+        .values(state=state, version=Credit.version + 1, **values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _sent(batch_id: int, credit: Credit, actor_id: int) -> EntryDraft:
+    return EntryDraft(
+        key=f"credit:sent:{batch_id}:{credit.id}",
+        event="credit.sent",
+        effective_on=clock.today(),
+        lines=[
+            (AccountCode.COMPENSATION_PAYABLE, credit.subscriber_id, credit.amount_fen),
+            (AccountCode.BILLING_CLEARING, batch_id, -credit.amount_fen),
+        ],
+        actor_id=actor_id,
+        approver_id=None,
+    )
+
+
+def mark_lines(session: Session, batch_id: int, outcomes: Sequence[LineOutcome], *, actor_id: int) -> None:
+    """Mark lines as billing answered them: accepted closes the clearing, rejected makes the credit payable again.
+
+    Raises:
+        BatchStateError: if the batch was voided or completed.
+        AlreadyDecidedError: if a line was marked before (a second return file): nothing is marked.
+        NotFoundError: if a line is not of this batch.
+    """
+    batch = _lock_batch(session, batch_id)
+    if batch.state is not CreditBatchState.SENT:
+        raise BatchStateError(number=batch.number, state=batch.state.label)
+    lines = _lock_lines(session, batch_id, [outcome.line_id for outcome in outcomes])
+    if any(line.result is not None for line in lines.values()):
+        raise AlreadyDecidedError(N_("A line of this batch was already marked; reload and look again"))
+    accepted = [outcome for outcome in outcomes if outcome.failure_code is None]
+    rejected = [outcome for outcome in outcomes if outcome.failure_code is not None]
+    _write_results(session, outcomes, actor_id)
+    _set_state(session, [lines[outcome.line_id].credit_id for outcome in accepted], CreditState.ACCEPTED)
+    _set_state(
+        session,
+        [lines[outcome.line_id].credit_id for outcome in rejected],
+        CreditState.APPROVED,
+        rejections=Credit.rejections + 1,
+    )
+    subscribers = _subscribers(session, [line.credit_id for line in lines.values()])
+    post(session, [_answered(batch_id, lines[o.line_id], o, subscribers, actor_id) for o in outcomes])
+    _complete_if_answered(session, batch)
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="batch.lines_marked",
+        subject="credit_batch",
+        subject_id=batch_id,
+        changes={"accepted": len(accepted), "rejected": len(rejected)},
+    )
+
+
+def _lock_batch(session: Session, batch_id: int) -> CreditBatch:
+    batch = session.get(CreditBatch, batch_id, with_for_update=True, populate_existing=True)
+    if batch is None:
+        raise NotFoundError
+    return batch
+
+
+def _lock_lines(session: Session, batch_id: int, line_ids: Sequence[int]) -> dict[int, CreditBatchLine]:
+    rows = session.scalars(
+        select(CreditBatchLine)
+        .where(CreditBatchLine.batch_id == batch_id, CreditBatchLine.id.in_(line_ids))
+        .order_by(CreditBatchLine.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    lines = {line.id: line for line in rows}
+    if len(lines) != len(set(line_ids)) or len(line_ids) != len(set(line_ids)):
+        raise NotFoundError
+    return lines
+
+
+def _write_results(session: Session, outcomes: Sequence[LineOutcome], actor_id: int) -> None:
+    now = clock.now()
+    session.execute(
+        update(CreditBatchLine),
+        [
+            {
+                "id": outcome.line_id,
+                "result": LineResult.ACCEPTED if outcome.failure_code is None else LineResult.REJECTED,
+                "failure_code": outcome.failure_code,
+                "billing_ref": outcome.billing_ref,
+                "returned_at": now,
+                "returned_by": actor_id,
+            }
+            for outcome in outcomes
+        ],
+    )
+
+
+def _subscribers(session: Session, credit_ids: Sequence[int]) -> dict[int, int]:
+    query = select(Credit.id, Credit.subscriber_id).where(Credit.id.in_(credit_ids))
+    return dict(session.execute(query).tuples())
+
+
+def _answered(
+    batch_id: int, line: CreditBatchLine, outcome: LineOutcome, subscribers: Mapping[int, int], actor_id: int
+) -> EntryDraft:
+    is_accepted = outcome.failure_code is None
+    other_side = (
+        (AccountCode.BILLING_CONTROL, None, -line.amount_fen)
+        if is_accepted
+        else (AccountCode.COMPENSATION_PAYABLE, subscribers[line.credit_id], -line.amount_fen)
+    )
+    verb = "accepted" if is_accepted else "rejected"
+    return EntryDraft(
+        key=f"credit:{verb}:{line.id}",
+        event=f"credit.{verb}",
+        effective_on=clock.today(),
+        lines=[(AccountCode.BILLING_CLEARING, batch_id, line.amount_fen), other_side],
+        actor_id=actor_id,
+        approver_id=None,
+    )
+
+
+def _complete_if_answered(session: Session, batch: CreditBatch) -> None:
+    waiting = session.scalar(
+        select(func.count(CreditBatchLine.id)).where(
+            CreditBatchLine.batch_id == batch.id, CreditBatchLine.result.is_(None)
+        )
+    )
+    if waiting == 0:
+        batch.state = CreditBatchState.COMPLETED
+    batch.version += 1
+
+
+def propose_void(session: Session, batch_id: int, reason: str, *, actor_id: int) -> CreditBatch:
+    """Ask for a batch to be voided; it takes effect when a second person confirms.
+
+    Raises:
+        BatchStateError: if a line is accepted, or the batch is voided or completed.
+        AlreadyDecidedError: if somebody asked before.
+    """
+    batch = _lock_batch(session, batch_id)
+    _refuse_void(session, batch)
+    if batch.void_proposed_by is not None:
+        raise AlreadyDecidedError(N_("The void of this batch has already been proposed"))
+    batch.void_reason = reason
+    batch.void_proposed_by = actor_id
+    batch.version += 1
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="batch.void_proposed",
+        subject="credit_batch",
+        subject_id=batch_id,
+        reason=reason,
+    )
+    return batch
+
+
+def withdraw_void(session: Session, batch_id: int, *, actor_id: int) -> CreditBatch:
+    """Take back, or refuse, the wish to void a batch."""
+    batch = _lock_batch(session, batch_id)
+    if batch.void_proposed_by is None or batch.state is CreditBatchState.VOIDED:
+        raise AlreadyDecidedError
+    batch.void_reason = batch.void_proposed_by = None
+    batch.version += 1
+    record_event(session, actor_id=actor_id, action="batch.void_refused", subject="credit_batch", subject_id=batch_id)
+    return batch
+
+
+def confirm_void(session: Session, batch_id: int, *, actor_id: int) -> CreditBatch:
+    """Void a batch as the second person: its entries are reversed, its credits wait to be sent again.
+
+    The number stays used.
+
+    Raises:
+        SamePersonError: if *actor_id* proposed it.
+        BatchStateError: if a line was accepted meanwhile.
+        AlreadyDecidedError: if nobody proposed it, or it is done.
+    """
+    batch = _lock_batch(session, batch_id)
+    _refuse_void(session, batch)
+    if batch.void_proposed_by is None or batch.void_reason is None:
+        raise AlreadyDecidedError(N_("Nobody has proposed to void this batch"))
+    if batch.void_proposed_by == actor_id:  # also a CHECK on credit_batch
+        raise SamePersonError
+    lines = session.execute(
+        select(CreditBatchLine.id, CreditBatchLine.credit_id)
+        .where(CreditBatchLine.batch_id == batch_id, CreditBatchLine.result.is_(None))
+        .order_by(CreditBatchLine.id)
+    ).all()
+    _take_back(session, batch, [row.credit_id for row in lines], batch.void_reason, actor_id)
+    session.execute(
+        update(CreditBatchLine)
+        .where(CreditBatchLine.id.in_([row.id for row in lines]))
+        .values(result=LineResult.VOIDED)
+    )
+    _set_state(session, [row.credit_id for row in lines], CreditState.APPROVED)
+    batch.state = CreditBatchState.VOIDED
+    batch.voided_by, batch.voided_at = actor_id, clock.now()
+    batch.version += 1
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="batch.voided",
+        subject="credit_batch",
+        subject_id=batch_id,
+        reason=batch.void_reason,
+    )
+    return batch
+
+
+def _take_back(session: Session, batch: CreditBatch, credit_ids: Sequence[int], reason: str, approver_id: int) -> None:
+    """Reverse the entries that sent these chosen."""
+    sent = {entry.idempotency_key: entry.id for entry in entries_by_key_prefix(session, f"credit:sent:{batch.id}:")}
+    reverse(
+        session,
+        [
+            ReversalDraft(
+                entry_id=sent[f"credit:sent:{batch.id}:{credit_id}"],
+                key=f"credit:void:{batch.id}:{credit_id}",
+                event="credit.void",
+                effective_on=clock.today(),
+                reason=reason,
+                actor_id=batch.void_proposed_by,
+                approver_id=approver_id,
+            )
+            for credit_id in credit_ids
+        ],
+    )
+
+
+def _refuse_void(session: Session, batch: CreditBatch) -> None:
+    accepted = session.scalar(
+        select(func.count(CreditBatchLine.id)).where(
+            CreditBatchLine.batch_id == batch.id, CreditBatchLine.result == LineResult.ACCEPTED
+        )
+    )
+    if batch.state is not CreditBatchState.SENT or accepted:
+        raise BatchStateError(number=batch.number, state=batch.state.label)

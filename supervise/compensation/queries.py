@@ -1,0 +1,144 @@
+"""What is read of promises and credits; nothing here writes."""
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from supervise.attribution.models import Finding, FindingState, IncidentVerdict
+from supervise.compensation.models import (
+    CompensationPolicy,
+    Credit,
+    CreditKind,
+    CreditState,
+    PromiseState,
+    Undertaking,
+)
+from supervise.complaints.models import Incident, IncidentKind, Precision, Subscriber, TicketIncident
+from supervise.parties.models import OrgUnit
+
+#: States in which a credit counts against "once per call" and "once per undertaking".
+LIVE_CREDIT_STATES = (CreditState.PROPOSED, CreditState.APPROVED, CreditState.BATCHED, CreditState.ACCEPTED)
+
+
+class CreditableIncident(NamedTuple):
+    """An incident with all that decides on its credit."""
+
+    incident_id: int
+    kind: IncidentKind
+    occurred_at: dt.datetime
+    occurred_on: dt.date
+    precision: Precision
+    answered: bool | None
+    number_id: int | None
+    #: Holder of the number at the call, with the account's branch.
+    subscriber_id: int | None
+    subscriber_unit_id: int | None
+    cost_centre: str | None
+    party_id: int | None
+    #: The earliest ticket that reports it.
+    ticket_id: int | None
+    credit_reference: str | None
+    is_proven: bool
+
+
+def creditable_incidents(session: Session, incident_ids: Collection[int]) -> Sequence[CreditableIncident]:
+    """Return a row for each existing incident of *incident_ids*, by id."""
+    ticket = (
+        select(func.min(TicketIncident.ticket_id)).where(TicketIncident.incident_id == Incident.id).scalar_subquery()
+    )
+    credit = (
+        select(func.min(Credit.reference))
+        .where(
+            Credit.incident_id == Incident.id,
+            Credit.kind == CreditKind.PER_CALL,
+            Credit.state.in_(LIVE_CREDIT_STATES),
+        )
+        .scalar_subquery()
+    )
+    proven = select(Finding.id).where(Finding.incident_id == Incident.id, Finding.state == FindingState.PROVEN).exists()
+    held = and_(
+        Subscriber.number_id == Incident.number_id,
+        Subscriber.held_from <= Incident.occurred_at,
+        or_(Subscriber.held_to.is_(None), Subscriber.held_to > Incident.occurred_at),
+    )
+    query = (
+        select(
+            Incident.id,
+            Incident.kind,
+            Incident.occurred_at,
+            Incident.occurred_on,
+            Incident.precision,
+            Incident.answered,
+            Incident.number_id,
+            Subscriber.id,
+            Subscriber.unit_id,
+            OrgUnit.cost_centre,
+            IncidentVerdict.party_id,
+            ticket,
+            credit,
+            proven,
+        )
+        .outerjoin(Subscriber, held)
+        .outerjoin(OrgUnit, OrgUnit.id == Subscriber.unit_id)
+        .outerjoin(IncidentVerdict, IncidentVerdict.incident_id == Incident.id)
+        .where(Incident.id.in_(incident_ids))
+        .order_by(Incident.id)
+    )
+    return [CreditableIncident(*row) for row in session.execute(query)]
+
+
+def undertakings_of_subscribers(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Undertaking]]:
+    """Return the agreed undertakings of each subscriber, newest first."""
+    found: dict[int, list[Undertaking]] = defaultdict(list)
+    query = (
+        select(Undertaking)
+        .where(Undertaking.subscriber_id.in_(subscriber_ids), Undertaking.state != PromiseState.DRAFT)
+        .order_by(Undertaking.starts_at.desc())
+    )
+    for undertaking in session.scalars(query):
+        found[undertaking.subscriber_id].append(undertaking)
+    return found
+
+
+def policies_by_period(session: Session) -> Sequence[CompensationPolicy]:
+    """Return the agreed policies, newest first; their periods do not overlap."""
+    query = (
+        select(CompensationPolicy)
+        .where(CompensationPolicy.state != PromiseState.DRAFT)
+        .order_by(CompensationPolicy.starts_at.desc())
+    )
+    return session.scalars(query).all()
+
+
+def credits_by_promise_and_day(
+    session: Session, subscriber_ids: Collection[int]
+) -> Counter[tuple[tuple[int | None, int | None], int, str]]:
+    """Return how many live per-call credits each ((undertaking, policy), subscriber, China day) has."""
+    query = (
+        select(Credit.undertaking_id, Credit.policy_id, Credit.subscriber_id, Credit.occurred_on, func.count(Credit.id))
+        .where(
+            Credit.subscriber_id.in_(subscriber_ids),
+            Credit.kind == CreditKind.PER_CALL,
+            Credit.state.in_(LIVE_CREDIT_STATES),
+        )
+        .group_by(Credit.undertaking_id, Credit.policy_id, Credit.subscriber_id, Credit.occurred_on)
+    )
+    return Counter(
+        {
+            ((undertaking_id, policy_id), subscriber_id, day.isoformat()): count
+            for undertaking_id, policy_id, subscriber_id, day, count in session.execute(query)
+        }
+    )
+
+
+def subscriber_unit(session: Session, subscriber_id: int) -> Row[tuple[int | None, str | None]]:
+    """Return (unit id, cost centre) of the branch of a subscriber's account."""
+    return session.execute(
+        select(Subscriber.unit_id, OrgUnit.cost_centre)
+        .outerjoin(OrgUnit, OrgUnit.id == Subscriber.unit_id)
+        .where(Subscriber.id == subscriber_id)
+    ).one()
