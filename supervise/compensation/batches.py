@@ -29,7 +29,7 @@ from supervise.labels import N_
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.drafts import EntryDraft
 from supervise.ledger.post import post
-from supervise.ledger.queries import entries_by_key_prefix
+from supervise.ledger.queries import entries_of_keys
 from supervise.ledger.reverse import ReversalDraft, reverse
 
 
@@ -155,9 +155,13 @@ def _set_state(session: Session, credit_ids: Sequence[int], state: CreditState, 
     )
 
 
+def _sent_key(batch_id: int, credit_id: int) -> str:
+    return f"credit:sent:{batch_id}:{credit_id}"
+
+
 def _sent(batch_id: int, credit: Credit, actor_id: int) -> EntryDraft:
     return EntryDraft(
-        key=f"credit:sent:{batch_id}:{credit.id}",
+        key=_sent_key(batch_id, credit.id),
         event="credit.sent",
         effective_on=clock.today(),
         lines=[
@@ -360,13 +364,13 @@ def confirm_void(session: Session, batch_id: int, *, actor_id: int) -> CreditBat
 
 
 def _take_back(session: Session, batch: CreditBatch, credit_ids: Sequence[int], reason: str, approver_id: int) -> None:
-    """Reverse the entries that sent these chosen."""
-    sent = {entry.idempotency_key: entry.id for entry in entries_by_key_prefix(session, f"credit:sent:{batch.id}:")}
+    """Reverse the entries that sent these credits."""
+    sent = entries_of_keys(session, [_sent_key(batch.id, credit_id) for credit_id in credit_ids])
     reverse(
         session,
         [
             ReversalDraft(
-                entry_id=sent[f"credit:sent:{batch.id}:{credit_id}"],
+                entry_id=sent[_sent_key(batch.id, credit_id)],
                 key=f"credit:void:{batch.id}:{credit_id}",
                 event="credit.void",
                 effective_on=clock.today(),

@@ -26,7 +26,7 @@ def frozen_rows(session: Session, batch_number: str, credit_ids: Sequence[int], 
         ]
 
 
-def _rows(credit_ids: Sequence[int]) -> Select[Any]:
+def _rows(credit_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
     return (
         select(
             Credit,
@@ -53,7 +53,7 @@ def _rows(credit_ids: Sequence[int]) -> Select[Any]:
     )
 
 
-def _frozen(batch_number: str, line: int, row: Row[Any]) -> dict[str, Any]:
+def _frozen(batch_number: str, line: int, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     credit: Credit = row.Credit
     return {
         "batch": batch_number,

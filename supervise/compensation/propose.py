@@ -24,10 +24,10 @@ from supervise.compensation.pricing import Call, NothingOwedError, Promise, cred
 from supervise.compensation.queries import (
     LIVE_CREDIT_STATES,
     CreditableIncident,
+    bearer_of,
     creditable_incidents,
     credits_by_promise_and_day,
     policies_by_period,
-    subscriber_unit,
     undertakings_of_subscribers,
 )
 from supervise.complaints.models import SubscriberNumber
@@ -203,8 +203,8 @@ def propose_lump(session: Session, undertaking_id: int, *, actor_id: int, ticket
 
 
 def _lump_row(session: Session, undertaking: Undertaking, ticket_id: int | None) -> dict[str, Any]:
-    unit_id, cost_centre = subscriber_unit(session, undertaking.subscriber_id)
-    if unit_id is None:
+    bearer = bearer_of(session, undertaking.subscriber_id)
+    if bearer.unit_id is None:
         raise NothingOwedError(N_("The subscriber's branch is not registered: nobody would bear the expense"))
     return {
         "kind": CreditKind.LUMP,
@@ -216,8 +216,8 @@ def _lump_row(session: Session, undertaking: Undertaking, ticket_id: int | None)
         "number_id": undertaking.number_id,
         "ticket_id": ticket_id or undertaking.ticket_id,
         "party_id": None,
-        "unit_id": unit_id,
-        "cost_centre": cost_centre,
+        "unit_id": bearer.unit_id,
+        "cost_centre": bearer.cost_centre,
         "explanation": {"rule": "C-2", "promise": undertaking.reference, "amount_fen": undertaking.lump_fen},
         "amount_fen": undertaking.lump_fen,
         "occurred_on": clock.china_day(undertaking.starts_at),

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Finding, FindingState, IncidentVerdict
@@ -88,7 +88,7 @@ def creditable_incidents(session: Session, incident_ids: Collection[int]) -> Seq
         .where(Incident.id.in_(incident_ids))
         .order_by(Incident.id)
     )
-    return [CreditableIncident(*row) for row in session.execute(query)]
+    return [CreditableIncident._make(row) for row in session.execute(query)]
 
 
 def undertakings_of_subscribers(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Undertaking]]:
@@ -135,10 +135,18 @@ def credits_by_promise_and_day(
     )
 
 
-def subscriber_unit(session: Session, subscriber_id: int) -> Row[tuple[int | None, str | None]]:
-    """Return (unit id, cost centre) of the branch of a subscriber's account."""
-    return session.execute(
+class Bearer(NamedTuple):
+    """The branch that bears a credit, and its cost centre."""
+
+    unit_id: int | None
+    cost_centre: str | None
+
+
+def bearer_of(session: Session, subscriber_id: int) -> Bearer:
+    """Return the branch of a subscriber's account."""
+    row = session.execute(
         select(Subscriber.unit_id, OrgUnit.cost_centre)
         .outerjoin(OrgUnit, OrgUnit.id == Subscriber.unit_id)
         .where(Subscriber.id == subscriber_id)
     ).one()
+    return Bearer._make(row)
