@@ -1,0 +1,1 @@
+"""Org units, parties, chains, staff, numbers over time, and who sees whose rows."""

@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.db import Base
-from supervise.labels import LabelledEnum, N_
+from supervise.labels import N_, LabelledEnum
 from supervise.phone import NumberClass
 
 

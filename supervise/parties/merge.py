@@ -1,0 +1,42 @@
+"""Two entries of the register that turn out to be one party."""
+
+import datetime as dt
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from supervise.parties.locks import TREE_OF_PARTIES, load, take_turn
+from supervise.parties.models import Party
+from supervise.parties.refusals import CycleError
+from supervise.parties.register import add_alias
+from supervise.parties.relations import check_open, first_day_above_itself, record_party
+
+
+def merge_party(session: Session, party_id: int, *, into_id: int, reason: str, actor_id: int) -> Party:
+    """Declare *party_id* to be the same as *into_id*; the old id stays as an alias and leads to the other.
+
+    Rows keep the id they were written with; look-ups of holders and chains name the surviving party.
+    That no money is open is checked before, above the registers (``penalties``): they do not know amounts.
+
+    Raises:
+        NoSuchRowError, MergedError: if one of them is gone.
+        UnitPartyError: for a branch.
+        CycleError: if one stands above the other.
+    """
+    take_turn(session, TREE_OF_PARTIES)
+    party, into = load(session, Party, party_id), load(session, Party, into_id)
+    check_open(session, party)
+    check_open(session, into)
+    for lower, upper in ((party, into), (into, party)):
+        day = first_day_above_itself(session, lower.id, upper.id, dt.date.min, None)
+        if day is not None or lower.id == upper.id:
+            raise CycleError(name=lower.name, day=f"{day}")
+    party.merged_into_id = into_id
+    party.version += 1
+    # One step always leads to the survivor.
+    session.execute(update(Party).where(Party.merged_into_id == party_id).values(merged_into_id=into_id))
+    add_alias(session, into_id, name=party.name, source=party.code, actor_id=actor_id)
+    record_party(
+        session, party_id, "party.merged", actor_id=actor_id, changes={"merged_into_id": into_id}, reason=reason
+    )
+    return into

@@ -1,0 +1,135 @@
+"""The carrier's own tree as of a day: what lies below a unit, what lies above it, what was merged into it."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import literal, select
+from sqlalchemy.orm import Session, aliased
+
+from supervise.parties.models import OrgUnit, OrgUnitPlacement
+from supervise.parties.periods import holds_at, overlaps
+
+#: No carrier is deeper; a cycle that slipped in would end here.
+_HEIGHT_MAX = 40
+
+
+class TreeRow(NamedTuple):
+    """A unit at its place in the tree."""
+
+    unit: OrgUnit
+    parent_id: int | None
+    depth: int
+
+
+def subtree_ids(session: Session, roots: Collection[int], on: dt.date) -> frozenset[int]:
+    """Return the ids of *roots* and of every unit that stands below one of them *on* the day."""
+    below = select(OrgUnit.id.label("unit_id")).where(OrgUnit.id.in_(roots)).cte("below", recursive=True)
+    # UNION, not UNION ALL: a cycle that slipped in would end here.
+    below = below.union(
+        select(OrgUnitPlacement.unit_id)
+        .join(below, OrgUnitPlacement.parent_id == below.c.unit_id)
+        .where(holds_at(OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to, on))
+    )
+    return frozenset(session.scalars(select(below.c.unit_id)))
+
+
+def with_merged(session: Session, unit_ids: Collection[int]) -> frozenset[int]:
+    """Return *unit_ids* and every unit that was merged into one of them, at whatever remove."""
+    merged = select(OrgUnit.id.label("unit_id")).where(OrgUnit.id.in_(unit_ids)).cte("merged", recursive=True)
+    merged = merged.union(select(OrgUnit.id).join(merged, OrgUnit.merged_into_id == merged.c.unit_id))
+    return frozenset(session.scalars(select(merged.c.unit_id)))
+
+
+def path_to_root(session: Session, unit_id: int, on: dt.date) -> Sequence[OrgUnit]:
+    """Return the unit and those above it *on* the day, the nearest first."""
+    start = select(OrgUnit.id.label("unit_id"), literal(0).label("height")).where(OrgUnit.id == unit_id)
+    path = start.cte("path", recursive=True)
+    placement = aliased(OrgUnitPlacement)
+    path = path.union_all(
+        select(placement.parent_id, path.c.height + 1)
+        .join(path, placement.unit_id == path.c.unit_id)
+        .where(
+            placement.parent_id.is_not(None),
+            holds_at(placement.valid_from, placement.valid_to, on),
+            path.c.height < _HEIGHT_MAX,
+        )
+    )
+    return session.scalars(select(OrgUnit).join(path, path.c.unit_id == OrgUnit.id).order_by(path.c.height)).all()
+
+
+def tree_at(session: Session, on: dt.date, *, within: Collection[int] | None = None) -> list[TreeRow]:
+    """Return the units that are placed *on* the day, each before those below it, brothers by code.
+
+    *within* keeps only these ids; a unit whose parent is left out stands at the top.
+    """
+    query = (
+        select(OrgUnit, OrgUnitPlacement.parent_id)
+        .join(OrgUnitPlacement, OrgUnitPlacement.unit_id == OrgUnit.id)
+        .where(holds_at(OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to, on))
+        .order_by(OrgUnit.code)
+    )
+    rows = [row for row in session.execute(query) if within is None or row[0].id in within]
+    present = {unit.id for unit, _parent_id in rows}
+    below: dict[int | None, list[OrgUnit]] = {}
+    for unit, parent_id in rows:
+        below.setdefault(parent_id if parent_id in present else None, []).append(unit)
+    ordered: list[TreeRow] = []
+    waiting = [TreeRow(unit, None, 0) for unit in reversed(below.get(None, []))]
+    while waiting:
+        row = waiting.pop()
+        ordered.append(row)
+        children = below.get(row.unit.id, [])
+        waiting += [TreeRow(unit, row.unit.id, row.depth + 1) for unit in reversed(children)]
+    return ordered
+
+
+class Climb(NamedTuple):
+    """A node that is reached during ``[first, end)``."""
+
+    node_id: int
+    first: dt.date
+    end: dt.date
+
+
+def first_day_below_itself(
+    session: Session, unit_id: int, parent_id: int, valid_from: dt.date, valid_to: dt.date | None
+) -> dt.date | None:
+    """Return the first found day on which *unit_id* would stand above *parent_id*, or None: no cycle."""
+    frontier = [Climb(parent_id, valid_from, valid_to or dt.date.max)]
+    seen: set[Climb] = set()
+    while frontier:
+        hit = next((climb for climb in frontier if climb.node_id == unit_id), None)
+        if hit is not None:
+            return hit.first
+        seen.update(frontier)
+        frontier = [climb for climb in _climb_units(session, frontier) if climb not in seen]
+    return None
+
+
+def _climb_units(session: Session, frontier: Iterable[Climb]) -> list[Climb]:
+    nodes = list(frontier)
+    first, end = min(climb.first for climb in nodes), max(climb.end for climb in nodes)
+    query = select(
+        OrgUnitPlacement.unit_id, OrgUnitPlacement.parent_id, OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to
+    ).where(
+        OrgUnitPlacement.unit_id.in_({climb.node_id for climb in nodes}),
+        OrgUnitPlacement.parent_id.is_not(None),
+        overlaps(OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to, first, end),
+    )
+    edges = [(row.unit_id, row.parent_id, row.valid_from, row.valid_to) for row in session.execute(query)]
+    return climb(nodes, edges)
+
+
+def climb(nodes: Iterable[Climb], edges: Iterable[tuple[int, int, dt.date, dt.date | None]]) -> list[Climb]:
+    """Return where *nodes* lead by dated *edges* (child, parent, first, end), each with the days it is reached."""
+    reached: dict[Climb, None] = {}
+    by_child: dict[int, list[tuple[int, dt.date, dt.date]]] = {}
+    for child_id, parent_id, first, end in edges:
+        by_child.setdefault(child_id, []).append((parent_id, first, end or dt.date.max))
+    for node in nodes:
+        for parent_id, first, end in by_child.get(node.node_id, ()):
+            step = Climb(parent_id, max(first, node.first), min(end, node.end))
+            if step.first < step.end:
+                reached[step] = None
+    return list(reached)

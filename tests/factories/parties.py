@@ -1,0 +1,172 @@
+"""Registers for tests: rows as the decisions leave them, with dull legal defaults."""
+
+import datetime as dt
+from itertools import count
+
+from sqlalchemy.orm import Session
+
+from supervise import clock
+from supervise.parties.models import (
+    Carrier,
+    NumberHolder,
+    OrgUnit,
+    OrgUnitPlacement,
+    Party,
+    PartyKind,
+    PartyRelation,
+    PartyStatus,
+    PhoneNumber,
+    RelationRole,
+    StaffNumber,
+    UnitKind,
+    UserScope,
+)
+from supervise.phone import classify
+
+#: From when factory rows hold, far before any call of a test.
+EVER_SINCE = dt.date(2020, 1, 1)
+_serial = count(1)
+
+
+def make_carrier(session: Session, *, code: str = "CU", name: str = "中国联通") -> Carrier:
+    carrier = session.get(Carrier, code) or Carrier(code=code, name=name)
+    session.add(carrier)
+    session.flush()
+    return carrier
+
+
+def make_unit(
+    session: Session,
+    *,
+    name: str = "城关分公司",
+    code: str | None = None,
+    kind: UnitKind = UnitKind.CITY,
+    parent: OrgUnit | None = None,
+    valid_from: dt.date = EVER_SINCE,
+    cost_centre: str | None = None,
+) -> OrgUnit:
+    """A unit with its place in the tree and its own party."""
+    code = code or f"U{next(_serial):05d}"
+    unit = OrgUnit(code=code, name=name, kind=kind, cost_centre=cost_centre)
+    session.add(unit)
+    session.flush()
+    parent_id = parent.id if parent is not None else None
+    session.add(OrgUnitPlacement(unit_id=unit.id, parent_id=parent_id, valid_from=valid_from))
+    session.add(Party(code=code, kind=PartyKind.ORG_UNIT, name=name, org_unit_id=unit.id))
+    session.flush()
+    return unit
+
+
+def make_party(
+    session: Session,
+    *,
+    name: str = "宏鼎信息科技有限公司",
+    code: str | None = None,
+    kind: PartyKind = PartyKind.AGENT,
+    status: PartyStatus = PartyStatus.REGISTERED,
+    credit_code: str | None = None,
+    sponsor: OrgUnit | None = None,
+    is_person: bool = False,
+) -> Party:
+    """An external party; *sponsor* is the branch that answers for it."""
+    party = Party(
+        code=code or f"P{next(_serial):05d}",
+        kind=kind,
+        name=name,
+        status=status,
+        credit_code=credit_code,
+        is_person=is_person,
+    )
+    session.add(party)
+    session.flush()
+    if sponsor is not None:
+        make_relation(session, child=party, parent=unit_party(session, sponsor))
+    return party
+
+
+def unit_party(session: Session, unit: OrgUnit) -> Party:
+    """The party of a branch."""
+    return session.query(Party).filter_by(org_unit_id=unit.id).one()
+
+
+def make_relation(
+    session: Session,
+    *,
+    child: Party,
+    parent: Party,
+    role: RelationRole = RelationRole.SPONSORED_BY,
+    valid_from: dt.date = EVER_SINCE,
+    valid_to: dt.date | None = None,
+) -> PartyRelation:
+    relation = PartyRelation(
+        child_id=child.id, parent_id=parent.id, role=role, valid_from=valid_from, valid_to=valid_to
+    )
+    session.add(relation)
+    session.flush()
+    return relation
+
+
+def make_number(session: Session, *, digits: str = "02988880000", is_prefix: bool = False) -> PhoneNumber:
+    number = PhoneNumber(digits=digits, number_class=classify(digits), is_prefix=is_prefix)
+    session.add(number)
+    session.flush()
+    return number
+
+
+def make_holder(
+    session: Session,
+    *,
+    party: Party,
+    number: PhoneNumber | None = None,
+    digits: str = "02988880000",
+    held_from: dt.datetime | None = None,
+    held_to: dt.datetime | None = None,
+    source: str = "合同附件",
+) -> NumberHolder:
+    """A period in which the party holds a number; the number is entered if none is given."""
+    holder = NumberHolder(
+        number_id=(number or make_number(session, digits=digits)).id,
+        party_id=party.id,
+        held_from=held_from or clock.start_of_day(EVER_SINCE),
+        held_to=held_to,
+        source=source,
+        recorded_at=clock.start_of_day(EVER_SINCE),
+    )
+    session.add(holder)
+    session.flush()
+    return holder
+
+
+def make_staff_number(
+    session: Session,
+    *,
+    employer: Party,
+    staff_number: str = "8001",
+    carrier_code: str = "CU",
+    placed_at: Party | None = None,
+    alias: str | None = None,
+    valid_from: dt.date = EVER_SINCE,
+    valid_to: dt.date | None = None,
+) -> StaffNumber:
+    make_carrier(session, code=carrier_code)
+    row = StaffNumber(
+        carrier_code=carrier_code,
+        staff_number=staff_number,
+        alias=alias,
+        employer_id=employer.id,
+        placed_at_id=placed_at.id if placed_at is not None else None,
+        valid_from=valid_from,
+        valid_to=valid_to,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def give_scope(session: Session, *, user_id: int, unit: OrgUnit | None = None, party: Party | None = None) -> None:
+    """Let a user see the rows of a unit, a party, or both."""
+    if unit is not None:
+        session.add(UserScope(user_id=user_id, org_unit_id=unit.id))
+    if party is not None:
+        session.add(UserScope(user_id=user_id, party_id=party.id))
+    session.flush()
