@@ -9,6 +9,9 @@ from pathlib import Path
 from supervise import cipher
 
 PROJECT = Path(__file__).resolve().parent.parent
+#: All that a demo has stands in this folder of the instance folder.
+DEMO_FOLDER = "demo"
+DEMO_DATABASE = "demo.sqlite3"
 #: An upload larger than this is refused before it is read.
 UPLOAD_BYTES_MAX = 64 * 1024 * 1024
 _SECRET_BYTES_MIN = 32
@@ -20,7 +23,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment decides. ``demo`` has its own database and keys in ``instance``."""
+    """What the environment decides. ``demo`` has its own database and keys in ``instance/demo``."""
 
     database_url: str
     instance: Path
@@ -31,12 +34,17 @@ class Settings:
     secure_cookies: bool
     #: Where the newest seal of the ledger is anchored, outside the database.
     anchor_file: Path
+    #: Proxies in front of the app whose X-Forwarded headers are believed.
+    trusted_proxies: int = 0
+    #: Cost of a password hash (argon2id): passes over the memory, and how much of it.
+    password_rounds: int = 3
+    password_memory_kib: int = 65_536
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings.
 
-    ``SUPERVISE_DEMO=1`` makes what it needs in ``instance/``; otherwise ``DATABASE_URL``,
+    ``SUPERVISE_DEMO=1`` makes what it needs in ``instance/demo/`` and takes nothing else; otherwise ``DATABASE_URL``,
     ``SUPERVISE_KEY_FILE`` and ``SECRET_KEY_FILE`` must be given.
 
     Raises:
@@ -44,16 +52,18 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     demo = _flag(environ, "SUPERVISE_DEMO", default=False)
     instance = Path(environ.get("SUPERVISE_INSTANCE", PROJECT / "instance")).absolute()
+    if demo:
+        instance /= DEMO_FOLDER
+        environ = _demo_environment(environ, instance)
     instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     key_file, secret_file = _key_files(environ, instance, demo=demo)
-    default_url = f"sqlite:///{instance / 'demo.sqlite3'}" if demo else ""
-    url = environ.get("DATABASE_URL", default_url)
+    url = environ.get("DATABASE_URL", "")
     if not url:
         raise ConfigError("set DATABASE_URL, e.g. sqlite:////srv/supervise/supervise.sqlite3 or postgresql://...")
     try:
         keyring = cipher.read_key_file(key_file)
     except cipher.KeyFileError as error:
-        raise ConfigError(f"{error}; `flask supervise make-keys {key_file}` makes one") from error
+        raise ConfigError(f"{error}; `python -m supervise make-keys {key_file}` makes one") from error
     return Settings(
         database_url=database_url(url),
         instance=instance,
@@ -62,7 +72,18 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         demo=demo,
         secure_cookies=_flag(environ, "SUPERVISE_SECURE_COOKIES", default=not demo),
         anchor_file=Path(environ.get("SUPERVISE_ANCHOR_FILE", instance / "anchors.txt")),
+        trusted_proxies=_count(environ, "SUPERVISE_TRUSTED_PROXIES"),
     )
+
+
+def _demo_environment(environ: Mapping[str, str], instance: Path) -> Mapping[str, str]:
+    """Keep a demo's database and keys apart from all others: it is thrown away without a second look."""
+    for name in ("DATABASE_URL", "SUPERVISE_KEY_FILE", "SECRET_KEY_FILE", "SUPERVISE_ANCHOR_FILE"):
+        if name in environ:
+            raise ConfigError(
+                f"the demo has its own database and keys, but {name} is set: unset it, or start without the demo"
+            )
+    return {**environ, "DATABASE_URL": f"sqlite:///{instance / DEMO_DATABASE}"}
 
 
 def database_url(url: str) -> str:
@@ -105,3 +126,10 @@ def _flag(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
     if value not in {"0", "1"}:
         raise ConfigError(f"{name} must be 0 or 1, not {value!r}")
     return value == "1"
+
+
+def _count(environ: Mapping[str, str], name: str) -> int:
+    value = environ.get(name, "0")
+    if value not in {"0", "1", "2", "3"}:
+        raise ConfigError(f"{name} must be 0, 1, 2 or 3, not {value!r}")
+    return int(value)

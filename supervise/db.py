@@ -113,14 +113,19 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @contextmanager
-    def session(self, *, writes: bool) -> Iterator[Session]:
-        """Open a session in one database transaction; commit at the end if it *writes*."""
-        with self.engine.connect().execution_options(supervise_writes=writes) as connection:
-            with Session(connection, expire_on_commit=False, autoflush=True) as session:
-                yield session
-                if writes:
-                    session.commit()
-                # Else closing ends the transaction; a rollback would expire the rows that the page still shows.
+    def session(self, *, writes: bool, waits: bool = True) -> Iterator[Session]:
+        """Open a session in one database transaction; commit at the end if it *writes*.
+
+        With *waits* False a taken SQLite lock is an error at once.
+        """
+        with (
+            self.engine.connect().execution_options(supervise_writes=writes, supervise_waits=waits) as connection,
+            Session(connection, expire_on_commit=False, autoflush=True) as session,
+        ):
+            yield session
+            if writes:
+                session.commit()
+            # Else closing ends the transaction; a rollback would expire the rows that the page still shows.
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -132,8 +137,16 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     # A deferred transaction that reads, then writes, cannot wait for a lock (reliability E5).
-    writes = connection.get_execution_options().get("supervise_writes", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+    options = connection.get_execution_options()
+    begin = "BEGIN IMMEDIATE" if options.get("supervise_writes", True) else "BEGIN DEFERRED"
+    if options.get("supervise_waits", True):
+        connection.exec_driver_sql(begin)
+        return
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        connection.exec_driver_sql(begin)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
 
 
 def check_sqlite_settings(database: Database) -> None:
@@ -218,6 +231,21 @@ def take_turn(session: Session, purpose: str) -> None:
     if session.get_bind().dialect.name == "postgresql":
         key = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], "big", signed=True)
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+
+def decide_if_free(decision: Callable[Concatenate[Session, P], object], *args: P.args, **kwargs: P.kwargs) -> bool:
+    """Run *decision* once, without waiting for a lock, and say whether it was kept.
+
+    For bookkeeping that the next request can do as well, and that no page should wait for.
+    """
+    try:
+        with current().session(writes=True, waits=False) as session:
+            decision(session, *args, **kwargs)
+    except DBAPIError as error:
+        if not is_retryable(error):
+            raise
+        return False
+    return True
 
 
 def is_retryable(error: DBAPIError) -> bool:

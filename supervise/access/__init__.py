@@ -1,0 +1,1 @@
+"""Users, roles and permissions, sessions, deputies: who may call which function."""

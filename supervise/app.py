@@ -1,0 +1,193 @@
+"""The application: every extension, every blueprint and every guard, wired in one place."""
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import secure
+import structlog
+from flask import Flask, Response, request
+from flask_bootstrap import Bootstrap5
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from supervise import db
+from supervise.access import identity, passwords
+from supervise.access.policy import PUBLIC, declare_endpoint
+from supervise.config import PROJECT, UPLOAD_BYTES_MAX, Settings, load_settings
+from supervise.views import (
+    account,
+    audit,
+    deputies,
+    health,
+    preferences,
+    refusals,
+    requests,
+    session,
+    users,
+)
+from supervise.views.filters import register_filters
+from supervise.views.navigation import register_shell
+
+#: Shown at the foot of each page; the changelog has what is in it.
+VERSION = "0.1.0"
+
+#: Every page family; a module of ``supervise.views`` with its blueprint ``bp``.
+BLUEPRINTS = (
+    account.bp,
+    audit.bp,
+    deputies.bp,
+    health.bp,
+    preferences.bp,
+    session.bp,
+    users.bp,
+)
+
+_FORM_OVERHEAD_BYTES = 1024 * 1024
+#: A bulk action names each chosen row.
+_FORM_PARTS_MAX = 5_000
+_STATIC_SECONDS = 365 * 24 * 3600
+_STATIC_ENDPOINTS = ("static", "bootstrap.static")
+
+log = structlog.get_logger()
+
+
+class Application(Flask):
+    """Flask, but an error that nobody foresaw is logged without its words, which may quote a subscriber."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Write class and places of the error; the request's number ties the line to the page shown."""
+        log.error("unforeseen error", exc_info=exc_info[1])
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the application on *settings*, else on those of the environment.
+
+    It does not look at the schema, so that the commands that migrate it can run; ``wsgi.py`` does.
+
+    Raises:
+        ConfigError: if the environment does not allow a start.
+    """
+    settings = settings or load_settings()
+    app = Application("supervise", root_path=str(PROJECT / "supervise"))
+    _configure(app, settings)
+    _log_as_json()
+    db.init_app(app, settings.database_url)
+    db.check_sqlite_settings(app.extensions["supervise.db"])
+    passwords.init_app(
+        app, passwords.Passwords(rounds=settings.password_rounds, memory_kib=settings.password_memory_kib)
+    )
+    _guard(app, settings)
+    _dress(app, settings)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        # Flask's own session holds CSRF and flashes only; who is signed in is a row (access/sessions.py).
+        SESSION_COOKIE_NAME="__Host-supervise-form" if settings.secure_cookies else "supervise-form",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=None,
+        MAX_CONTENT_LENGTH=UPLOAD_BYTES_MAX + _FORM_OVERHEAD_BYTES,
+        MAX_FORM_PARTS=_FORM_PARTS_MAX,
+        SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS,
+        BOOTSTRAP_SERVE_LOCAL=True,
+    )
+    app.extensions["supervise.settings"] = settings
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+
+
+def _guard(app: Flask, settings: Settings) -> None:
+    """Number the request, then ask who it is and whether they may, then look at what they sent."""
+    requests.init_app(app)
+    identity.init_app(app, secure=settings.secure_cookies)
+    requests.check_input(app)
+    CSRFProtect(app)
+    refusals.init_app(app)
+    headers = _security_headers(secure_cookies=settings.secure_cookies)
+
+    @app.after_request
+    def protect(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        if request.endpoint not in _STATIC_ENDPOINTS:
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def _dress(app: Flask, settings: Settings) -> None:
+    Bootstrap5(app)
+    for endpoint in _STATIC_ENDPOINTS:
+        declare_endpoint(app, endpoint, PUBLIC)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    # Text is escaped whatever the file is called (reliability E13).
+    app.jinja_env.autoescape = True
+    register_filters(app)
+    register_shell(
+        app,
+        version=VERSION,
+        demo=settings.demo,
+        current_user=identity.signed_in_user,
+    )
+
+
+def _security_headers(*, secure_cookies: bool) -> Mapping[str, str]:
+    policy = (
+        secure.ContentSecurityPolicy()
+        .default_src("'self'")
+        .img_src("'self'", "data:")
+        .object_src("'none'")
+        .frame_ancestors("'none'")
+        .base_uri("'none'")
+        .form_action("'self'")
+    )
+    # The referrer stays inside: CSRF protection asks for it under https.
+    protections = secure.Secure(
+        csp=policy,
+        coop=secure.CrossOriginOpenerPolicy().same_origin(),
+        corp=secure.CrossOriginResourcePolicy().same_origin(),
+        hsts=secure.StrictTransportSecurity().max_age(63_072_000) if secure_cookies else None,
+        permissions=secure.PermissionsPolicy().geolocation().microphone().camera(),
+        referrer=secure.ReferrerPolicy().same_origin(),
+        xcto=secure.XContentTypeOptions().nosniff(),
+        xfo=secure.XFrameOptions().deny(),
+    )
+    headers: Mapping[str, str] = protections.headers
+    return headers
+
+
+def _log_as_json() -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _name_the_error,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
+def _name_the_error(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put an exception's class and places into the line, never its words: they may quote a subscriber."""
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__name__
+        frame, places = error.__traceback__, []
+        while frame is not None:
+            places.append(f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}")
+            frame = frame.tb_next
+        event["where"] = places
+    return event
