@@ -11,6 +11,7 @@ from supervise.desk import models as desk
 from supervise.donotcall import models as donotcall
 from supervise.files import models as files
 from supervise.jobs import models as jobs
+from supervise.ledger import models as ledger
 from supervise.parties import models as parties
 from supervise.penalties import models as penalties
 
@@ -27,6 +28,7 @@ __all__ = [
     "donotcall",
     "files",
     "jobs",
+    "ledger",
     "metadata",
     "parties",
     "penalties",

@@ -129,6 +129,9 @@ def settings(database_url: str, keyring: Keyring, tmp_path: Path) -> Settings:
         demo=False,
         secure_cookies=False,
         anchor_file=tmp_path / "anchors.txt",
+        # The cheapest hash there is; the parameters stand in each hash.
+        password_rounds=1,
+        password_memory_kib=8,
     )
 
 
