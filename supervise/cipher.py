@@ -10,15 +10,25 @@ import hmac
 import json
 import os
 import secrets
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _OWNER_ONLY = 0o600
+_SALT_BYTES = 16
+_TAG_BYTES = 16
+#: A file is encrypted in frames of so many plain bytes; only the last may be shorter.
+_FRAME_BYTES = 64 * 1024
+_KEY_ID_BYTES_MAX = 40
 
 
 class KeyFileError(Exception):
@@ -64,9 +74,65 @@ class Keyring:
             raise ValueError(f"a value of {context} was changed or moved") from error
         return plain.decode()
 
+    def encrypt_stream(self, chunks: Iterable[bytes], context: str, binding: str = "") -> Iterator[bytes]:
+        """Yield ``key id | salt | frames`` of a file that comes in *chunks*, in constant memory.
+
+        Each file has its own key, derived from the data key and a random salt; a frame's nonce is its number
+        and whether it is the last, so that frames cannot be swapped, dropped or cut off unseen.
+        """
+        salt = os.urandom(_SALT_BYTES)
+        cipher = self._file_cipher(self.current, salt, context, binding)
+        yield self.current.encode() + b"|" + salt
+        plain = bytearray()
+        numbers = count()
+        for chunk in chunks:
+            plain += chunk
+            while len(plain) > _FRAME_BYTES:
+                yield cipher.encrypt(_frame_nonce(next(numbers), last=False), bytes(plain[:_FRAME_BYTES]), None)
+                del plain[:_FRAME_BYTES]
+        yield cipher.encrypt(_frame_nonce(next(numbers), last=True), bytes(plain), None)
+
+    def decrypt_stream(self, source: BinaryIO, context: str, binding: str = "") -> Iterator[bytes]:
+        """Yield the plain bytes of a file that ``encrypt_stream`` wrote.
+
+        Raises:
+            ValueError: if the file was changed, cut, moved or made with an unknown key; what was yielded
+                before must then not be used.
+        """
+        key_id = _key_id(source)
+        cipher = self._file_cipher(key_id, source.read(_SALT_BYTES), context, binding)
+        frame = source.read(_FRAME_BYTES + _TAG_BYTES)
+        for number in count():
+            following = source.read(_FRAME_BYTES + _TAG_BYTES)
+            try:
+                yield cipher.decrypt(_frame_nonce(number, last=not following), frame, None)
+            except InvalidTag as error:
+                raise ValueError(f"a file of {context} was changed, cut or moved") from error
+            if not following:
+                return
+            frame = following
+
+    def _file_cipher(self, key_id: str, salt: bytes, context: str, binding: str) -> AESGCM:
+        key = self.data_keys.get(key_id)
+        if key is None:
+            raise ValueError(f"no data key {key_id!r}")
+        derived = HKDF(SHA256(), _KEY_BYTES, salt, b"file|" + _aad(context, key_id, binding)).derive(key)
+        return AESGCM(derived)
+
     def blind_index(self, number: str) -> str:
         """Return 32 hex digits by which equal normalised numbers are found, and nothing else is learnt."""
         return hmac.new(self.index_key, number.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _key_id(source: BinaryIO) -> str:
+    found = b""
+    while (letter := source.read(1)) not in {b"|", b""} and len(found) < _KEY_ID_BYTES_MAX:
+        found += letter
+    return found.decode("ascii", "replace")
+
+
+def _frame_nonce(number: int, *, last: bool) -> bytes:
+    return number.to_bytes(_NONCE_BYTES - 1, "big") + bytes([last])
 
 
 def _aad(context: str, key_id: str, binding: str) -> bytes:

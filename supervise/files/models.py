@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.db import Base
-from supervise.labels import LabelledEnum, N_
+from supervise.labels import N_, LabelledEnum
 
 
 class ImportKind(LabelledEnum):
@@ -113,7 +113,7 @@ class ImportRow(Base):
     verdict: Mapped[RowVerdict]
     #: ``[[message id, {parameters}], ...]``: errors and flags, translated where they are shown.
     remarks: Mapped[list[Any]] = mapped_column(default=list)
-    #: JSON of the mapped cells, encrypted as ``import_row.cells_cipher`` bound to the batch; NULL once purged.
+    #: JSON of the mapped cells, encrypted as ``import_row.cells_cipher``, bound to batch and row; NULL once purged.
     cells_cipher: Mapped[bytes | None]
     #: The row that this one became or was recognised as (a ticket, a number, a credit line).
     subject_id: Mapped[int | None]
