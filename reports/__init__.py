@@ -1,0 +1,1 @@
+"""Read-only workbooks and charts, one module for each; the only writers of .xlsx."""

@@ -2,8 +2,9 @@
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -12,13 +13,18 @@ from supervise.attribution.models import Finding, FindingState, IncidentVerdict
 from supervise.compensation.models import (
     CompensationPolicy,
     Credit,
+    CreditBatch,
+    CreditBatchLine,
     CreditKind,
     CreditState,
     PromiseState,
     Undertaking,
 )
 from supervise.complaints.models import Incident, IncidentKind, Precision, Subscriber, TicketIncident
+from supervise.errors import NotFoundError
 from supervise.parties.models import OrgUnit
+
+_PORTION = 2_000
 
 #: States in which a credit counts against "once per call" and "once per undertaking".
 LIVE_CREDIT_STATES = (CreditState.PROPOSED, CreditState.APPROVED, CreditState.BATCHED, CreditState.ACCEPTED)
@@ -150,3 +156,42 @@ def bearer_of(session: Session, subscriber_id: int) -> Bearer:
         .where(Subscriber.id == subscriber_id)
     ).one()
     return Bearer._make(row)
+
+
+class FrozenLine(NamedTuple):
+    """A line of a batch as it was frozen, and whose number it needs."""
+
+    frozen: dict[str, Any]
+    number_id: int
+
+
+def batch_by_id(session: Session, batch_id: int) -> CreditBatch:
+    """Return the batch.
+
+    Raises:
+        NotFoundError: if there is none.
+    """
+    batch = session.get(CreditBatch, batch_id)
+    if batch is None:
+        raise NotFoundError
+    return batch
+
+
+def frozen_lines(session: Session, batch_id: int) -> Iterator[FrozenLine]:
+    """Yield the lines of a batch in their order, in constant memory."""
+    query = (
+        select(CreditBatchLine.frozen, Credit.number_id)
+        .join(Credit, Credit.id == CreditBatchLine.credit_id)
+        .where(CreditBatchLine.batch_id == batch_id)
+        .order_by(CreditBatchLine.line)
+        .execution_options(yield_per=_PORTION)
+    )
+    for row in session.execute(query):
+        yield FrozenLine._make(row)
+
+
+def frozen_portions(session: Session, batch_id: int) -> Iterator[list[FrozenLine]]:
+    """Yield the lines of a batch by the thousand, for work that is done per portion."""
+    lines = frozen_lines(session, batch_id)
+    while portion := list(islice(lines, _PORTION)):
+        yield portion
