@@ -1,0 +1,23 @@
+"""Addresses of static files, ours and the installed packages': each has its content's hash, to be kept for a year."""
+
+import functools
+import hashlib
+from pathlib import Path
+
+from flask import current_app, url_for
+
+
+def asset_url(filename: str, endpoint: str = "static") -> str:
+    """Return the address of a static file; ``endpoint`` is ``bootstrap.static`` for Bootstrap's own.
+
+    Raises:
+        FileNotFoundError: if there is no such file; a page never names one that is missing.
+    """
+    owner = current_app if endpoint == "static" else current_app.blueprints[endpoint.partition(".")[0]]
+    path = Path(owner.static_folder or "", filename)
+    return url_for(endpoint, filename=filename, v=_digest(path, path.stat().st_mtime_ns))
+
+
+@functools.cache
+def _digest(path: Path, _changed_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10]
