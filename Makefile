@@ -12,22 +12,22 @@ TESTS ?= tests
 ARGS ?=
 
 BIN := .venv/bin
-FLASK := $(BIN)/python -m flask --app wsgi
+SUPERVISE := $(BIN)/python -m supervise
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: env ## start the demo on http://127.0.0.1:8000 (PORT=... for another port)
-	@SUPERVISE_DEMO=1 $(FLASK) supervise demo --port $(PORT)
+	@$(SUPERVISE) demo --port $(PORT)
 
 demo-remove: env ## delete the demo's database, keys and files, and nothing else
-	@SUPERVISE_DEMO=1 $(FLASK) supervise remove-demo
+	@SUPERVISE_DEMO=1 $(SUPERVISE) remove-demo
 
 migrate: env ## bring the database at DATABASE_URL to this version's schema
-	@$(FLASK) supervise migrate
+	@$(SUPERVISE) migrate
 
 serve: env ## run gunicorn and the job worker as in production; needs DATABASE_URL and keys (docs/operations.md)
-	@$(FLASK) supervise serve --bind 127.0.0.1:$(PORT)
+	@$(SUPERVISE) serve --bind 127.0.0.1:$(PORT)
 
 test: env-dev ## run all tests, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not soak" $(ARGS) $(TESTS)

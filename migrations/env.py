@@ -23,8 +23,8 @@ def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
 
 
 def include_name(name: str | None, kind: str, _parents: Any) -> bool:
-    """Leave out the word index of SQLite: a virtual table and its shadows, which no model describes."""
-    return not (kind == "table" and name is not None and name.startswith("ticket_words"))
+    """Leave out what no model describes: SQLite's word index with its shadows, and the job queue's own tables."""
+    return not (kind == "table" and name is not None and name.startswith(("ticket_words", "huey_")))
 
 
 def _configure(**kwargs: Any) -> None:

@@ -33,8 +33,8 @@ def head() -> str:
 
 def revision_of(database: Database) -> str | None:
     """Return the revision of *database*; None for an empty one."""
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with database.session(writes=False) as session:
+        return MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def refuse_wrong_schema(database: Database) -> None:

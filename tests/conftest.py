@@ -5,7 +5,6 @@ that commit, race or kill; ``app`` and ``client`` run on such a clone. A test th
 ``@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)``.
 """
 
-import importlib
 import shutil
 import threading
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from playwright.sync_api import Page
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
+from supervise.app import create_app
 from supervise.cipher import Keyring
 from supervise.config import Settings
 from supervise.db import Database
@@ -138,7 +138,7 @@ def settings(database_url: str, keyring: Keyring, tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     """The application on ``database``'s own clone."""
-    app: Flask = importlib.import_module("supervise.app").create_app(settings)
+    app = create_app(settings)
     app.testing = True
     yield app
     app.extensions["supervise.db"].engine.dispose()

