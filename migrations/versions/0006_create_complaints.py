@@ -35,6 +35,7 @@ CALLER_KIND = ("human", "robot", "unknown")
 MESSAGE_CLASS = ("marketing", "service", "verification")
 INCIDENT_STATE = ("reported", "confirmed", "unconfirmed", "private", "not_marketing", "merged")
 TICKET_STATE = ("new", "accepted", "investigating", "replied", "closed", "refused", "transferred", "withdrawn")
+LINK_HOW = ("reported", "matched", "linked")
 DEMAND_HEAD = ("per_call", "history", "time", "apology", "other")
 #: In the order of their foreign keys.
 TABLES = (
@@ -350,11 +351,15 @@ def _create_ticket_incident() -> None:
         sa.Column("id", KEY, nullable=False),
         sa.Column("ticket_id", KEY, nullable=False),
         sa.Column("incident_id", KEY, nullable=False),
-        sa.Column("how", sa.Text(), nullable=False),
+        sa.Column("how", sa.String(40), nullable=False),
+        sa.Column("reported_at", MOMENT, nullable=True),
+        sa.Column("reported_precision", sa.String(40), nullable=True),
         sa.Column("linked_by", KEY, nullable=False),
         sa.Column("linked_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["incident_id"], ["incident.id"], name="fk_ticket_incident_incident_id"),
         sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name="fk_ticket_incident_ticket_id"),
+        _one_of("ticket_incident", "how", "linkhow", LINK_HOW),
+        _one_of("ticket_incident", "reported_precision", "precision", PRECISION),
         sa.PrimaryKeyConstraint("id", name="pk_ticket_incident"),
         sa.UniqueConstraint("ticket_id", "incident_id", name="uq_ticket_incident_ticket_id_incident_id"),
     )

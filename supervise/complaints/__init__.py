@@ -1,0 +1,1 @@
+"""Tickets, incidents, subscribers: what came in, by whom, about which calls, due when."""

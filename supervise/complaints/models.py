@@ -7,8 +7,12 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.db import Base
-from supervise.labels import LabelledEnum, N_
+from supervise.files import values
+from supervise.labels import N_, LabelledEnum
 from supervise.phone import NumberClass, NumberingPlan
+
+#: How exactly a time was reported.
+Precision = values.Precision
 
 
 class Channel(LabelledEnum):
@@ -60,14 +64,6 @@ class IncidentState(LabelledEnum):
     MERGED = "merged", N_("Merged")
 
 
-class Precision(LabelledEnum):
-    """How exactly the time was reported."""
-
-    SECOND = "second", N_("To the second")
-    MINUTE = "minute", N_("To the minute")
-    DAY = "day", N_("Day only")
-
-
 class CallerKind(LabelledEnum):
     """Who spoke (domain A9)."""
 
@@ -92,6 +88,23 @@ class DemandHead(LabelledEnum):
     TIME = "time", N_("Time spent")
     APOLOGY = "apology", N_("Apology")
     OTHER = "other", N_("Other")
+
+
+class IncidentFlag(LabelledEnum):
+    """What intake noticed about a reported call; a hint for the person who verifies it, never a verdict."""
+
+    PROBABLE_DUPLICATE = "probable_duplicate", N_("Probable duplicate: two known calls fit")
+    CALLED_AFTER_COMPLAINT = "called_after_complaint", N_("The call is later than the complaint")
+    CALLER_MISSING = "caller_missing", N_("The caller's number is missing")
+    TIME_BARRED = "time_barred", N_("Older than two years when complained about")
+
+
+class LinkHow(LabelledEnum):
+    """How a ticket came to its incident."""
+
+    REPORTED = "reported", N_("Reported by this ticket")
+    MATCHED = "matched", N_("Recognised by intake")
+    LINKED = "linked", N_("Linked by a person")
 
 
 class DayType(LabelledEnum):
@@ -228,10 +241,7 @@ class Ticket(Base):
         ),
         CheckConstraint("first_replied_at IS NULL OR first_replied_at >= received_at", name="reply_after_receipt"),
         # The queue's pages: by due date, by state, newest first.
-        Index(None, "due_on", "id"),
-        Index(None, "state", "due_on", "id"),
-        Index(None, "channel", "due_on", "id"),
-        Index(None, "unit_id", "due_on", "id"),
+        *(Index(None, *first, "due_on", "id") for first in ((), ("state",), ("channel",), ("unit_id",))),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -250,9 +260,9 @@ class Ticket(Base):
     number_id: Mapped[int | None] = mapped_column(ForeignKey("subscriber_number.id"), index=True)
     #: The region as the source wrote it.
     region_text: Mapped[str | None]
-    #: The complaint with numbers masked; the original stands encrypted beside it.
+    #: The complaint with numbers masked.
     content: Mapped[str]
-    #: Context ``ticket.content_cipher``, bound to the reference.
+    #: The original where something was masked; context ``ticket.content_cipher``, bound to the reference.
     content_cipher: Mapped[bytes | None]
     #: Name of the complainant, context ``ticket.complainant_cipher``, bound to the reference.
     complainant_cipher: Mapped[bytes | None]
@@ -356,12 +366,13 @@ class Incident(Base):
     answered: Mapped[bool | None]
     seconds: Mapped[int | None]
     caller_kind: Mapped[CallerKind] = mapped_column(default=CallerKind.UNKNOWN)
-    #: What was offered, and flags of intake (``called_after_complaint`` ...), as codes.
+    #: What was offered, as the source says.
     subject: Mapped[str | None]
+    #: Values of ``IncidentFlag``.
     flags: Mapped[list[Any]] = mapped_column(default=list)
     sms_signature: Mapped[str | None]
     sms_class: Mapped[MessageClass | None]
-    #: Text with numbers masked, and the original, context ``incident.sms_cipher`` bound to ``id`` of the first ticket.
+    #: Numbers masked; the original: context ``incident.sms_cipher``, bound to the reporting ticket's reference.
     sms_text: Mapped[str | None]
     sms_cipher: Mapped[bytes | None]
     opt_out_sent: Mapped[bool | None]
@@ -381,7 +392,9 @@ class TicketIncident(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
     incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"))
-    #: ``reported``: this ticket brought it in; ``matched``: intake found it again; ``linked``: a person did.
-    how: Mapped[str]
+    how: Mapped[LinkHow]
+    #: When this ticket says it happened, within the tolerance; NULL if a person linked them.
+    reported_at: Mapped[dt.datetime | None]
+    reported_precision: Mapped[Precision | None]
     linked_by: Mapped[int]
     linked_at: Mapped[dt.datetime]

@@ -1,0 +1,1 @@
+"""Refusals and consents: what a subscriber said to whom, and what holds now."""

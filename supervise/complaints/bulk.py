@@ -1,0 +1,95 @@
+"""Many rows at once: read by slices of keys, written by COPY on PostgreSQL and one statement on SQLite."""
+
+import datetime as dt
+import enum
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+T = TypeVar("T")
+
+#: Keys in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535.
+SLICE = 10_000
+
+
+def slices(items: Sequence[T], size: int = SLICE) -> Iterator[Sequence[T]]:
+    """Yield *items* in pieces that one statement can name."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def insert_rows(session: Session, table: sa.FromClause, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert *rows*, which all name the same columns; a model's defaults are not applied.
+
+    Enums are stored by value, moments must be aware, JSON columns take plain lists and mappings.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: as any insert, when a constraint is broken.
+    """
+    if not rows:
+        return
+    session.flush()
+    names = list(rows[0])
+    on_postgres = session.get_bind().dialect.name == "postgresql"
+    columns = [_column([row[name] for row in rows], table.c[name].type, plain_moments=on_postgres) for name in names]
+    lines = zip(*columns, strict=True)
+    listed = ", ".join(names)
+    if on_postgres:
+        _copy(session, f"COPY {table} ({listed}) FROM STDIN", lines)
+    else:
+        marks = ", ".join("?" * len(names))
+        statement = f"INSERT INTO {table} ({listed}) VALUES ({marks})"  # noqa: S608 - our own names
+        session.connection().exec_driver_sql(statement, list(lines))
+
+
+def _copy(session: Session, statement: str, lines: Iterable[tuple[Any, ...]]) -> None:
+    driver = session.connection().connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError(f"not a psycopg connection: {driver!r}")
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            for line in lines:
+                copy.write_row(line)
+    except psycopg.Error as error:
+        # As SQLAlchemy would have wrapped it: callers and the error pages know one family of errors.
+        raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
+
+
+def _column(values: list[Any], kind: sa.types.TypeEngine[Any], *, plain_moments: bool) -> list[Any]:
+    """Return *values* as the driver takes them."""
+    convert = _converter(kind, plain_moments=plain_moments)
+    if convert is None:
+        return values
+    return [None if value is None else convert(value) for value in values]
+
+
+def _converter(kind: sa.types.TypeEngine[Any], *, plain_moments: bool) -> Callable[[Any], Any] | None:
+    if isinstance(kind, sa.Enum):
+        return _enum_value
+    if isinstance(kind, sa.JSON):
+        return json.dumps
+    if isinstance(kind, sa.TypeDecorator):
+        return _aware if plain_moments else _sqlite_moment
+    if isinstance(kind, sa.Date) and not plain_moments:
+        return dt.date.isoformat
+    return None
+
+
+def _enum_value(member: enum.Enum) -> str:
+    return str(member.value)
+
+
+def _aware(at: dt.datetime) -> dt.datetime:
+    if at.tzinfo is None:
+        raise TypeError("a moment must be aware")
+    return at
+
+
+def _sqlite_moment(at: dt.datetime) -> str:
+    # The text that SQLAlchemy's own type writes: UTC, no zone, always with microseconds.
+    return _aware(at).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -1,0 +1,108 @@
+"""Free text search over stored bigrams: two Chinese characters such as 套餐 find, on both engines.
+
+FTS5 on SQLite, GIN on PostgreSQL; this module is the only writer of both (migration 0006 says why).
+"""
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supervise.complaints.bulk import insert_rows, slices
+from supervise.complaints.models import TicketSearch
+
+#: Letters and digits as one word; any other script as a run of characters.
+_RUNS = re.compile(r"[a-z0-9]+|[^\W_a-z0-9]+")
+_WORDS = sa.table("ticket_words", sa.column("rowid", sa.Integer), sa.column("grams", sa.Text))
+
+
+class Searchable(NamedTuple):
+    """The texts by which a ticket is found."""
+
+    ticket_id: int
+    texts: Sequence[str | None]
+
+
+def grams(text: str) -> list[str]:
+    """Return the search terms of *text*: words of letters and digits whole, other scripts as bigrams.
+
+    A single character that stands alone is a term of its own.
+    """
+    found: dict[str, None] = {}
+    for run in _RUNS.findall(unicodedata.normalize("NFKC", text).casefold()):
+        if run.isascii() or len(run) == 1:
+            found[run] = None
+        else:
+            found.update(dict.fromkeys(map("".join, itertools.pairwise(run))))
+    return list(found)
+
+
+def index_tickets(session: Session, entries: Sequence[Searchable]) -> None:
+    """Make new tickets findable, all at once."""
+    rows = [{"ticket_id": entry.ticket_id, "grams": _joined(entry.texts)} for entry in entries]
+    insert_rows(session, TicketSearch.__table__, rows)
+    _copy_words(session, [entry.ticket_id for entry in entries])
+
+
+def reindex_ticket(session: Session, entry: Searchable) -> None:
+    """Replace the terms of a ticket whose text changed."""
+    _drop_words(session, entry.ticket_id)
+    session.execute(
+        sa.update(TicketSearch).where(TicketSearch.ticket_id == entry.ticket_id).values(grams=_joined(entry.texts))
+    )
+    _copy_words(session, [entry.ticket_id])
+
+
+def tickets_with(session: Session, text: str) -> sa.Select[int] | None:
+    """Return a query of the ids of the tickets that hold every term of *text*; None if it has no term.
+
+    For ``Ticket.id.in_(...)`` in the queue. A single Chinese character finds wherever it begins or ends a term.
+    """
+    terms = grams(text)
+    if not terms:
+        return None
+    query = sa.select(TicketSearch.ticket_id)
+    short = [term for term in terms if len(term) == 1 and not term.isascii()]
+    whole = [term for term in terms if term not in short]
+    for term in short:
+        # One character is in no index of pairs; letters and marks cannot be wildcards here.
+        query = query.where(TicketSearch.grams.contains(term, autoescape=True))
+    if whole and session.get_bind().dialect.name == "postgresql":
+        stored = sa.func.string_to_array(TicketSearch.grams, sa.literal_column("' '"))
+        query = query.where(stored.op("@>")(sa.cast(whole, sa.ARRAY(sa.Text))))
+    elif whole:
+        # Quoted, a term is never an operator of FTS5; terms hold no quotes.
+        match = " AND ".join(f'"{term}"' for term in whole)
+        hits = sa.select(_WORDS.c.rowid).where(sa.text("ticket_words MATCH :match").bindparams(match=match))
+        query = query.where(TicketSearch.ticket_id.in_(hits.select_from(_WORDS)))
+    return query
+
+
+def _joined(texts: Iterable[str | None]) -> str:
+    return " ".join(dict.fromkeys(gram for text in texts if text for gram in grams(text)))
+
+
+def _copy_words(session: Session, ticket_ids: Sequence[int]) -> None:
+    if session.get_bind().dialect.name != "sqlite":
+        return
+    source = sa.select(TicketSearch.ticket_id, TicketSearch.grams)
+    for piece in slices(ticket_ids):
+        rows = source.where(TicketSearch.ticket_id.in_(piece))
+        session.execute(sa.insert(_WORDS).from_select(["rowid", "grams"], rows))
+
+
+def _drop_words(session: Session, ticket_id: int) -> None:
+    if session.get_bind().dialect.name != "sqlite":
+        return
+    # FTS5 over outside content must be told what it held.
+    session.execute(
+        sa.text(
+            "INSERT INTO ticket_words (ticket_words, rowid, grams) "
+            "SELECT 'delete', ticket_id, grams FROM ticket_search WHERE ticket_id = :id"
+        ),
+        {"id": ticket_id},
+    )

@@ -1,0 +1,217 @@
+"""Subscribers: their numbers, found by a blind index and never stored plain, and who held them when."""
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from supervise import phone
+from supervise.audit.record import record_event
+from supervise.cipher import Keyring
+from supervise.complaints.bulk import slices
+from supervise.complaints.models import Subscriber, SubscriberNumber
+from supervise.db import take_turn
+from supervise.errors import ConflictError, InvalidInputError, NotFoundError
+from supervise.labels import N_
+
+_NUMBER_CONTEXT = "subscriber_number.number_cipher"
+
+
+class OverlapError(ConflictError):
+    """The number has a subscriber in that period already."""
+
+    message = N_("The number %(number)s already has a subscriber (account %(account)s) in that period")
+
+
+class PeriodError(InvalidInputError):
+    """A period ends before it begins."""
+
+    message = N_("The period must end after it begins")
+
+
+class ReasonMissingError(InvalidInputError):
+    """A full number is shown to nobody who does not say why."""
+
+    message = N_("Give a reason")
+
+
+class HeldAt(NamedTuple):
+    """A number at a moment: the key of ``holders_at``."""
+
+    number_id: int
+    at: dt.datetime
+
+
+def number_ids(session: Session, keyring: Keyring, numbers: Collection[str]) -> dict[str, int]:
+    """Return the id of each of *numbers* (normalised digits), creating the rows that are missing.
+
+    Two transactions that meet the same new number end with one row.
+    """
+    by_index = {keyring.blind_index(number): number for number in set(numbers)}
+    found = _known(session, by_index)
+    missing = sorted(by_index.keys() - found.keys())
+    if missing:
+        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        statement = insert(SubscriberNumber).on_conflict_do_nothing(index_elements=["number_index"])
+        rows = [
+            {
+                "number_index": index,
+                "number_cipher": keyring.encrypt(by_index[index], _NUMBER_CONTEXT, index),
+                "number_mask": phone.mask(by_index[index]),
+            }
+            for index in missing
+        ]
+        session.execute(statement, rows)
+        found |= _known(session, missing)
+    return {number: found[index] for index, number in by_index.items()}
+
+
+def _known(session: Session, indexes: Collection[str]) -> dict[str, int]:
+    query = select(SubscriberNumber.number_index, SubscriberNumber.id)
+    found: dict[str, int] = {}
+    for piece in slices(sorted(indexes)):
+        rows = session.execute(query.where(SubscriberNumber.number_index.in_(piece)))
+        found.update((row.number_index, row.id) for row in rows)
+    return found
+
+
+def find_number_id(session: Session, keyring: Keyring, number: str) -> int | None:
+    """Return the id of a full *number* (normalised digits); None if nobody ever complained or subscribed with it."""
+    query = select(SubscriberNumber.id).where(SubscriberNumber.number_index == keyring.blind_index(number))
+    return session.scalar(query)
+
+
+def reveal_number(session: Session, keyring: Keyring, number_id: int, *, reason: str, actor_id: int) -> str:
+    """Return the full digits of one number and record who looked and why.
+
+    Raises:
+        ReasonMissingError: without a reason.
+        NotFoundError: if there is no such number.
+    """
+    if not reason.strip():
+        raise ReasonMissingError
+    row = session.get(SubscriberNumber, number_id)
+    if row is None:
+        raise NotFoundError
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="subscriber_number.revealed",
+        subject="subscriber_number",
+        subject_id=number_id,
+        reason=reason.strip(),
+    )
+    return keyring.decrypt(row.number_cipher, _NUMBER_CONTEXT, row.number_index)
+
+
+def full_numbers(session: Session, keyring: Keyring, number_ids_: Collection[int]) -> dict[int, str]:
+    """Return the full digits of many numbers, for a workbook that finance hands on; the caller records the export."""
+    numbers: dict[int, str] = {}
+    for piece in slices(sorted(set(number_ids_))):
+        for row in session.scalars(select(SubscriberNumber).where(SubscriberNumber.id.in_(piece))):
+            numbers[row.id] = keyring.decrypt(row.number_cipher, _NUMBER_CONTEXT, row.number_index)
+    return numbers
+
+
+def holders_at(session: Session, wanted: Collection[HeldAt | tuple[int, dt.datetime]]) -> Mapping[HeldAt, Subscriber]:
+    """Return the subscriber who held each number at each moment; pairs without one are left out."""
+    ids = sorted({number_id for number_id, _at in wanted})
+    periods: dict[int, list[Subscriber]] = {}
+    for piece in slices(ids):
+        for row in session.scalars(select(Subscriber).where(Subscriber.number_id.in_(piece))):
+            periods.setdefault(row.number_id, []).append(row)
+    held: dict[HeldAt, Subscriber] = {}
+    for number_id, at in wanted:
+        for row in periods.get(number_id, ()):
+            if row.held_from <= at and (row.held_to is None or at < row.held_to):
+                held[HeldAt(number_id, at)] = row
+    return held
+
+
+def holder_at(session: Session, number_id: int, at: dt.datetime) -> Subscriber | None:
+    """Return the subscriber who held the number at that moment."""
+    return holders_at(session, [HeldAt(number_id, at)]).get(HeldAt(number_id, at))
+
+
+def add_subscriber(
+    session: Session,
+    keyring: Keyring,
+    *,
+    number: str,
+    account_ref: str,
+    unit_id: int | None,
+    held_from: dt.datetime,
+    held_to: dt.datetime | None = None,
+    source: str,
+    actor_id: int,
+) -> Subscriber:
+    """Register that *account_ref* holds *number* (normalised digits) in ``[held_from, held_to)``.
+
+    Raises:
+        PeriodError: if the period is empty.
+        OverlapError: if somebody holds the number in it; the database refuses the same (migration 0006).
+    """
+    if held_to is not None and held_to <= held_from:
+        raise PeriodError
+    take_turn(session, "subscribers")
+    number_id = number_ids(session, keyring, [number])[number]
+    other = _overlapping(session, number_id, held_from, held_to)
+    if other is not None:
+        raise OverlapError(number=phone.mask(number), account=other.account_ref)
+    row = Subscriber(
+        number_id=number_id,
+        account_ref=account_ref,
+        unit_id=unit_id,
+        held_from=held_from,
+        held_to=held_to,
+        source=source,
+    )
+    session.add(row)
+    session.flush()
+    changes = {"account_ref": account_ref, "unit_id": unit_id, "held_from": held_from, "held_to": held_to}
+    _record(session, row.id, "subscriber.created", actor_id, changes)
+    return row
+
+
+def end_subscriber(
+    session: Session, subscriber_id: int, *, held_to: dt.datetime, version: int, actor_id: int
+) -> Subscriber:
+    """End the holding of a number at *held_to*, exclusive.
+
+    Raises:
+        NotFoundError: if there is no such subscriber.
+        ConflictError: if the row changed since *version* or has ended already.
+        PeriodError: if the end is not after the beginning.
+    """
+    row = session.get(Subscriber, subscriber_id, with_for_update=True)
+    if row is None:
+        raise NotFoundError
+    if row.version != version or row.held_to is not None:
+        raise ConflictError
+    if held_to <= row.held_from:
+        raise PeriodError
+    row.held_to, row.version = held_to, row.version + 1
+    session.flush()
+    _record(session, row.id, "subscriber.ended", actor_id, {"held_to": [None, held_to]})
+    return row
+
+
+def _overlapping(
+    session: Session, number_id: int, held_from: dt.datetime, held_to: dt.datetime | None
+) -> Subscriber | None:
+    query = select(Subscriber).where(
+        Subscriber.number_id == number_id,
+        or_(Subscriber.held_to.is_(None), Subscriber.held_to > held_from),
+    )
+    if held_to is not None:
+        query = query.where(Subscriber.held_from < held_to)
+    return session.scalars(query.limit(1)).first()
+
+
+def _record(session: Session, subscriber_id: int, action: str, actor_id: int, changes: Mapping[str, object]) -> None:
+    record_event(
+        session, actor_id=actor_id, action=action, subject="subscriber", subject_id=subscriber_id, changes=changes
+    )
