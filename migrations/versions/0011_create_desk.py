@@ -15,6 +15,12 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 
 TABLES = ("ticket_reply", "saved_view", "resolution_code", "reply_template")
+#: The queue's own order, for open tickets alone.
+OPEN_INDEXES = {
+    "ix_ticket_open_due": ["due_on", "id"],
+    "ix_ticket_open_channel": ["channel", "due_on", "id"],
+    "ix_ticket_open_unit": ["unit_id", "due_on", "id"],
+}
 
 
 def upgrade() -> None:
@@ -23,10 +29,13 @@ def upgrade() -> None:
     _create_resolution_code()
     _create_saved_view()
     _create_ticket_reply()
+    _index_open_tickets()
 
 
 def downgrade() -> None:
-    """Drop the tables; constraints and triggers go with them."""
+    """Drop the tables and the queue's indexes."""
+    for name in OPEN_INDEXES:
+        op.drop_index(name, "ticket")
     for table in TABLES:
         op.drop_table(table)
 
@@ -94,3 +103,9 @@ def _create_ticket_reply() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_reply")),
     )
     op.create_index(op.f("ix_ticket_reply_ticket_id_id"), "ticket_reply", ["ticket_id", "id"])
+
+
+def _index_open_tickets() -> None:
+    is_open = sa.text("state IN ('new', 'accepted', 'investigating', 'replied')")
+    for name, columns in OPEN_INDEXES.items():
+        op.create_index(name, "ticket", columns, sqlite_where=is_open, postgresql_where=is_open)
