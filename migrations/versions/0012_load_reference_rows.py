@@ -28,6 +28,7 @@ CALENDAR_YEARS = range(2004, 2027)
 
 def upgrade() -> None:
     """Load every subject's rows."""
+    _load_official_numbers()
     _load_calendar()
     _load_deadline_rules()
     _load_offence_types()
@@ -291,3 +292,24 @@ def _load_reply_templates() -> None:
         )
     ]
     _insert_missing("reply_template", ["code"], rows, {"retired_on": sa.Date()})
+
+
+def _load_official_numbers() -> None:
+    """The three carriers, their unified outbound numbers (announced 2025-08-01) and their service hotlines."""
+    carriers = {"CT": "中国电信", "CM": "中国移动", "CU": "中国联通"}
+    _insert_missing("carrier", ("code",), [{"code": code, "name": name} for code, name in carriers.items()])
+    announced = (
+        "中国电信、中国移动、中国联通2025年8月1日公告：统一外呼营销号码，未授权任何单位和个人通过其他号码开展外呼营销"
+    )
+    served = "《电信服务规范》（信息产业部令第36号，2005年4月20日起施行）：统一客户服务电话"
+    declared = [
+        ("CT", "10001", "outbound", announced, dt.date(2025, 8, 1)),
+        ("CM", "10085", "outbound", announced, dt.date(2025, 8, 1)),
+        ("CU", "10016", "outbound", announced, dt.date(2025, 8, 1)),
+        ("CT", "10000", "hotline", served, dt.date(2005, 4, 20)),
+        ("CM", "10086", "hotline", served, dt.date(2005, 4, 20)),
+        ("CU", "10010", "hotline", served, dt.date(2005, 4, 20)),
+    ]
+    columns = ("carrier_code", "digits", "use", "legal_basis", "valid_from")
+    rows = [dict(zip(columns, row, strict=True)) for row in declared]
+    _insert_missing("official_number", ("carrier_code", "digits", "use"), rows, {"valid_from": sa.Date()})
