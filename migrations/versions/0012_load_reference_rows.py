@@ -32,6 +32,7 @@ def upgrade() -> None:
     _load_calendar()
     _load_deadline_rules()
     _load_offence_types()
+    _load_accounting_labels()
     _load_resolution_codes()
     _load_reply_templates()
 
@@ -235,6 +236,35 @@ def _load_offence_types() -> None:
         for code, family, zh, en, basis, first in OFFENCE_TYPES
     ]
     _insert_missing("offence_type", ["code", "valid_from"], rows, {"valid_from": sa.Date()})
+
+
+# How finance books amounts (contracts); finance edits the rows, we never compute tax (domain 2.3)
+
+_VAT_LAW = "2026-01-01"
+ACCOUNTING_LABELS = (
+    ("damages", "we_buy", "6301.01", "违约金收入（我方为购买方，不开增值税发票）", "2009-01-01", None),
+    ("damages", "we_sell", "6301.01", "价外费用（我方为销售方，计征增值税）", "2009-01-01", _VAT_LAW),
+    ("damages", "we_sell", "6301.01", "销售额口径按2026年增值税法，待税务确认", _VAT_LAW, None),
+    ("assessment", "internal", "9001.02", "内部考核（不涉税）", "2009-01-01", None),
+    ("compensation", "internal", "6711.01", "话费赔偿支出", "2009-01-01", None),
+    ("reward", "internal", "6711.03", "话费奖励支出（个人偶然所得，待税务确认）", "2009-01-01", None),
+)
+
+
+def _load_accounting_labels() -> None:
+    rows = [
+        {
+            "nature": nature,
+            "direction": direction,
+            "gl_account_code": account,
+            "tax_label": label,
+            "valid_from": dt.date.fromisoformat(first),
+            "valid_to": dt.date.fromisoformat(end) if end else None,
+        }
+        for nature, direction, account, label, first, end in ACCOUNTING_LABELS
+    ]
+    days = {"valid_from": sa.Date(), "valid_to": sa.Date()}
+    _insert_missing("accounting_label", ["nature", "direction", "valid_from"], rows, days)
 
 
 # Replies (desk)

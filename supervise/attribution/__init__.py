@@ -1,0 +1,1 @@
+"""Who answers for an incident, and which offences are proven."""

@@ -6,11 +6,11 @@ Verdicts are rows that supersede each other, never change; ``IncidentVerdict`` p
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.db import Base
-from supervise.labels import LabelledEnum, N_
+from supervise.labels import N_, LabelledEnum
 
 
 class Verdict(LabelledEnum):
@@ -67,7 +67,20 @@ class Attribution(Base):
     __tablename__ = "attribution"
     __table_args__ = (
         # Each verdict is superseded at most once, and an incident has one first verdict: a chain, no forks.
-        UniqueConstraint("supersedes_id"),
+        Index(
+            "uq_attribution_supersedes",
+            "supersedes_id",
+            unique=True,
+            sqlite_where=text("state = 'in_force'"),
+            postgresql_where=text("state = 'in_force'"),
+        ),
+        Index(
+            "uq_attribution_waiting",
+            "incident_id",
+            unique=True,
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
         Index(
             "uq_attribution_first",
             "incident_id",
@@ -95,7 +108,7 @@ class Attribution(Base):
     party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"), index=True)
     #: The sponsoring branch as of the call; the row's unit for scope.
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"), index=True)
-    #: Party ids from the caller up to the sponsoring branch, with roles, as of the call.
+    #: ``[[party id, role or NULL], ...]`` from the caller up to the sponsoring branch, as of the call.
     chain: Mapped[list[Any]]
     #: ``[[message id, {parameters}], ...]``: why, in words.
     reasons: Mapped[list[Any]]
@@ -164,6 +177,8 @@ class Finding(Base):
             postgresql_where=text("state <> 'overturned'"),
         ),
         CheckConstraint("evidence_note <> ''", name="has_evidence"),
+        CheckConstraint("state = 'proven' OR NOT held", name="held_is_proven"),
+        CheckConstraint("(state = 'overturned') = (overturned_at IS NOT NULL)", name="overturned_at_set"),
         Index(None, "party_id", "id"),
     )
 
@@ -179,6 +194,9 @@ class Finding(Base):
     evidence_note: Mapped[str]
     found_by: Mapped[int]
     found_at: Mapped[dt.datetime]
+    #: An approved amount hangs on it: neither it nor the verdict may change before that amount is reversed.
+    #: Set and cleared by the subject that holds the money (``findings.hold``, ``findings.release``).
+    held: Mapped[bool] = mapped_column(default=False)
     overturned_by: Mapped[int | None]
     overturned_at: Mapped[dt.datetime | None]
     version: Mapped[int] = mapped_column(default=1)

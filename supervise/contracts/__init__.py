@@ -1,0 +1,1 @@
+"""What was signed and what it costs: contracts, the assessment policy, rule versions, labels."""

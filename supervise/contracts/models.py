@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.complaints.models import DayType
 from supervise.db import Base
-from supervise.labels import LabelledEnum, N_
+from supervise.labels import N_, LabelledEnum
 
 
 class ContractDirection(LabelledEnum):
@@ -35,6 +35,15 @@ class RuleState(LabelledEnum):
     RETIRED = "retired", N_("Retired")
 
 
+class ContractScope(LabelledEnum):
+    """Which business a contract covers; two contracts of a party never overlap within one scope."""
+
+    ALL = "all", N_("Everything")
+    OUTBOUND = "outbound", N_("Outbound calls")
+    SMS = "sms", N_("Messages")
+    CHANNEL = "channel", N_("Sales channel")
+
+
 class Contract(Base):
     """A contract with an external party, or the assessment policy (考核办法) for the carrier's own branches.
 
@@ -57,8 +66,8 @@ class Contract(Base):
     party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
     #: The carrier's unit that signed, or the root of the units a policy holds for.
     counterparty_unit_id: Mapped[int] = mapped_column(ForeignKey("org_unit.id"), index=True)
-    #: Business that it covers: ``outbound``, ``sms``, ``channel`` or ``all``; no overlap within a scope.
-    scope: Mapped[str] = mapped_column(default="all")
+    #: No overlap within a scope: exclusion constraint or triggers of migration 0005, ``agreements`` in words.
+    scope: Mapped[ContractScope] = mapped_column(default=ContractScope.ALL)
     direction: Mapped[ContractDirection]
     starts_on: Mapped[dt.date]
     #: The day after the last day; NULL: open.
@@ -82,6 +91,8 @@ class RuleVersion(Base):
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_order"),
         CheckConstraint("state = 'draft' OR activated_by IS NOT NULL", name="activated_by_set"),
         CheckConstraint("activated_by <> drafted_by", name="two_people"),
+        # A version that has priced a call cannot be ended, or replaced, before that call (never back-dated once used).
+        CheckConstraint("valid_to IS NULL OR priced_on IS NULL OR valid_to > priced_on", name="not_back_dated"),
         UniqueConstraint("code", "number"),
         Index(None, "contract_id", "offence_code", "valid_from"),
     )
@@ -100,6 +111,8 @@ class RuleVersion(Base):
     content_sha256: Mapped[str]
     valid_from: Mapped[dt.date]
     valid_to: Mapped[dt.date | None]
+    #: Day of the latest call that it has priced; NULL while it is unused.
+    priced_on: Mapped[dt.date | None]
     state: Mapped[RuleState] = mapped_column(default=RuleState.DRAFT)
     drafted_by: Mapped[int]
     activated_by: Mapped[int | None]

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.contracts.models import ContractDirection
 from supervise.db import Base
-from supervise.labels import LabelledEnum, N_
+from supervise.labels import N_, LabelledEnum
 
 
 class PenaltyFamily(LabelledEnum):
@@ -60,6 +60,8 @@ class Penalty(Base):
         CheckConstraint("capped_fen >= 0", name="capped_not_negative"),
         CheckConstraint("amount_fen = gross_fen - capped_fen AND amount_fen >= 0", name="amount_adds_up"),
         CheckConstraint("loss_basis_fen >= 0", name="loss_not_negative"),
+        CheckConstraint("(family = 'internal') = (direction = 'internal')", name="family_has_direction"),
+        CheckConstraint("family <> 'internal' OR unit_id IS NOT NULL", name="internal_has_unit"),
         CheckConstraint("approver_id <> maker_id", name="two_people"),
         CheckConstraint(
             "state IN ('proposed', 'returned') OR (approver_id IS NOT NULL AND approved_at IS NOT NULL)",

@@ -1,0 +1,267 @@
+"""Findings: which offence types are proven for a call, each with what was heard, seen or read (domain F39, F40)."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from supervise import clock
+from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
+from supervise.audit.record import record_event
+from supervise.complaints.models import Incident, IncidentState, OffenceType
+from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, RefusalError, RowResult
+from supervise.labels import N_
+from supervise.parties.models import OfficialUse
+from supervise.parties.officials import official_uses_at
+
+#: From this day on marketing calls come from official outbound numbers only (domain C1, C3).
+OFFICIAL_NUMBERS_ONLY_FROM = dt.date(2025, 8, 1)
+UNAUTHORISED_NUMBER = "unauthorised_number"
+
+
+class NoVerdictError(ConflictError):
+    """An offence can be found only against a party that a verdict names."""
+
+    message = N_("No party answers for this call yet; decide the verdict first")
+
+
+class MoneyHangsOnItError(ConflictError):
+    """An approved amount rests on a finding of this call."""
+
+    message = N_("An approved amount rests on the findings of this call; reverse it first")
+
+
+class Proof(NamedTuple):
+    """One offence type, proven or not, and the evidence."""
+
+    offence_code: str
+    proven: bool
+    evidence_note: str
+
+
+def record_findings(session: Session, incident_id: int, proofs: Sequence[Proof], *, actor_id: int) -> Sequence[Finding]:
+    """Record which offences of one incident are proven; a finding the other way round is overturned by it.
+
+    Raises:
+        NoVerdictError: if no party answers for it.
+        AlreadyDecidedError: if it was found so before.
+        MoneyHangsOnItError: if an approved amount rests on the finding that this would overturn.
+        InvalidInputError: for a finding without evidence, or an offence type unknown on the day of the call.
+    """
+    [result] = record_findings_for(session, [incident_id], proofs, actor_id=actor_id)
+    if result.refusal is not None:
+        raise result.refusal
+    return session.scalars(
+        select(Finding)
+        .where(Finding.incident_id == incident_id, Finding.state != FindingState.OVERTURNED)
+        .order_by(Finding.id)
+    ).all()
+
+
+def record_findings_for(
+    session: Session, incident_ids: Sequence[int], proofs: Sequence[Proof], *, actor_id: int
+) -> list[RowResult]:
+    """Record the same findings for each incident; return a result for every id, in order.
+
+    Raises:
+        InvalidInputError: for a finding without evidence; nothing is recorded then.
+    """
+    _check_proofs(proofs)
+    recorder = _Recorder(session, list(dict.fromkeys(incident_ids)), proofs, actor_id)
+    results = [RowResult(incident_id, recorder.consider(incident_id)) for incident_id in recorder.ids]
+    recorder.write()
+    return results
+
+
+def _check_proofs(proofs: Sequence[Proof]) -> None:
+    if not proofs:
+        raise InvalidInputError(N_("Choose an offence type"))
+    if len({proof.offence_code for proof in proofs}) != len(proofs):
+        raise InvalidInputError(N_("Each offence type is found once"))
+    if any(not proof.evidence_note.strip() for proof in proofs):  # also a CHECK of the table
+        raise InvalidInputError(N_("Say what was heard, seen or read: no finding without evidence"))
+
+
+class _Recorder:
+    """Decides on incidents in memory, then writes all findings at once."""
+
+    def __init__(self, session: Session, ids: Sequence[int], proofs: Sequence[Proof], actor_id: int) -> None:
+        self.session, self.ids, self.proofs, self.actor_id = session, ids, proofs, actor_id
+        locked = select(Incident.id, Incident.occurred_on).where(Incident.id.in_(ids)).order_by(Incident.id)
+        self.days = {row.id: row.occurred_on for row in session.execute(locked.with_for_update(key_share=True))}
+        verdicts = session.scalars(select(IncidentVerdict).where(IncidentVerdict.incident_id.in_(ids)))
+        self.verdicts = {verdict.incident_id: verdict for verdict in verdicts}
+        self.types = _types(session, {proof.offence_code for proof in proofs})
+        live = select(Finding).where(Finding.incident_id.in_(ids), Finding.state != FindingState.OVERTURNED)
+        self.live = {(one.incident_id, one.offence_code): one for one in session.scalars(live)}
+        self.new: list[Finding] = []
+        self.old: list[Finding] = []
+
+    def consider(self, incident_id: int) -> RefusalError | None:
+        """Take the incident's findings in, or return why not."""
+        verdict = self.verdicts.get(incident_id)
+        if verdict is None or verdict.verdict not in CHARGEABLE_VERDICTS or verdict.party_id is None:
+            return NoVerdictError()
+        new, old = [], []
+        for proof in self.proofs:
+            kind = next((kind for kind in self.types[proof.offence_code] if _holds(kind, self.days[incident_id])), None)
+            if kind is None:
+                return InvalidInputError(
+                    N_("%(code)s was no offence type on %(day)s"),
+                    code=proof.offence_code,
+                    day=self.days[incident_id].isoformat(),
+                )
+            state = FindingState.PROVEN if proof.proven else FindingState.NOT_PROVEN
+            before = self.live.get((incident_id, proof.offence_code))
+            if before is not None:
+                if before.state is state:
+                    return AlreadyDecidedError()
+                if before.held:
+                    return MoneyHangsOnItError()
+                old.append(before)
+            new.append(self._finding(verdict, verdict.party_id, kind, proof, state))
+        self.new += new
+        self.old += old
+        return None
+
+    def _finding(
+        self, verdict: IncidentVerdict, party_id: int, kind: OffenceType, proof: Proof, state: FindingState
+    ) -> Finding:
+        return Finding(
+            incident_id=verdict.incident_id,
+            attribution_id=verdict.attribution_id,
+            offence_type_id=kind.id,
+            offence_code=kind.code,
+            party_id=party_id,
+            state=state,
+            evidence_note=proof.evidence_note.strip(),
+            found_by=self.actor_id,
+            found_at=clock.now(),
+        )
+
+    def write(self) -> None:
+        """Overturn what is replaced, add the findings, and let the incidents' states follow."""
+        _overturn(self.session, [finding.id for finding in self.old], self.actor_id)
+        self.session.add_all(self.new)
+        self.session.flush()
+        if not self.new:
+            return
+        touched = {finding.incident_id for finding in self.new}
+        _follow(self.session, touched)
+        record_event(
+            self.session,
+            actor_id=self.actor_id,
+            action="findings.recorded",
+            subject="incident",
+            subject_id=next(iter(touched)) if len(touched) == 1 else None,
+            changes={
+                "incident_ids": sorted(touched),
+                "findings": {proof.offence_code: proof.proven for proof in self.proofs},
+                "overturned_ids": [finding.id for finding in self.old],
+            },
+        )
+
+
+def _types(session: Session, codes: Collection[str]) -> dict[str, list[OffenceType]]:
+    types: dict[str, list[OffenceType]] = {code: [] for code in codes}
+    for kind in session.scalars(select(OffenceType).where(OffenceType.code.in_(codes)).order_by(OffenceType.id)):
+        types[kind.code].append(kind)
+    return types
+
+
+def _holds(kind: OffenceType, on: dt.date) -> bool:
+    return kind.valid_from <= on and (kind.valid_to is None or on < kind.valid_to)
+
+
+def _follow(session: Session, incident_ids: Collection[int]) -> None:
+    """An incident with a proven offence is confirmed; one of which nothing is proven is not."""
+    proven = set(
+        session.scalars(
+            select(Finding.incident_id).where(
+                Finding.incident_id.in_(incident_ids), Finding.state == FindingState.PROVEN
+            )
+        )
+    )
+    for state, some in (
+        (IncidentState.CONFIRMED, proven),
+        (IncidentState.UNCONFIRMED, set(incident_ids) - proven),
+    ):
+        session.execute(
+            update(Incident)
+            .where(Incident.id.in_(some), Incident.state != state)
+            .values(state=state, version=Incident.version + 1)
+        )
+
+
+def overturn_findings(session: Session, incident_ids: Collection[int], *, actor_id: int) -> None:
+    """Overturn every live finding of the incidents, because another verdict comes into force.
+
+    Raises:
+        MoneyHangsOnItError: if an approved amount rests on one of them.
+    """
+    live = select(Finding.id, Finding.held).where(
+        Finding.incident_id.in_(incident_ids), Finding.state != FindingState.OVERTURNED
+    )
+    rows = session.execute(live.order_by(Finding.id)).all()
+    if any(row.held for row in rows):
+        raise MoneyHangsOnItError
+    _overturn(session, [row.id for row in rows], actor_id)
+
+
+def _overturn(session: Session, finding_ids: Sequence[int], actor_id: int) -> None:
+    """Overturn these by compare-and-set: an approval that holds one at this moment wins."""
+    if not finding_ids:
+        return
+    done = session.scalars(
+        update(Finding)
+        .where(Finding.id.in_(finding_ids), Finding.held.is_(False), Finding.state != FindingState.OVERTURNED)
+        .values(
+            state=FindingState.OVERTURNED,
+            overturned_by=actor_id,
+            overturned_at=clock.now(),
+            version=Finding.version + 1,
+        )
+        .returning(Finding.id)
+    ).all()
+    if len(done) != len(finding_ids):
+        raise MoneyHangsOnItError
+
+
+def lock_proven(session: Session, finding_ids: Collection[int]) -> set[int]:
+    """Lock these findings, in the order of ids, and return those that are proven: no verdict changes them now."""
+    rows = session.execute(
+        select(Finding.id, Finding.state)
+        .where(Finding.id.in_(finding_ids))
+        .order_by(Finding.id)
+        .with_for_update(key_share=True)
+    )
+    return {row.id for row in rows if row.state is FindingState.PROVEN}
+
+
+def hold(session: Session, finding_ids: Collection[int]) -> None:
+    """Let approved money rest on these findings, which the caller has locked; ``release`` undoes it."""
+    session.execute(update(Finding).where(Finding.id.in_(sorted(finding_ids))).values(held=True))
+
+
+def release(session: Session, finding_ids: Collection[int]) -> None:
+    """Say that no approved amount rests on these findings any more."""
+    session.execute(update(Finding).where(Finding.id.in_(sorted(finding_ids))).values(held=False))
+
+
+def suggested_offences(session: Session, incidents: Iterable[Incident]) -> dict[int, tuple[str, ...]]:
+    """Return the offence types that the registers suggest for each incident (by id); a person proves them.
+
+    A marketing call from a number that its carrier did not declare official for outbound calls, since
+    2025-08-01, is made from an unauthorised number (domain C1-C3).
+    """
+    rows = list(incidents)
+    uses = official_uses_at(session, {(row.caller_number, row.occurred_on) for row in rows if row.caller_number})
+    found: dict[int, tuple[str, ...]] = {}
+    for row in rows:
+        official = uses.get((row.caller_number or "", row.occurred_on))
+        allowed = official is not None and official.use in (OfficialUse.OUTBOUND, OfficialUse.HOTLINE)
+        unauthorised = row.caller_number and row.occurred_on >= OFFICIAL_NUMBERS_ONLY_FROM and not allowed
+        found[row.id] = (UNAUTHORISED_NUMBER,) if unauthorised else ()
+    return found

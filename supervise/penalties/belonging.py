@@ -1,0 +1,44 @@
+"""Who belongs to whom is charged: they neither approve the amount nor decide on an objection to it."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from supervise import clock
+from supervise.errors import NotPermittedError
+from supervise.labels import N_
+from supervise.parties.models import Party, UserScope
+from supervise.parties.tree import path_to_root
+from supervise.penalties.models import Penalty, PenaltyFamily
+
+
+class OwnUnitError(NotPermittedError):
+    """The user belongs to the unit or party that is charged."""
+
+    message = N_("%(reference)s charges your own unit or party; somebody else must decide")
+
+
+class ChargedUnits:
+    """The units and parties that a user belongs to: those given to them, and the units above those today."""
+
+    def __init__(self, session: Session, user_id: int) -> None:
+        given = session.execute(
+            select(UserScope.org_unit_id, UserScope.party_id).where(UserScope.user_id == user_id)
+        ).all()
+        today = clock.today()
+        own_units = {row.org_unit_id for row in given if row.org_unit_id is not None}
+        self._unit_ids = {above.id for unit_id in own_units for above in path_to_root(session, unit_id, today)}
+        given_parties = {row.party_id for row in given if row.party_id is not None}
+        survivors = select(func.coalesce(Party.merged_into_id, Party.id)).where(Party.id.in_(given_parties))
+        same = select(Party.id).where(func.coalesce(Party.merged_into_id, Party.id).in_(survivors))
+        self._party_ids = set(session.scalars(same))
+
+    def include(self, penalty: Penalty) -> bool:
+        """Say whether *penalty* charges one of them."""
+        if penalty.family is PenaltyFamily.INTERNAL:
+            return penalty.unit_id in self._unit_ids
+        return penalty.party_id in self._party_ids
+
+
+def belongs_to_unit(session: Session, user_id: int, penalty: Penalty) -> bool:
+    """Say whether the user belongs to the unit or party that *penalty* charges."""
+    return ChargedUnits(session, user_id).include(penalty)

@@ -1,0 +1,251 @@
+"""What the engine needs to know of an incident: its proven findings, who pays, by which contract and rule.
+
+Read in a few queries for as many incidents as come; the same at proposal and again at approval.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from supervise.attribution.models import CHARGEABLE_VERDICTS, Attribution, Finding, FindingState, IncidentVerdict
+from supervise.compensation.models import Credit
+from supervise.compensation.queries import LIVE_CREDIT_STATES
+from supervise.complaints.models import Incident, IncidentKind
+from supervise.contracts.models import Contract, RuleVersion
+from supervise.contracts.prices import Payer, Payers, PriceQuery, rules_at
+from supervise.contracts.rules import parse_parameters
+from supervise.errors import ConflictError, NotFoundError, RefusalError
+from supervise.labels import N_
+from supervise.parties.chain import ChainLink
+from supervise.parties.models import OrgUnit, Party, PartyKind, RelationRole
+from supervise.penalties.pricing import Offence, Rule, Subject
+
+
+class NothingProvenError(ConflictError):
+    """No amount without a proven offence and a verdict that names who answers."""
+
+    message = N_("No offence of this call is proven against a party")
+
+
+class NoBearerError(ConflictError):
+    """The rule shares the amount with a party that the chain does not have, or that has no contract."""
+
+    message = N_("%(rule)s gives a share to a party of kind %(kind)s; the chain has none under contract on that day")
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """A party that bears a part, and the contract that makes it a debtor; None: a branch, assessed internally."""
+
+    party_id: int
+    contract: Contract | None
+
+
+@dataclass(frozen=True)
+class PricedFinding:
+    """A proven finding with everything that prices it."""
+
+    offence: Offence
+    version: RuleVersion
+    #: The contract or policy that the rule belongs to.
+    contract: Contract
+    bearers: tuple[Bearer, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An incident ready to be priced."""
+
+    incident_id: int
+    unit_id: int | None
+    cost_centre: str | None
+    payer: Payer
+    findings: tuple[PricedFinding, ...]
+    #: Credits granted to the subscriber for this call so far.
+    loss_fen: int
+
+
+@dataclass(frozen=True)
+class _Attributed:
+    incident_id: int
+    kind: IncidentKind
+    occurred_at: dt.datetime
+    occurred_on: dt.date
+    unit_id: int | None
+    cost_centre: str | None
+    chain: tuple[ChainLink, ...]
+
+
+def load_cases(session: Session, incident_ids: Collection[int]) -> dict[int, Case | RefusalError]:
+    """Return each incident as the engine needs it, or why it cannot be priced.
+
+    Takes the contracts' rows, in the order of ids, and keeps them to the end of the transaction: no rule of
+    theirs is activated, and none of them ends, between pricing and commit.
+    """
+    cases: dict[int, Case | RefusalError] = {}
+    attributed = _attributed(session, incident_ids)
+    findings = _proven(session, incident_ids)
+    payers = Payers(session, [one.chain for one in attributed.values()])
+    _lock_contracts(session, [_payer(payers, one) for one in attributed.values()])
+    paying = {incident_id: _payer(payers, one) for incident_id, one in attributed.items()}
+    queries = {
+        (finding.id): PriceQuery(
+            tuple(contract.id for contract in payer.contracts),
+            finding.offence_code,
+            attributed[finding.incident_id].occurred_on,
+        )
+        for found in findings.values()
+        for finding in found
+        if isinstance(payer := paying.get(finding.incident_id), Payer)
+    }
+    rules = rules_at(session, set(queries.values()))
+    losses = _losses(session, incident_ids)
+    for incident_id in incident_ids:
+        one, payer = attributed.get(incident_id), paying.get(incident_id)
+        if one is None or not findings.get(incident_id):
+            cases[incident_id] = NothingProvenError()
+        elif isinstance(payer, Payer):
+            try:
+                priced = tuple(
+                    _priced(finding, one, payer, rules[queries[finding.id]], payers)
+                    for finding in findings[incident_id]
+                )
+            except RefusalError as refusal:
+                cases[incident_id] = refusal
+            else:
+                cases[incident_id] = Case(
+                    incident_id, one.unit_id, one.cost_centre, payer, priced, losses.get(incident_id, 0)
+                )
+        else:
+            cases[incident_id] = payer or NotFoundError()
+    return cases
+
+
+def _attributed(session: Session, incident_ids: Collection[int]) -> dict[int, _Attributed]:
+    query = (
+        select(
+            Incident.id,
+            Incident.kind,
+            Incident.occurred_at,
+            Incident.occurred_on,
+            Attribution.unit_id,
+            OrgUnit.cost_centre,
+            Attribution.chain,
+        )
+        .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id)
+        .join(Attribution, Attribution.id == IncidentVerdict.attribution_id)
+        .join(OrgUnit, OrgUnit.id == Attribution.unit_id, isouter=True)
+        .where(Incident.id.in_(incident_ids), IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS))
+    )
+    rows = session.execute(query).all()
+    parties = _parties(session, {party_id for row in rows for party_id, _role in row.chain})
+    return {
+        row.id: _Attributed(
+            row.id,
+            row.kind,
+            row.occurred_at,
+            row.occurred_on,
+            row.unit_id,
+            row.cost_centre,
+            tuple(_link(parties[party_id], role) for party_id, role in row.chain),
+        )
+        for row in rows
+    }
+
+
+def _parties(session: Session, party_ids: Collection[int]) -> dict[int, Party]:
+    return {party.id: party for party in session.scalars(select(Party).where(Party.id.in_(party_ids)))}
+
+
+def _link(party: Party, role: str | None) -> ChainLink:
+    return ChainLink(party.id, party.kind, RelationRole(role) if role else None, party.name, party.org_unit_id)
+
+
+def _proven(session: Session, incident_ids: Collection[int]) -> dict[int, list[Finding]]:
+    query = (
+        select(Finding)
+        .join(IncidentVerdict, IncidentVerdict.incident_id == Finding.incident_id)
+        .where(Finding.incident_id.in_(incident_ids), Finding.state == FindingState.PROVEN)
+        # A finding counts against the party of the verdict in force only.
+        .where(Finding.attribution_id == IncidentVerdict.attribution_id)
+        .order_by(Finding.id)
+    )
+    found: dict[int, list[Finding]] = {}
+    for finding in session.scalars(query):
+        found.setdefault(finding.incident_id, []).append(finding)
+    return found
+
+
+def _payer(payers: Payers, one: _Attributed) -> Payer | RefusalError:
+    try:
+        return payers.of(one.chain, one.kind, one.occurred_on)
+    except RefusalError as refusal:
+        return refusal
+
+
+def _lock_contracts(session: Session, payers: Iterable[Payer | RefusalError]) -> None:
+    ids = {contract.id for payer in payers if isinstance(payer, Payer) for contract in payer.contracts}
+    session.execute(
+        select(Contract)
+        .where(Contract.id.in_(ids))
+        .order_by(Contract.id)
+        .with_for_update(key_share=True)
+        # What changed while we waited is seen through the same objects.
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _losses(session: Session, incident_ids: Collection[int]) -> dict[int, int]:
+    query = (
+        select(Credit.incident_id, func.sum(Credit.amount_fen))
+        .where(Credit.incident_id.in_(incident_ids), Credit.state.in_(LIVE_CREDIT_STATES))
+        .group_by(Credit.incident_id)
+    )
+    return {incident_id: int(total) for incident_id, total in session.execute(query) if incident_id is not None}
+
+
+def _priced(
+    finding: Finding, one: _Attributed, payer: Payer, version: RuleVersion | RefusalError, payers: Payers
+) -> PricedFinding:
+    if isinstance(version, RefusalError):
+        raise version
+    contract = next(contract for contract in payer.contracts if contract.id == version.contract_id)
+    rule = Rule(version.id, version.code, version.number, version.content_sha256, parse_parameters(version.parameters))
+    offence = Offence(
+        finding_id=finding.id,
+        incident_id=one.incident_id,
+        code=finding.offence_code,
+        occurred_at=one.occurred_at,
+        occurred_on=one.occurred_on,
+        subject=subject_of(contract, payer.party_id),
+        rule=rule,
+    )
+    return PricedFinding(offence, version, contract, _bearers(rule, contract, payer, one, payers))
+
+
+def subject_of(contract: Contract, party_id: int) -> Subject:
+    """Return whose history counts: all that the contract charges, or under a policy the branch's own."""
+    return Subject(contract.id, party_id if contract.party_id is None else None)
+
+
+def _bearers(rule: Rule, contract: Contract, payer: Payer, one: _Attributed, payers: Payers) -> tuple[Bearer, ...]:
+    shares = rule.parameters.shares
+    if shares is None:
+        return (Bearer(payer.party_id, None if payer.is_policy else contract),)
+    return tuple(_bearer(part.kind, rule, contract, one, payers) for part in shares.parts)
+
+
+def _bearer(kind: PartyKind, rule: Rule, contract: Contract, one: _Attributed, payers: Payers) -> Bearer:
+    links: Sequence[ChainLink] = [link for link in one.chain if link.kind is kind]
+    for link in links:
+        if link.unit_id is not None:
+            return Bearer(link.party_id, None)
+        if link.party_id == contract.party_id:
+            return Bearer(link.party_id, contract)
+        own = payers.contracts_of(link.party_id, one.kind, one.occurred_on)
+        if own:
+            return Bearer(link.party_id, own[0])
+    raise NoBearerError(rule=rule.code, kind=kind.label)

@@ -1,0 +1,103 @@
+"""What was charged before, as tiers and caps count it."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from supervise.complaints.models import Incident
+from supervise.contracts.models import Contract
+from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyState
+from supervise.penalties.pricing import History, Offence, Subject
+
+#: Amounts that have taken room in a cap: what was approved and later lifted keeps it (docs/rules.md, P-3).
+_TAKES_ROOM = tuple(state for state in PenaltyState if state is not PenaltyState.RETURNED)
+
+
+class PastAmount(NamedTuple):
+    """A row that takes room in caps."""
+
+    penalty_id: int
+    #: None if it was lifted: then it is no part of what its finding costs now.
+    live_finding_id: int | None
+    subject: Subject
+    incident_id: int
+    occurred_on: dt.date
+    amount_fen: int
+
+
+def load_offences(
+    session: Session, history: History, offences: Iterable[Offence], states: Collection[PenaltyState]
+) -> None:
+    """Add to *history* the charged offences, in one of *states*, that tiers of *offences* may count."""
+    tiered = [offence for offence in offences if offence.rule.parameters.tiers is not None]
+    wanted = {(offence.subject.contract_id, offence.code) for offence in tiered}
+    if not wanted:
+        return
+    first = min(_window_start(offence) for offence in tiered)
+    last = max(offence.occurred_on for offence in tiered)
+    query = (
+        select(
+            Penalty.contract_id,
+            Contract.party_id,
+            Penalty.party_id,
+            Penalty.offence_code,
+            Incident.occurred_at,
+            Penalty.incident_id,
+            Penalty.occurred_on,
+        )
+        .join(Contract, Contract.id == Penalty.contract_id)
+        .join(Incident, Incident.id == Penalty.incident_id)
+        .where(
+            tuple_(Penalty.contract_id, Penalty.offence_code).in_(wanted),
+            Penalty.state.in_(states),
+            Penalty.occurred_on >= first,
+            Penalty.occurred_on <= last,
+        )
+    )
+    for contract_id, contract_party_id, party_id, code, occurred_at, incident_id, occurred_on in session.execute(query):
+        subject = Subject(contract_id, party_id if contract_party_id is None else None)
+        history.add_offence(subject, code, occurred_at, incident_id, occurred_on)
+
+
+def _window_start(offence: Offence) -> dt.date:
+    tiers = offence.rule.parameters.tiers
+    days = tiers.days if tiers is not None else None
+    return offence.occurred_on.replace(day=1) if days is None else offence.occurred_on - dt.timedelta(days=days)
+
+
+def past_amounts(session: Session, offences: Iterable[Offence]) -> list[PastAmount]:
+    """Return the amounts that have taken room in the caps of *offences*, in the order in which they were made."""
+    capped = [offence for offence in offences if offence.rule.parameters.caps]
+    months = {(offence.subject.contract_id, f"{offence.occurred_on:%Y-%m}") for offence in capped}
+    if not months:
+        return []
+    query = (
+        select(
+            Penalty.id,
+            Penalty.finding_id,
+            Penalty.state,
+            Penalty.contract_id,
+            Contract.party_id.label("contract_party_id"),
+            Penalty.party_id,
+            Penalty.incident_id,
+            Penalty.occurred_on,
+            Penalty.amount_fen,
+        )
+        .join(Contract, Contract.id == Penalty.contract_id)
+        .where(tuple_(Penalty.contract_id, Penalty.period).in_(months), Penalty.state.in_(_TAKES_ROOM))
+        .order_by(Penalty.id)
+    )
+    return [
+        PastAmount(
+            row.id,
+            row.finding_id if row.state in LIVE_PENALTY_STATES else None,
+            Subject(row.contract_id, row.party_id if row.contract_party_id is None else None),
+            row.incident_id,
+            row.occurred_on,
+            row.amount_fen,
+        )
+        for row in session.execute(query)
+    ]

@@ -1,0 +1,221 @@
+"""Proposing penalties: proven offences priced by the rule in force at the call, each amount with its explanation."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from supervise import clock
+from supervise.audit.record import record_event
+from supervise.complaints.models import Incident
+from supervise.contracts.accounting import NATURE_ASSESSMENT, NATURE_DAMAGES, AccountingLabels
+from supervise.contracts.models import Contract, ContractDirection, RuleVersion
+from supervise.contracts.rule_versions import mark_priced
+from supervise.contracts.rules import content_sha256, parse_parameters
+from supervise.db import reserve_ids
+from supervise.errors import AlreadyDecidedError, ConflictError, NotFoundError, RefusalError, RowResult
+from supervise.labels import N_
+from supervise.money import split_by_largest_remainder
+from supervise.penalties.cases import Bearer, Case, PricedFinding, load_cases
+from supervise.penalties.history import load_offences, past_amounts
+from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyFamily, PenaltyState
+from supervise.penalties.pricing import Charge, History, Portion, adds_up, price_calls, share_out
+from supervise.penalties.steps import record_steps, return_stale
+
+#: What of a row an approver is shown, and approval compares.
+_SHOWN = (
+    "reference",
+    "finding_id",
+    "offence_code",
+    "family",
+    "party_id",
+    "contract_id",
+    "rule_version_id",
+    "gross_fen",
+    "capped_fen",
+    "amount_fen",
+    "loss_basis_fen",
+    "nature",
+    "direction",
+    "tax_label",
+    "gl_account_code",
+    "cost_centre",
+    "explanation",
+)
+
+
+class AlreadyChargedError(ConflictError):
+    """Only one offence type of a call is charged, and one is."""
+
+    message = N_("%(reference)s already charges another offence of this call; return or reverse it first")
+
+
+def propose_penalties(session: Session, incident_ids: Sequence[int], *, actor_id: int) -> list[RowResult]:
+    """Price the proven findings of each incident; return a result for every id, in order.
+
+    What cannot be priced (no rule, two rules, nobody to pay, nothing proven) is refused by name and stays a task.
+    Proposals whose finding was overturned meanwhile are returned. Source: docs/rules.md, P-1 to P-6.
+    """
+    ids = list(dict.fromkeys(incident_ids))
+    known = _lock_incidents(session, ids)
+    return_stale(session, known, actor_id=actor_id)
+    proposer = _Proposer(session, load_cases(session, known), actor_id)
+    results = [
+        RowResult(incident_id, proposer.consider(incident_id) if incident_id in known else NotFoundError())
+        for incident_id in ids
+    ]
+    proposer.write()
+    return results
+
+
+def _lock_incidents(session: Session, ids: Sequence[int]) -> set[int]:
+    # Two proposals for one call must see each other; in the order of ids, as every decision locks incidents.
+    query = select(Incident.id).where(Incident.id.in_(ids)).order_by(Incident.id)
+    return set(session.scalars(query.with_for_update(key_share=True)))
+
+
+class _Proposer:
+    """Decides on incidents in memory, prices those that pass together, and writes all rows at once."""
+
+    def __init__(self, session: Session, cases: dict[int, Case | RefusalError], actor_id: int) -> None:
+        self.session = session
+        self.cases = cases
+        self.actor_id = actor_id
+        self.labels = AccountingLabels(session)
+        self.charged = _live_by_incident(session, list(cases))
+        self.to_price: dict[int, tuple[Case, PricedFinding]] = {}
+
+    def consider(self, incident_id: int) -> RefusalError | None:
+        """Take the incident's findings in, or return why not."""
+        case = self.cases[incident_id]
+        if isinstance(case, RefusalError):
+            return case
+        charged = self.charged.get(incident_id, [])
+        covered = {penalty.finding_id for penalty, _version in charged}
+        fresh = [found for found in case.findings if found.offence.finding_id not in covered]
+        if not fresh:
+            return AlreadyDecidedError()
+        parameters = [parse_parameters(version.parameters) for _penalty, version in charged]
+        if charged and not adds_up([*parameters, *(found.offence.rule.parameters for found in fresh)]):
+            return AlreadyChargedError(reference=charged[0][0].reference)
+        try:
+            for found in fresh:
+                for bearer in found.bearers:
+                    self._label(bearer, found.offence.occurred_on)
+        except RefusalError as refusal:
+            return refusal
+        self.to_price |= {found.offence.finding_id: (case, found) for found in fresh}
+        return None
+
+    def write(self) -> None:
+        """Price what was taken in, in the order of calls, and write the rows."""
+        offences = [found.offence for _case, found in self.to_price.values()]
+        history = History()
+        load_offences(self.session, history, offences, LIVE_PENALTY_STATES)
+        for past in past_amounts(self.session, offences):
+            history.add_amount(past.subject, past.incident_id, past.occurred_on, past.amount_fen)
+        rows = [
+            row
+            for outcome in price_calls(offences, history)
+            if isinstance(outcome, Charge)
+            for row in self._rows(outcome)
+        ]
+        if rows:
+            self._insert(rows)
+            self._mark_priced(rows)
+
+    def _rows(self, charge: Charge) -> list[dict[str, Any]]:
+        case, found = self.to_price[charge.offence.finding_id]
+        portions = share_out(charge, [bearer.party_id for bearer in found.bearers])
+        bearers = {bearer.party_id: bearer for bearer in found.bearers}
+        losses = split_by_largest_remainder(case.loss_fen, [portion.gross_fen for portion in portions])
+        return [
+            self._row(case, found, portion, bearers[portion.party_id], loss_fen)
+            for portion, loss_fen in zip(portions, losses, strict=True)
+        ]
+
+    def _row(self, case: Case, found: PricedFinding, portion: Portion, bearer: Bearer, loss_fen: int) -> dict[str, Any]:
+        offence = found.offence
+        nature, direction = _nature(bearer.contract)
+        label = self.labels.of(nature, direction, offence.occurred_on)
+        payer = {
+            "because": "policy" if case.payer.is_policy else "contract",
+            "party_id": case.payer.party_id,
+            "contract": f"{found.contract.number} {found.contract.name}",
+        }
+        return {
+            "finding_id": offence.finding_id,
+            "incident_id": offence.incident_id,
+            "offence_code": offence.code,
+            "family": PenaltyFamily.INTERNAL if bearer.contract is None else PenaltyFamily.EXTERNAL,
+            "party_id": portion.party_id,
+            "unit_id": case.unit_id,
+            "contract_id": found.contract.id,
+            "rule_version_id": offence.rule.version_id,
+            "gross_fen": portion.gross_fen,
+            "capped_fen": portion.capped_fen,
+            "amount_fen": portion.gross_fen - portion.capped_fen,
+            "loss_basis_fen": loss_fen,
+            "nature": nature,
+            "direction": direction,
+            "tax_label": label.tax_label,
+            "gl_account_code": label.gl_account_code,
+            "cost_centre": case.cost_centre,
+            "explanation": {**portion.explanation, "payer": payer, "loss_basis_fen": loss_fen},
+            "occurred_on": offence.occurred_on,
+            "period": clock.month_of(offence.occurred_on),
+        }
+
+    def _label(self, bearer: Bearer, on: dt.date) -> None:
+        self.labels.of(*_nature(bearer.contract), on)
+
+    def _insert(self, rows: list[dict[str, Any]]) -> None:
+        ids = reserve_ids(self.session, Penalty.__table__, len(rows))
+        now = clock.now()
+        for penalty_id, row in zip(ids, rows, strict=True):
+            row |= {
+                "id": penalty_id,
+                "reference": f"KF{clock.china_day(now):%Y%m}-{penalty_id:06d}",
+                "state": PenaltyState.PROPOSED,
+                "maker_id": self.actor_id,
+                "proposed_at": now,
+            }
+            row["content_sha256"] = content_sha256({name: row[name] for name in _SHOWN})
+        self.session.execute(insert(Penalty), rows)
+        record_steps(self.session, ids, PenaltyState.PROPOSED, actor_id=self.actor_id)
+        record_event(
+            self.session,
+            actor_id=self.actor_id,
+            action="penalties.proposed",
+            subject="penalty",
+            subject_id=ids[0] if len(ids) == 1 else None,
+            changes={"penalty_ids": ids, "total_fen": sum(row["amount_fen"] for row in rows)},
+        )
+
+    def _mark_priced(self, rows: list[dict[str, Any]]) -> None:
+        days: dict[int, dt.date] = {}
+        for row in rows:
+            known = days.setdefault(row["rule_version_id"], row["occurred_on"])
+            days[row["rule_version_id"]] = max(known, row["occurred_on"])
+        mark_priced(self.session, days)
+
+
+def _nature(contract: Contract | None) -> tuple[str, ContractDirection]:
+    if contract is None:
+        return NATURE_ASSESSMENT, ContractDirection.INTERNAL
+    return NATURE_DAMAGES, contract.direction
+
+
+def _live_by_incident(session: Session, incident_ids: Sequence[int]) -> dict[int, list[tuple[Penalty, RuleVersion]]]:
+    query = (
+        select(Penalty, RuleVersion)
+        .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
+        .where(Penalty.incident_id.in_(incident_ids), Penalty.state.in_(LIVE_PENALTY_STATES))
+        .order_by(Penalty.id)
+    )
+    live: dict[int, list[tuple[Penalty, RuleVersion]]] = {}
+    for penalty, version in session.execute(query):
+        live.setdefault(penalty.incident_id, []).append((penalty, version))
+    return live

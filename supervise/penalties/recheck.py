@@ -1,0 +1,102 @@
+"""What proposed penalties would amount to if they were priced now, with the history that approval freezes.
+
+Tiers count what is approved, and what is approved beside it with an earlier call; caps count every amount that
+was made before (docs/rules.md, P-2 and P-3).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from supervise.errors import RefusalError
+from supervise.penalties.cases import Case, NothingProvenError, PricedFinding
+from supervise.penalties.history import load_offences, past_amounts
+from supervise.penalties.models import Penalty, PenaltyFamily, PenaltyState
+from supervise.penalties.pricing import History, price_offence, share_out
+
+_APPROVED = (PenaltyState.APPROVED, PenaltyState.FINAL)
+
+
+class Expected(NamedTuple):
+    """What a penalty would be now, in fen."""
+
+    gross_fen: int
+    capped_fen: int
+    rule_version_id: int
+    rule_sha256: str
+    family: PenaltyFamily
+
+
+def expected_amounts(
+    session: Session, penalties: Sequence[Penalty], cases: Mapping[int, Case | RefusalError]
+) -> dict[int, Expected | RefusalError]:
+    """Return for each penalty (by id) what it would be now, or why it could not be priced."""
+    expected: dict[int, Expected | RefusalError] = {}
+    found: dict[int, PricedFinding] = {}
+    rows: dict[int, list[Penalty]] = {}
+    for penalty in penalties:
+        case = cases[penalty.incident_id]
+        if isinstance(case, RefusalError):
+            expected[penalty.id] = case
+            continue
+        match = next((one for one in case.findings if one.offence.finding_id == penalty.finding_id), None)
+        if match is None:
+            expected[penalty.id] = NothingProvenError()
+            continue
+        found[penalty.finding_id] = match
+        rows.setdefault(penalty.finding_id, []).append(penalty)
+    for finding_id, portions in _portions_in_order(session, found, rows):
+        for penalty in rows[finding_id]:
+            expected[penalty.id] = portions.get(penalty.party_id, NothingProvenError())
+    return expected
+
+
+def _portions_in_order(
+    session: Session, found: Mapping[int, PricedFinding], rows: Mapping[int, Sequence[Penalty]]
+) -> Iterator[tuple[int, dict[int, Expected]]]:
+    """Yield for each finding what its bearers would pay now, each after the amounts that were made before it."""
+    history = _history(session, found)
+    amounts = past_amounts(session, [one.offence for one in found.values()])
+    first_ids = {finding_id: min(penalty.id for penalty in some) for finding_id, some in rows.items()}
+    for past in amounts:
+        # A sibling share that is not decided on now is part of the same charge, not an earlier one.
+        if past.live_finding_id in first_ids:
+            first_ids[past.live_finding_id] = min(first_ids[past.live_finding_id], past.penalty_id)
+    made = 0
+    for finding_id in sorted(found, key=lambda finding_id: first_ids[finding_id]):
+        while made < len(amounts) and amounts[made].penalty_id < first_ids[finding_id]:
+            past = amounts[made]
+            history.add_amount(past.subject, past.incident_id, past.occurred_on, past.amount_fen)
+            made += 1
+        yield finding_id, _portions(found[finding_id], history)
+
+
+def _history(session: Session, found: Mapping[int, PricedFinding]) -> History:
+    history = History()
+    offences = [one.offence for one in found.values()]
+    load_offences(session, history, offences, _APPROVED)
+    for offence in offences:
+        history.add_offence(
+            offence.subject, offence.code, offence.occurred_at, offence.incident_id, offence.occurred_on
+        )
+    return history
+
+
+def _portions(found: PricedFinding, history: History) -> dict[int, Expected]:
+    charge = price_offence(found.offence, history)
+    portions = share_out(charge, [bearer.party_id for bearer in found.bearers])
+    families = {
+        bearer.party_id: PenaltyFamily.INTERNAL if bearer.contract is None else PenaltyFamily.EXTERNAL
+        for bearer in found.bearers
+    }
+    return {
+        portion.party_id: Expected(
+            portion.gross_fen,
+            portion.capped_fen,
+            found.offence.rule.version_id,
+            found.offence.rule.content_sha256,
+            families[portion.party_id],
+        )
+        for portion in portions
+    }

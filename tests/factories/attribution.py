@@ -1,0 +1,41 @@
+"""Incidents with their verdict and findings, as triagers leave them."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from supervise.attribution.decide import decide_verdict
+from supervise.attribution.findings import Proof, record_findings
+from supervise.attribution.models import Attribution, Finding, Verdict
+from supervise.complaints.models import Incident
+from supervise.parties.models import Party
+from tests.factories.complaints import make_incident
+
+TRIAGER = 911
+
+
+def attribute(session: Session, *, incident: Incident, party: Party, actor_id: int = TRIAGER) -> Attribution:
+    """Let a person decide that *party* answers; no number register is needed."""
+    return decide_verdict(
+        session, incident.id, Verdict.ATTRIBUTED, party.id, reason="分公司答复确认", shown_id=None, actor_id=actor_id
+    )
+
+
+def find(
+    session: Session, *, incident: Incident, code: str = "after_refusal", proven: bool = True, actor_id: int = TRIAGER
+) -> Finding:
+    """Prove one offence type of the incident."""
+    proofs = [Proof(code, proven, "回访录音：用户已明确拒绝")]
+    findings = record_findings(session, incident.id, proofs, actor_id=actor_id)
+    return next(finding for finding in findings if finding.offence_code == code)
+
+
+def make_proven_incident(
+    session: Session, *, party: Party, codes: tuple[str, ...] = ("after_refusal",), **incident: Any
+) -> Incident:
+    """An incident that *party* answers for, with proven offences."""
+    made = make_incident(session, **incident)
+    attribute(session, incident=made, party=party)
+    for code in codes:
+        find(session, incident=made, code=code)
+    return made
