@@ -49,7 +49,7 @@ _NS = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _NS_STRICT = "{http://purl.oclc.org/ooxml/spreadsheetml/main}"
 _RELATION_ID = re.compile(r"\{.*relationships\}id$")
 # A filled cell far to the right or far down; a cell that is only formatted closes itself and does not count.
-_FAR_CELL = re.compile(rb"""<c r="(?:([A-Z]{2,3})([0-9]{1,7})|([A-Z])([0-9]{6,7}))"[^>]*[^/>]>""")
+_FAR_CELL = re.compile(rb"""<c r="(?:([A-Z]{2,3})([0-9]{1,7})|([A-Z])([0-9]{6,7}))"[^>]*(?<!/)>""")
 _ERROR_CELL = re.compile(rb"""\st=(?:"e"|'e')[\s>]""")
 _FORMULA_END = re.compile(
     rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f [^<>]*/>)\s*(<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
@@ -205,9 +205,10 @@ def _marks_in(piece: bytes, seen: int) -> Iterator[tuple[tuple[int, int], str]]:
 
 
 def _cell_at(piece: bytes, position: int) -> tuple[tuple[int, int], bytes]:
-    start = max(piece.rfind(b"<c ", 0, position), piece.rfind(b":c ", 0, position))
-    if start > 0 and piece[start : start + 1] == b":":
-        start = piece.rfind(b"<", 0, start)
+    start = max(piece.rfind(b"<c ", 0, position), 0)
+    prefixed = piece.rfind(b":c ", start, position)
+    if prefixed > 0:
+        start = piece.rfind(b"<", start, prefixed)
     match = _CELL_START.match(piece, max(start, 0))
     if match is None:
         raise UnreadableError("DamagedFileError")
