@@ -300,7 +300,7 @@ def search_texts(report: ReportedTicket, reference: str) -> list[str | None]:
 def _flags(report: ReportedTicket, call: ReportedCall) -> list[str]:
     flags = []
     late = call.occurred_at > report.received_at
-    if call.precision is Precision.DAY:
+    if Precision.DAY in {call.precision, report.received_precision}:
         late = clock.china_day(call.occurred_at) > clock.china_day(report.received_at)
     if late:
         flags.append(IncidentFlag.CALLED_AFTER_COMPLAINT.value)

@@ -53,6 +53,7 @@ class ReportedTicket:
 
     channel: Channel
     received_at: dt.datetime
+    received_precision: Precision = Precision.SECOND
     content: str
     #: Normalised digits of who was called; None for an anonymous report.
     number: str | None = None

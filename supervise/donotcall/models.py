@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.db import Base
-from supervise.labels import LabelledEnum, N_
+from supervise.labels import N_, LabelledEnum
 
 
 class PermissionScope(LabelledEnum):
