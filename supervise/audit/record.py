@@ -1,7 +1,7 @@
 """Writing an audit event, in the transaction of the change that it tells of."""
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -51,8 +51,34 @@ def record_event(
     *changes* hold ids and business facts, as ``{"role": ["clerk", "triager"]}`` for old and new;
     enums, dates and moments are written as text. Never a subscriber's number, name or text.
     """
+    session.execute(insert(AuditEvent), [_event(actor_id, action, subject, subject_id, changes, reason)])
+
+
+def record_events(
+    session: Session,
+    *,
+    actor_id: int | None,
+    action: str,
+    subject: str,
+    changes: Iterable[tuple[int | str, Mapping[str, Any]]],
+    reason: str | None = None,
+) -> None:
+    """Write one event for each (row's id, its changes): the same *action* on many rows at once, as ``record_event``."""
+    events = [_event(actor_id, action, subject, subject_id, change, reason) for subject_id, change in changes]
+    if events:
+        session.execute(insert(AuditEvent), events)
+
+
+def _event(  # noqa: PLR0917 - a private row of columns
+    actor_id: int | None,
+    action: str,
+    subject: str,
+    subject_id: int | str | None,
+    changes: Mapping[str, Any] | None,
+    reason: str | None,
+) -> dict[str, Any]:
     origin = _origin.get()
-    event = {
+    return {
         "at": clock.now(),
         "actor_id": actor_id,
         "action": action,
@@ -63,7 +89,6 @@ def record_event(
         "address": origin.address,
         "request_id": origin.request_id,
     }
-    session.execute(insert(AuditEvent), [event])
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -1,19 +1,16 @@
-"""Loading rows that a decision is about to change, and taking turns where a check spans many rows."""
+"""Loading rows that a decision is about to change."""
 
 from typing import TypeVar
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from supervise.errors import ConflictError
 from supervise.parties.models import NumberHolder, OrgUnit, Party, PhoneNumber, RegisterProposal, StaffNumber
 from supervise.parties.refusals import NoSuchRowError
 
-#: First half of the advisory lock's key on PostgreSQL; the second says which register.
-_REGISTERS = 4_000_004
-#: A cycle is no fact of one row: whoever adds to these trees waits for the one before.
-TREE_OF_UNITS = 1
-TREE_OF_PARTIES = 2
+#: A cycle is no fact of one row: whoever adds to these trees waits for the one before (``db.take_turn``).
+TREE_OF_UNITS = "parties.tree_of_units"
+TREE_OF_PARTIES = "parties.tree_of_parties"
 
 
 Row = TypeVar("Row")
@@ -45,9 +42,3 @@ def load_version(session: Session, model: type[VersionedRow], row_id: int, versi
         raise ConflictError
     row.version += 1
     return row
-
-
-def take_turn(session: Session, tree: int) -> None:
-    """Let nobody else add to *tree* until this transaction ends; SQLite has one writer anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:register, :tree)"), {"register": _REGISTERS, "tree": tree})

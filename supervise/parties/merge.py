@@ -5,7 +5,8 @@ import datetime as dt
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from supervise.parties.locks import TREE_OF_PARTIES, load, take_turn
+from supervise.db import take_turn
+from supervise.parties.locks import TREE_OF_PARTIES, load
 from supervise.parties.models import Party
 from supervise.parties.refusals import CycleError
 from supervise.parties.register import add_alias

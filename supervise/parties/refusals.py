@@ -70,6 +70,12 @@ class UnknownCarrierError(InvalidInputError):
     message = N_("There is no carrier %(code)s")
 
 
+class ProposalError(InvalidInputError):
+    """A proposal that does not say all that is needed to do it."""
+
+    message = N_("The proposal does not say everything it needs: %(fields)s")
+
+
 class OfficialOverlapError(OverlapError):
     """A number that the carrier has declared for the same use."""
 

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.audit.record import record_event
-from supervise.parties.locks import TREE_OF_PARTIES, load, take_turn
+from supervise.db import take_turn
+from supervise.parties.locks import TREE_OF_PARTIES, load
 from supervise.parties.models import Party, PartyKind, PartyRelation, RelationRole
 from supervise.parties.periods import check_order, in_words, overlaps
 from supervise.parties.refusals import CycleError, MergedError, RelationOverlapError, UnitPartyError

@@ -4,10 +4,11 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.audit.record import record_event
+from supervise.db import take_turn
 from supervise.parties.locks import load
 from supervise.parties.models import Carrier, Party, PartyStatus, StaffNumber
 from supervise.parties.periods import check_order, holds_at, in_words, overlaps
@@ -108,10 +109,8 @@ def _check_employer(session: Session, employer_id: int) -> None:
 
 
 def _check_free(session: Session, carrier_code: str, staff_number: str, period: tuple[dt.date, dt.date | None]) -> None:
-    if session.get_bind().dialect.name == "postgresql":
-        # Two people give the same new number at once: the second waits, then reads the first in the words below.
-        key = func.hashtextextended(f"{carrier_code}/{staff_number}", 0)
-        session.execute(select(func.pg_advisory_xact_lock(key)))
+    # Two people give the same new number at once: the second waits, then is refused in the words below.
+    take_turn(session, f"parties.staff_number.{carrier_code}.{staff_number}")
     # The database refuses the same: ex_staff_number_overlap, staff_number_no_overlap_*.
     query = (
         select(Party.name, StaffNumber.valid_from, StaffNumber.valid_to)

@@ -8,8 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.audit.record import changed, record_event
+from supervise.db import take_turn
 from supervise.parties.carry_over import carry_over
-from supervise.parties.locks import TREE_OF_UNITS, load, load_version, take_turn
+from supervise.parties.locks import TREE_OF_UNITS, load, load_version
 from supervise.parties.models import OrgUnit, OrgUnitPlacement, Party, PartyKind, PartyStatus, UnitKind
 from supervise.parties.periods import holds_at, overlaps
 from supervise.parties.refusals import (
