@@ -41,9 +41,10 @@ def count_attempt(session: Session, username: str, address: str) -> None:
     Raises:
         TooManyAttemptsError: if the name or the address must still wait; then nothing is counted.
     """
-    now = clock.now()
     allowances = {f"address:{address}": FREE_BY_ADDRESS, name_key(username): FREE_BY_NAME}
-    counters = [_locked(session, key, now) for key in sorted(allowances)]
+    counters = [_locked(session, key) for key in sorted(allowances)]
+    # Read only now: whoever held the rows before us has written an earlier moment into them.
+    now = clock.now()
     wait = max(counter.blocked_until for counter in counters) - now
     if wait > dt.timedelta(0):
         raise TooManyAttemptsError(seconds=math.ceil(wait.total_seconds()))
@@ -81,7 +82,8 @@ def forget_old(session: Session) -> None:
     session.execute(delete(LoginThrottle).where(LoginThrottle.last_at < clock.now() - FORGOTTEN_AFTER))
 
 
-def _locked(session: Session, key: str, now: dt.datetime) -> LoginThrottle:
+def _locked(session: Session, key: str) -> LoginThrottle:
+    now = clock.now()
     # Two first attempts at once: the second must wait for the first one's row, not fail on its key.
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     fresh = insert(LoginThrottle).values(key=key, failures=0, last_at=now, blocked_until=now)

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import BooleanField, HiddenField, SelectField, StringField
+from wtforms import BooleanField, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from supervise import db
@@ -18,6 +18,8 @@ from supervise.access.sessions import open_sessions
 from supervise.audit.queries import events_of
 from supervise.errors import ConflictError
 from supervise.labels import LOCALES, _, _l
+from supervise.parties.given_scope import UnknownCodesError, given_parties, given_units, party_ids_of, unit_ids_of
+from supervise.parties.scope import change_scope
 from supervise.views.addresses import address_with
 from supervise.views.forms import Form
 
@@ -81,6 +83,17 @@ class ReasonForm(Form):
     reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(min=4, max=200)])
 
 
+class ScopeForm(Form):
+    """The units or parties whose rows a user sees."""
+
+    codes = TextAreaField(
+        _l("Codes"),
+        description=_l("Codes of the register, separated by spaces or new lines; empty: the user sees nothing"),
+        validators=[Optional(), Length(max=5_000)],
+    )
+    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(min=4, max=200)])
+
+
 @bp.get("/")
 @require(Permission.MANAGE_USERS)
 def index() -> ResponseReturnValue:
@@ -128,6 +141,7 @@ def detail(user_id: int) -> ResponseReturnValue:
     with db.reading() as session:
         user = queries.user_of(session, user_id)
         sessions = open_sessions(session, user_id)
+        given = [*given_units(session, user_id), *given_parties(session, user_id)]
         events = events_of(session, "user", user_id, limit=30)
         names = queries.display_names(session, [event.actor_id for event in events])
     form = EditUserForm(obj=user)
@@ -139,6 +153,7 @@ def detail(user_id: int) -> ResponseReturnValue:
             sessions=sessions,
             events=events,
             names=names,
+            given=given,
             needs_scope=user.role in SCOPED_ROLES,
         )
         return page, 400 if form.errors else 200
@@ -155,6 +170,37 @@ def detail(user_id: int) -> ResponseReturnValue:
         locale=form.locale.data,
     )
     flash(_("The user is changed"), "success")
+    return redirect(url_for(".detail", user_id=user_id), code=303)
+
+
+@bp.route("/<int:user_id>/scope", methods=["GET", "POST"])
+@require(Permission.MANAGE_USERS)
+def scope(user_id: int) -> ResponseReturnValue:
+    """Show and change the units or parties whose rows the user sees; a change ends the user's sessions."""
+    with db.reading() as session:
+        user = queries.user_of(session, user_id)
+        by_party = user.role is Role.PARTNER_CONTACT
+        given = given_parties(session, user_id) if by_party else given_units(session, user_id)
+    form = ScopeForm(codes=" ".join(row.code for row in given))
+    ids: list[int] = []
+    if form.validate_on_submit():
+        try:
+            with db.reading() as session:
+                ids = (party_ids_of if by_party else unit_ids_of)(session, (form.codes.data or "").split())
+        except UnknownCodesError as error:
+            form.codes.errors = [str(error)]
+    if request.method == "GET" or form.errors:
+        page = render_template("users/scope.html", form=form, user=user, given=given, by_party=by_party)
+        return page, 400 if form.errors else 200
+    db.decide(
+        change_scope,
+        user_id,
+        unit_ids=[] if by_party else ids,
+        party_ids=ids if by_party else [],
+        reason=form.reason.data,
+        actor_id=current_user().id,
+    )
+    flash(_("The scope is changed; the user is logged out everywhere"), "success")
     return redirect(url_for(".detail", user_id=user_id), code=303)
 
 
@@ -176,6 +222,8 @@ def reset_password(user_id: int) -> ResponseReturnValue:
 @require(Permission.MANAGE_USERS)
 def reset_second_factor(user_id: int) -> ResponseReturnValue:
     """Switch the second factor of a lost telephone off."""
+    with db.reading() as session:
+        queries.user_of(session, user_id)
     form = ReasonForm()
     if not form.validate():
         flash(_("Say why, in a few words"), "danger")

@@ -1,0 +1,138 @@
+"""Who may call which endpoint, written by hand: a second statement beside the policies in the views.
+
+Add an endpoint to ``EXPECTATIONS`` when you add a view; add its rows to ``build_world`` when its address names a row
+of a new kind. ``tests/test_authorisation.py`` tries every endpoint with every role on own, foreign and missing rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from supervise.access.models import User
+from supervise.access.roles import Role
+from tests.factories.access import make_deputy, make_user
+from tests.factories.parties import give_scope, make_party, make_unit
+
+CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR, ADMIN = Role
+EVERYONE = frozenset(Role)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The roles that may call an endpoint; the others get 403, a stranger 401 or the login page."""
+
+    roles: frozenset[Role]
+    #: Open to strangers too.
+    is_public: bool = False
+    #: Where a POST to the same address is for fewer: the roles that may; the others get 403.
+    writers: frozenset[Role] | None = None
+    #: The world's name of a URL argument, where it is not the argument's own.
+    rows: Mapping[str, str] = field(default_factory=dict)
+
+    def admits(self, role: Role, method: str) -> bool:
+        """Say whether *role* may send *method*."""
+        if method == "POST" and self.writers is not None:
+            return role in self.writers
+        return role in self.roles
+
+
+def only(*roles: Role, writers: frozenset[Role] | None = None, rows: Mapping[str, str] | None = None) -> Expectation:
+    """Expect *roles* and nobody else."""
+    return Expectation(frozenset(roles), writers=writers, rows=rows or {})
+
+
+PUBLIC = Expectation(EVERYONE, is_public=True)
+SIGNED_IN = Expectation(EVERYONE)
+
+EXPECTATIONS: dict[str, Expectation] = {
+    # what libraries bring
+    "static": PUBLIC,
+    "bootstrap.static": Expectation(EVERYONE, is_public=True, rows={"filename": "bootstrap_filename"}),
+    # access
+    "session.login": PUBLIC,
+    "session.second_factor": PUBLIC,
+    "session.logout": SIGNED_IN,
+    "preferences.language": PUBLIC,
+    "preferences.keys": PUBLIC,
+    "health.healthz": PUBLIC,
+    "account.profile": SIGNED_IN,
+    "account.password": SIGNED_IN,
+    "account.end_others": SIGNED_IN,
+    "account.enrol": SIGNED_IN,
+    "account.confirm": SIGNED_IN,
+    "account.remove": SIGNED_IN,
+    "users.index": only(ADMIN),
+    "users.new": only(ADMIN),
+    "users.detail": only(ADMIN),
+    "users.scope": only(ADMIN),
+    "users.reset_password": only(ADMIN),
+    "users.reset_second_factor": only(ADMIN),
+    "users.end_sessions": only(ADMIN),
+    "deputies.index": only(SUPERVISOR),
+    "deputies.revoke": only(SUPERVISOR),
+    # audit
+    "audit.index": only(AUDITOR),
+    "audit.export": only(AUDITOR),
+}
+
+
+@dataclass
+class Rows:
+    """Values of one URL argument: whose row it is, by role; ``shared`` is for the roles that see all rows alike."""
+
+    shared: int | str | None = None
+    own: dict[Role, int | str] = field(default_factory=dict)
+    #: Rows that exist and that the role must not see: 404.
+    foreign: dict[Role, int | str] = field(default_factory=dict)
+    #: A value of which there is no row.
+    missing: int | str = 987_654_321
+
+    def own_of(self, role: Role) -> int | str:
+        """Return the row that *role* may see.
+
+        Raises:
+            LookupError: if the world has none.
+        """
+        value = self.own.get(role, self.shared)
+        if value is None:
+            raise LookupError(f"the world has no row of its own for {role}")
+        return value
+
+
+@dataclass
+class World:
+    """One user of each role, and rows of every kind that an address can name."""
+
+    users: dict[Role, User]
+    #: By the name of the URL argument.
+    rows: dict[str, Rows]
+
+
+def build_world(session: Session) -> World:
+    """Make the world: two branches and two partners, of which the scoped roles have the first each."""
+    users = {role: make_user(session, role=role) for role in Role}
+    unit, _other_unit = make_unit(session, name="城关分公司"), make_unit(session, name="七里河分公司")
+    party, _other_party = make_party(session, name="华信代理"), make_party(session, name="联达外呼")
+    give_scope(session, user_id=users[CLERK].id, unit=unit)
+    give_scope(session, user_id=users[BRANCH].id, unit=unit)
+    give_scope(session, user_id=users[PARTNER].id, party=party)
+    return World(
+        users,
+        {
+            "filename": Rows(shared="app.css", missing="no-such-file.css"),
+            "bootstrap_filename": Rows(shared="css/bootstrap.min.css", missing="no-such-file.css"),
+            "user_id": Rows(shared=make_user(session, username="somebody").id),
+            "delegation_id": _delegations(session, users),
+        },
+    )
+
+
+def _delegations(session: Session, users: Mapping[Role, User]) -> Rows:
+    other = make_user(session, username="other-supervisor", role=SUPERVISOR)
+    # Not one of the world's own users: a delegation in force gives more permissions than the role has.
+    deputy = make_user(session, username="deputy", role=TRIAGER)
+    return Rows(
+        own={SUPERVISOR: make_deputy(session, delegator=users[SUPERVISOR], deputy=deputy).id},
+        foreign={SUPERVISOR: make_deputy(session, delegator=other, deputy=deputy).id},
+    )
