@@ -49,16 +49,16 @@ def beancount_lines(session: Session) -> Iterator[str]:
     days: list[dt.date] = []
     yield 'option "title" "supervise"'
     yield 'option "operating_currency" "CNY"'
-    rows = session.execute(_postings().execution_options(yield_per=_BATCH))
-    for _entry_id, group in groupby(rows, key=_entry_id_of):
-        postings = list(group)
-        head = postings[0]
-        days = [min([*days, head.effective_on]), max([*days, head.effective_on])]
-        yield from _entry_head(head)
-        for posting in postings:
-            balances[posting.account_id, posting.dimension_id] += posting.amount_fen
-            name = beancount_account(accounts[posting.account_id], posting.dimension_id)
-            yield f"  {name}  {_yuan(posting.amount_fen)}"
+    with session.execute(_postings().execution_options(yield_per=_BATCH)) as rows:
+        for _entry_id, group in groupby(rows, key=_entry_id_of):
+            postings = list(group)
+            head = postings[0]
+            days = [min([*days, head.effective_on]), max([*days, head.effective_on])]
+            yield from _entry_head(head)
+            for posting in postings:
+                balances[posting.account_id, posting.dimension_id] += posting.amount_fen
+                name = beancount_account(accounts[posting.account_id], posting.dimension_id)
+                yield f"  {name}  {_yuan(posting.amount_fen)}"
     for (account_id, dimension_id), amount_fen in balances.items():
         account = accounts[account_id]
         name = beancount_account(account, dimension_id)

@@ -6,7 +6,7 @@ driver gives them, not through our types, so that a damaged value shows as diffe
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -79,7 +79,7 @@ def raw(column: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElemen
     return type_coerce(column, NullType())
 
 
-def sealed_entries(connection: Connection, last_seal: int) -> Iterator[StoredEntry]:
+def sealed_entries(connection: Connection, last_seal: int) -> Generator[StoredEntry]:
     """Stream what the seals up to *last_seal* hold, by seal and entry; a lost entry has an empty picture."""
     source = join(SealEntry, JournalEntry, JournalEntry.id == SealEntry.entry_id, isouter=True)
     query = (
@@ -90,7 +90,7 @@ def sealed_entries(connection: Connection, last_seal: int) -> Iterator[StoredEnt
     return _entries(connection, query)
 
 
-def unsealed_entries(connection: Connection, *, after_id: int = 0, limit: int | None = None) -> Iterator[StoredEntry]:
+def unsealed_entries(connection: Connection, *, after_id: int = 0, limit: int | None = None) -> Generator[StoredEntry]:
     """Stream the closed entries that no seal holds, by id, at most *limit*.
 
     *after_id* pages within one run; it never says what an earlier run has sealed, since a late committer
@@ -118,13 +118,14 @@ def _select(source: FromClause, *place: Any) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _entries(connection: Connection, query: Select[*tuple[Any, ...]]) -> Iterator[StoredEntry]:
-    rows = connection.execute(query.execution_options(yield_per=_BATCH))
-    for (seal_id, entry_id), group in groupby(rows, key=_place):
-        postings = list(group)
-        head = postings[0]
-        sealed = None if head[2] is None else bytes(head[2])
-        yield StoredEntry(entry_id, _picture(head, postings), seal_id, sealed)
+def _entries(connection: Connection, query: Select[*tuple[Any, ...]]) -> Generator[StoredEntry]:
+    # Closed even if the reader stops early: PostgreSQL holds a cursor for it.
+    with connection.execute(query.execution_options(yield_per=_BATCH)) as rows:
+        for (seal_id, entry_id), group in groupby(rows, key=_place):
+            postings = list(group)
+            head = postings[0]
+            sealed = None if head[2] is None else bytes(head[2])
+            yield StoredEntry(entry_id, _picture(head, postings), seal_id, sealed)
 
 
 def _place(row: Row[*tuple[Any, ...]]) -> tuple[Any, Any]:

@@ -8,7 +8,6 @@ import hmac
 import json
 import os
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +80,7 @@ def seal_closed_entries(session: Session, keyring: Keyring) -> Sequence[Anchor]:
     new: list[Anchor] = []
     after_id = 0
     while True:
-        entries = list(islice(unsealed_entries(connection, after_id=after_id, limit=_ENTRIES_MAX), _ENTRIES_MAX))
+        entries = list(unsealed_entries(connection, after_id=after_id, limit=_ENTRIES_MAX))
         if not entries and not is_news:
             return new
         is_news = False

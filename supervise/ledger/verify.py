@@ -4,6 +4,7 @@ import datetime as dt
 import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -95,42 +96,41 @@ class _Verification:
 
     def run(self, anchors: Iterable[Anchor]) -> None:
         self._check_chain()
-        for entry in unsealed_entries(self.connection):
-            self._check_entry(entry)
+        with closing(unsealed_entries(self.connection)) as entries:
+            for entry in entries:
+                self._check_entry(entry)
         for table, query, message in _damage():
             found = self.connection.scalar(query.limit(1))
             if found is not None:
                 raise _BrokenError(table, found, message)
-        self._check_anchors(anchors)
+        for anchor in anchors:
+            if self.macs.get(anchor.seal_id) != anchor:
+                message = N_("is not the one anchored outside: the book was cut or replaced")
+                raise _BrokenError("seal", anchor.seal_id, message)
 
     def _check_chain(self) -> None:
         columns = (Seal.id, Seal.previous_mac, Seal.sealed_at, Seal.content, Seal.mac)
-        seals = self.connection.execute(
-            select(*(raw(column) for column in columns))
-            .where(Seal.id <= self.last_seal)
-            .order_by(Seal.id)
-            .execution_options(yield_per=500)
-        )
-        groups = groupby(sealed_entries(self.connection, self.last_seal), key=_seal_of)
-        group = next(groups, None)
-        previous_mac = GENESIS
-        known_facts = b""
-        for number, seal in enumerate(seals, start=1):
-            if seal.id != number:
-                raise _BrokenError("seal", number, N_("is missing"))
-            entries: Iterator[StoredEntry] = iter(())
-            if group is not None and group[0] == number:
-                entries = group[1]
-            picture = self._check_seal(seal, previous_mac, entries)
-            if group is not None and group[0] == number:
-                group = next(groups, None)
-            facts = encode([picture["accounts"], picture["periods"]])
-            if facts != known_facts:
-                self._check_facts(picture)
-                known_facts = facts
-            self.macs[number] = Anchor(number, seal.mac, moment(seal.sealed_at))
-            previous_mac = seal.mac
-            self.seals += 1
+        query = select(*(raw(column) for column in columns)).where(Seal.id <= self.last_seal).order_by(Seal.id)
+        with (
+            self.connection.execute(query.execution_options(yield_per=500)) as seals,
+            closing(sealed_entries(self.connection, self.last_seal)) as entries,
+        ):
+            groups = groupby(entries, key=_seal_of)
+            group = next(groups, None)
+            previous_mac, known_facts = GENESIS, b""
+            for number, seal in enumerate(seals, start=1):
+                if seal.id != number:
+                    raise _BrokenError("seal", number, N_("is missing"))
+                is_mine = group is not None and group[0] == number
+                picture = self._check_seal(seal, previous_mac, group[1] if group is not None and is_mine else ())
+                if is_mine:
+                    group = next(groups, None)
+                facts = encode([picture["accounts"], picture["periods"]])
+                if facts != known_facts:
+                    self._check_facts(picture)
+                self.macs[number] = Anchor(number, seal.mac, moment(seal.sealed_at))
+                previous_mac, known_facts = seal.mac, facts
+                self.seals += 1
 
     def _check_seal(
         self, seal: Row[*tuple[Any, ...]], previous_mac: str, entries: Iterable[StoredEntry]
@@ -210,13 +210,6 @@ class _Verification:
             raise _BrokenError("journal_entry", entry_id, N_("it mixes account families"))
         if sum(posting[5] for posting in postings):
             raise _BrokenError("journal_entry", entry_id, N_("its postings do not sum to zero"))
-
-    def _check_anchors(self, anchors: Iterable[Anchor]) -> None:
-        for anchor in anchors:
-            if self.macs.get(anchor.seal_id) != anchor:
-                raise _BrokenError(
-                    "seal", anchor.seal_id, N_("is not the one anchored outside: the book was cut or replaced")
-                )
 
 
 #: Where ``canonical.periods_picture`` has the state; before it: month, opened at, opened by.

@@ -1,0 +1,380 @@
+"""Whoever gets past the triggers, with the rights of a database owner, is still found out."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+
+from supervise.cipher import Keyring
+from supervise.db import Base, Database
+from supervise.ledger.chart import AccountCode
+from supervise.ledger.drafts import content_sha256
+from supervise.ledger.periods import close_period, open_period
+from supervise.ledger.post import post
+from supervise.ledger.reverse import ReversalDraft, reverse
+from supervise.ledger.seal import (
+    Anchor,
+    AnchorError,
+    append_anchor,
+    newest_anchor,
+    parse_anchor,
+    read_anchors,
+    seal_closed_entries,
+)
+from supervise.ledger.verify import VerifyReport, verify
+from tests.factories.ledger import make_draft, make_entry, make_period
+
+NOVEMBER_20 = dt.datetime(2026, 11, 20, 4, tzinfo=dt.UTC)
+DECEMBER_2 = dt.datetime(2026, 12, 2, 4, tzinfo=dt.UTC)
+TABLES = ("account", "period", "journal_entry", "posting", "seal", "seal_entry")
+COLUMNS = [(table, column.name) for table in TABLES for column in Base.metadata.tables[table].columns]
+
+
+class Owner:
+    """Somebody with all rights on the database, who has switched every protection off."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        if database.dialect == "sqlite":
+            self._open_sqlite()
+        else:
+            self._open_postgresql()
+
+    def _open_sqlite(self) -> None:
+        triggers = self.rows("SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE%'")
+        for (name,) in triggers:
+            self.run(f"DROP TRIGGER {name}")
+
+    def _open_postgresql(self) -> None:
+        for table in TABLES:
+            self.run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        kinds = "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype IN ('c', 'f')"
+        for table, name in self.rows(kinds):
+            if table in TABLES:
+                self.run(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+
+    def run(self, statement: str, *values: Any) -> None:
+        """Execute and commit."""
+        connection = self.database.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            if self.database.dialect == "sqlite":
+                for pragma in ("foreign_keys = 0", "ignore_check_constraints = 1"):
+                    cursor.execute(f"PRAGMA {pragma}")
+                cursor.execute(statement, values)
+                for pragma in ("foreign_keys = 1", "ignore_check_constraints = 0"):
+                    cursor.execute(f"PRAGMA {pragma}")
+            else:
+                cursor.execute(statement.replace("?", "%s"), values)
+            connection.commit()
+        finally:
+            connection.close()
+
+    def rows(self, query: str) -> list[Any]:
+        with self.database.engine.connect() as connection:
+            return list(connection.exec_driver_sql(query))
+
+    def first(self, table: str) -> dict[str, Any]:
+        """Return the first row of *table* as the driver gives it."""
+        key = sa.inspect(self.database.engine).get_pk_constraint(table)["constrained_columns"]
+        with self.database.engine.connect() as connection:
+            row = (
+                connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY {', '.join(key)} LIMIT 1").mappings().one()
+            )
+        return dict(row)
+
+    def change(self, table: str, row: dict[str, Any], column: str, value: object) -> dict[str, Any]:
+        """Set *column* of *row*, found by its primary key, and return the row as it is then."""
+        key = sa.inspect(self.database.engine).get_pk_constraint(table)["constrained_columns"]
+        where = " AND ".join(f"{name} = ?" for name in key)
+        self.run(f"UPDATE {table} SET {column} = ? WHERE {where}", value, *(row[name] for name in key))
+        return {**row, column: value}
+
+
+def other_values(value: Any) -> Iterator[object]:
+    """Yield values that look much like *value* and are not it."""
+    match value:
+        case None:
+            yield 1
+        case int():
+            yield value + 1000
+        case str():
+            yield value[:-1] + ("9" if value[-1] != "9" else "8")
+        case bytes():
+            yield value + b" "
+        case dt.datetime():
+            yield value + dt.timedelta(microseconds=1)
+        case dt.date():
+            yield value - dt.timedelta(days=1)
+
+
+def check(database: Database, keyring: Keyring, anchors: list[Anchor] | None = None) -> VerifyReport:
+    with database.session(writes=False) as session:
+        return verify(session, keyring, anchors or [])
+
+
+@pytest.fixture
+def book(database: Database, keyring: Keyring) -> Database:
+    """Two sealed entries and a reversal, a closed month, the chart, two more seals; an entry not sealed yet."""
+    with time_machine.travel(NOVEMBER_20, tick=False), database.session(writes=True) as session:
+        open_period(session, "2026-11", actor_id=7)
+        entry_id, _other = post(
+            session,
+            [make_draft(actor_id=4, approver_id=5, reason="属实"), make_draft(key="penalty:approved:2")],
+        )
+        seal_closed_entries(session, keyring)
+        draft = ReversalDraft(
+            entry_id=entry_id, key="r:1", event="penalty.voided", effective_on=dt.date(2026, 11, 20), reason="申诉"
+        )
+        reverse(session, [replace(draft, amount_fen=5000)])
+        seal_closed_entries(session, keyring)
+    with time_machine.travel(DECEMBER_2, tick=False), database.session(writes=True) as session:
+        open_period(session, "2026-12", actor_id=7)
+        close_period(session, "2026-11", actor_id=8, keyring=keyring)
+        make_entry(session, key="penalty:approved:3", actor_id=9)
+    return database
+
+
+def test_a_book_that_nobody_touched_holds(book: Database, keyring: Keyring) -> None:
+    report = check(book, keyring)
+
+    assert report.fault is None
+    assert (report.entries, report.unsealed, report.oldest_unsealed_at) == (4, 1, DECEMBER_2)
+    assert report.seals >= 3
+
+
+def test_an_empty_book_holds(database: Database, keyring: Keyring) -> None:
+    report = check(database, keyring)
+
+    assert (report.holds, report.entries, report.seals, report.unsealed) == (True, 0, 0, 0)
+    assert report.oldest_unsealed_at is None
+
+
+def test_each_column_of_each_protected_row_is_covered(book: Database, keyring: Keyring) -> None:
+    owner = Owner(book)
+    missed = []
+
+    for table, column in COLUMNS:
+        row = owner.first(table)
+        values = list(other_values(row[column]))
+        if row[column] is not None and Base.metadata.tables[table].columns[column].nullable:
+            values.append(None)
+        for value in values:
+            changed = owner.change(table, row, column, value)
+            report = check(book, keyring)
+            owner.change(table, changed, column, row[column])
+            if report.holds:
+                missed.append((table, column, value))
+
+    assert missed == []
+    assert check(book, keyring).fault is None
+    assert len(COLUMNS) >= 38
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_row_that_is_gone_is_missed(book: Database, keyring: Keyring, table: str) -> None:
+    owner = Owner(book)
+    key = next(iter(owner.first(table)))
+
+    owner.run(f"DELETE FROM {table} WHERE {key} = (SELECT min({key}) FROM {table})")
+
+    assert check(book, keyring).fault is not None
+
+
+@pytest.mark.parametrize(
+    ("attack", "fault"),
+    [
+        ("UPDATE posting SET amount_fen = 19999 WHERE entry_id = 1 AND line = 1", "posting 1/1"),
+        ("UPDATE journal_entry SET reason = 'x' WHERE id = 1", "journal_entry 1.reason"),
+        ("UPDATE account SET family = 'internal' WHERE code = '1221.01'", "journal_entry 1: "),
+        ("UPDATE seal SET mac = '0' WHERE id = 2", "seal 2: "),
+        ("UPDATE seal_entry SET content = previous_mac FROM seal WHERE seal.id = 1 AND entry_id = 2", "seal_entry 2: "),
+        ("DELETE FROM seal WHERE id = 1", "seal 1: "),
+        ("UPDATE period SET closed_by = 1 WHERE month = '2026-11'", "period 2026-11: "),
+    ],
+)
+def test_the_first_row_that_does_not_hold_is_named(book: Database, keyring: Keyring, attack: str, fault: str) -> None:
+    if "previous_mac" in attack and book.dialect == "postgresql":
+        attack = attack.replace("= previous_mac", "= convert_to(previous_mac, 'UTF8')")
+    elif "previous_mac" in attack:
+        attack = attack.replace("= previous_mac", "= CAST(previous_mac AS BLOB)")
+
+    Owner(book).run(attack)
+
+    assert str(check(book, keyring).fault).startswith(fault)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        # The last entry is not sealed; what it says is hashed all the same.
+        "UPDATE posting SET amount_fen = amount_fen / 2 WHERE entry_id = 4",
+        "UPDATE posting SET dimension_id = 99 WHERE entry_id = 4",
+        "UPDATE posting SET amount_fen = amount_fen + 1 WHERE entry_id = 4 AND line = 1",
+        "UPDATE journal_entry SET actor_id = 3 WHERE id = 4",
+        "UPDATE journal_entry SET idempotency_key = 'x' WHERE id = 4",
+        "DELETE FROM posting WHERE entry_id = 4 AND line = 2",
+        "DELETE FROM posting WHERE entry_id = 4",
+        "DELETE FROM journal_entry WHERE id = 4",
+        "INSERT INTO posting VALUES (4, 3, 2, 4, 17, 5)",
+        "INSERT INTO posting VALUES (99, 1, 2, 4, 17, 5)",
+        "UPDATE journal_entry SET reversal_no = 2 WHERE reversal_no = 1",
+    ],
+)
+def test_an_entry_that_is_not_sealed_is_looked_at_too(book: Database, keyring: Keyring, attack: str) -> None:
+    Owner(book).run(attack)
+
+    assert check(book, keyring).fault is not None
+
+
+def test_reversals_forced_past_the_triggers_are_found_by_their_sums(book: Database, keyring: Keyring) -> None:
+    owner = Owner(book)
+    lines = [(AccountCode.PENALTY_CONTESTABLE, 17, -15001), (AccountCode.PENALTY_DEFERRED, 17, 15001)]
+    with time_machine.travel(DECEMBER_2, tick=False), book.session(writes=True) as session:
+        entry_id = make_entry(session, key="r:2", lines=lines, reason="over")
+    assert check(book, keyring).holds
+
+    owner.run("UPDATE journal_entry SET reverses_id = 1, reversal_no = 2 WHERE id = ?", entry_id)
+    draft = make_draft(key="r:2", lines=lines, reason="over", reverses_id=1, effective_on=dt.date(2026, 12, 2))
+    owner.run("UPDATE journal_entry SET content_sha256 = ? WHERE id = ?", content_sha256(draft), entry_id)
+
+    assert str(check(book, keyring).fault).startswith("journal_entry 1: ")
+
+
+def test_another_key_does_not_verify(book: Database, keyring: Keyring) -> None:
+    report = check(book, replace(keyring, seal_key=b"\x04" * 32))
+
+    assert str(report.fault).startswith("seal 1: ")
+
+
+def cut_the_end(owner: Owner) -> None:
+    owner.run("DELETE FROM posting WHERE entry_id = 4")
+    owner.run("DELETE FROM journal_entry WHERE id = 4")
+    (last,) = owner.rows("SELECT max(id) FROM seal")
+    owner.run("DELETE FROM seal_entry WHERE seal_id = ?", last[0])
+    owner.run("DELETE FROM seal WHERE id = ?", last[0])
+
+
+def test_a_book_whose_end_was_cut_off_is_found_through_its_anchor_alone(book: Database, keyring: Keyring) -> None:
+    with book.session(writes=True) as session:
+        anchor = newest_anchor(session)
+    assert anchor is not None
+    assert check(book, keyring, [anchor]).holds
+
+    cut_the_end(Owner(book))
+
+    assert check(book, keyring).holds
+    assert str(check(book, keyring, [anchor]).fault).startswith(f"seal {anchor.seal_id}: ")
+
+
+def test_a_book_sealed_anew_with_the_stolen_key_is_found_through_its_anchor(book: Database, keyring: Keyring) -> None:
+    with book.session(writes=False) as session:
+        anchor = newest_anchor(session)
+    assert anchor is not None
+    owner = Owner(book)
+    owner.run("DELETE FROM seal_entry")
+    owner.run("DELETE FROM seal")
+    with book.session(writes=True) as session:
+        seal_closed_entries(session, keyring)
+
+    assert check(book, keyring).holds
+    assert check(book, keyring, [anchor]).fault is not None
+
+
+# Sealing
+
+
+def test_sealing_takes_what_no_seal_holds_and_then_nothing(database: Database, keyring: Keyring) -> None:
+    with database.session(writes=True) as session:
+        make_entry(session, key="a:1")
+        first = seal_closed_entries(session, keyring)
+        assert seal_closed_entries(session, keyring) == []
+        make_entry(session, key="a:2")
+        second = seal_closed_entries(session, keyring)
+
+    assert [anchor.seal_id for anchor in (*first, *second)] == [1, 2]
+    assert check(database, keyring, [*first, *second]).unsealed == 0
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_a_late_committer_with_a_lower_id_is_sealed_the_next_time(
+    database: Database, engine_name: str, keyring: Keyring
+) -> None:
+    with database.session(writes=True) as session:
+        make_period(session)
+    with database.session(writes=True) as late:
+        late_id = post(late, [make_draft(key="late:1")])[0]
+        with database.session(writes=True) as session:
+            early_id = post(session, [make_draft(key="early:1")])[0]
+            seal_closed_entries(session, keyring)
+    with database.session(writes=True) as session:
+        seal_closed_entries(session, keyring)
+
+    assert late_id < early_id
+    report = check(database, keyring)
+    assert (report.holds, report.entries, report.seals, report.unsealed) == (True, 2, 2, 0)
+
+
+def test_many_entries_are_sealed_in_links_of_bounded_size(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervise.ledger.seal._ENTRIES_MAX", 10)
+    with database.session(writes=True) as session:
+        make_period(session)
+        post(session, [make_draft(key=f"a:{n}") for n in range(25)])
+        anchors = seal_closed_entries(session, keyring)
+
+    assert [anchor.seal_id for anchor in anchors] == [1, 2, 3]
+    assert check(database, keyring, list(anchors)).entries == 25
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("isolation", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_sealing_is_refused_where_the_snapshot_is_older_than_the_lock(
+    database: Database, engine_name: str, keyring: Keyring, isolation: str
+) -> None:
+    engine = database.engine.execution_options(isolation_level=isolation)
+
+    with engine.connect() as connection, sa.orm.Session(connection) as session, pytest.raises(RuntimeError):
+        seal_closed_entries(session, keyring)
+
+
+# Anchors
+
+
+def test_an_anchor_is_appended_once_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere" / "anchors.txt"
+    first, second = (
+        Anchor(1, "a" * 64, "2026-11-20T04:00:00.000000Z"),
+        Anchor(2, "b" * 64, "2026-11-21T04:00:00.000000Z"),
+    )
+
+    for anchor in (first, second, first):
+        append_anchor(path, anchor)
+
+    assert read_anchors(path) == [first, second]
+    assert parse_anchor(str(first)) == first
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_no_file_has_no_anchors_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    assert read_anchors(tmp_path / "none.txt") == []
+
+    for line in ("", "1 abc", "x abc now", "１ abc now", "nonsense"):
+        with pytest.raises(AnchorError):
+            parse_anchor(line)
+
+
+def test_seals_are_the_same_bytes_on_both_engines(database: Database, keyring: Keyring) -> None:
+    with time_machine.travel(NOVEMBER_20, tick=False), database.session(writes=True) as session:
+        open_period(session, "2026-11", actor_id=None)
+        post(session, [make_draft(reason="违约 “属实”\n第二行")])
+        (anchor,) = seal_closed_entries(session, keyring)
+
+    # Written down once; a change of spelling would make every old seal fail.
+    assert anchor.mac == "2149093492de0cccd4aa97de1d11db2a1385a0ecd3155d3a7956ca61a1b10cf7"
