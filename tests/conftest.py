@@ -21,11 +21,14 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from supervise.app import create_app
+from supervise import models
 from supervise.cipher import Keyring
 from supervise.config import Settings
 from supervise.db import Database
 from tests.databases import PostgresServer, clone_sqlite, opened, postgres_server, violations
 
+#: A test of one subject meets rows of all: every table must be known to the mappers.
+TABLES = models.__all__
 ENGINES = ("sqlite", "postgresql")
 #: Debian's name, and what other distributions call the same browser.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

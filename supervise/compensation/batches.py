@@ -251,7 +251,7 @@ def _write_results(session: Session, outcomes: Sequence[LineOutcome], actor_id: 
 
 def _subscribers(session: Session, credit_ids: Sequence[int]) -> dict[int, int]:
     query = select(Credit.id, Credit.subscriber_id).where(Credit.id.in_(credit_ids))
-    return dict(session.execute(query).tuples())
+    return {row.id: row.subscriber_id for row in session.execute(query)}
 
 
 def _answered(

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from huey import crontab
+from sqlalchemy.orm import Session
 
-from supervise import db
+from supervise import clock, db
 from supervise.jobs.surroundings import Surroundings
+from supervise.ledger.periods import open_period, periods
 from supervise.ledger.seal import append_anchor, seal_closed_entries
 
 
@@ -24,4 +26,19 @@ def seal_ledger(surroundings: Surroundings) -> None:
         append_anchor(surroundings.anchor_file, anchor)
 
 
-DUTIES = (Duty("seal_ledger", crontab(minute="*/5"), seal_ledger),)
+def open_month(_surroundings: Surroundings) -> None:
+    """Open the present month for entries, so that nobody's approval fails on the first of a month."""
+    db.decide(_open_month)
+
+
+def _open_month(session: Session) -> None:
+    month = clock.month_of(clock.today())
+    if month not in {period.month for period in periods(session)}:
+        open_period(session, month, actor_id=None)
+
+
+DUTIES = (
+    Duty("seal_ledger", crontab(minute="*/5"), seal_ledger),
+    # Also at 16:00 UTC, when the China day begins.
+    Duty("open_month", crontab(minute="0,30"), open_month),
+)
