@@ -13,13 +13,15 @@ from typing import BinaryIO
 from supervise.files.headers import HEADER_ROWS, checked_header, fewest_missing, find_header
 from supervise.files.unreadable import UnreadableError
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 18
 _DELIMITERS = (",", "\t", ";")
 #: A cell longer than this is a quotation mark that was never closed.
 _FIELD_CHARS_MAX = 1 << 20
 #: The share of NUL bytes at the start that says UTF-16 without a byte order mark.
 _NUL_SHARE = 0.1
 _HEAD_BYTES = 4096
+#: So many broken places, and more than good letters: the file is not UTF-8, and need not be read to its end.
+_BROKEN_ENOUGH = 1_000
 
 Row = tuple[int, list[str]]
 
@@ -41,24 +43,30 @@ def encoding_of(file: BinaryIO) -> str:
         raise UnreadableError("EncodingError")
     if head.startswith(codecs.BOM_UTF8):
         return _proven(file, "utf-8-sig")
-    valid, broken = _utf8_letters(file)
-    if not broken:
+    if _obeys(file, "utf-8"):
         return "utf-8"
+    valid, broken = _utf8_letters(file)
     if valid > broken:
         raise UnreadableError("EncodingError")
     return _proven(file, "gb18030")
 
 
 def _proven(file: BinaryIO, encoding: str) -> str:
+    if not _obeys(file, encoding):
+        raise UnreadableError("EncodingError")
+    return encoding
+
+
+def _obeys(file: BinaryIO, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     file.seek(0)
     try:
         while chunk := file.read(_CHUNK_BYTES):
             decoder.decode(chunk)
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise UnreadableError("EncodingError") from error
-    return encoding
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _utf8_letters(file: BinaryIO) -> tuple[int, int]:
@@ -74,7 +82,11 @@ def _utf8_letters(file: BinaryIO) -> tuple[int, int]:
         missed = text.count("\ufffd")
         broken += missed
         valid += sum(1 for letter in text if letter > "\x7f") - missed
-    return valid, broken + decoder.decode(b"", final=True).count("\ufffd")
+        if broken > _BROKEN_ENOUGH and broken > valid:
+            break
+    else:
+        broken += decoder.decode(b"", final=True).count("\ufffd")
+    return valid, broken
 
 
 def read_csv(

@@ -44,7 +44,9 @@ class Sheet:
         marked_rows = {row for row, _ in self._marks}
         for number, values in enumerate(self._sheet.iter_rows(), 1):
             cells = [value if value.__class__ is str else cell_text(value) for value in values]
-            problems = [(place, "rounded_number") for place, value in enumerate(values) if _is_rounded(value)]
+            problems = []
+            if float in map(type, values):
+                problems = [(place, "rounded_number") for place, value in enumerate(values) if _is_rounded(value)]
             if number in marked_rows:
                 problems += self._problems_of(number, cells)
             yield number, cells, problems
