@@ -1,0 +1,125 @@
+"""The two steps of a register import: read and judge every row, then take over all that is right, or nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from supervise.audit.record import record_event
+from supervise.cipher import Keyring
+from supervise.errors import ConflictError, NotFoundError
+from supervise.files.mapping import Columns, MappedRow
+from supervise.files.models import BatchState, ImportBatch, ImportKind, RowVerdict
+from supervise.files.reader import read_table
+from supervise.files.remarks import Remark, remarks_text
+from supervise.files.row_values import RowValues
+from supervise.files.staging import StagedRow, finish_batch, link_subjects, move_batch, stage_rows, staged_rows
+from supervise.labels import N_
+from supervise.parties.imports.number_file import NumberFile
+from supervise.parties.imports.party_file import PartyFile
+from supervise.parties.imports.register_file import RegisterFile
+from supervise.parties.imports.staff_file import StaffFile
+from supervise.parties.imports.unit_file import UnitFile
+
+#: Every kind of register file.
+REGISTER_FILES: Mapping[ImportKind, RegisterFile] = {
+    file.kind: file for file in (NumberFile(), StaffFile(), PartyFile(), UnitFile())
+}
+_TAKEN_OVER = (RowVerdict.NEW, RowVerdict.CHANGED)
+
+
+class RegisterChangedError(ConflictError):
+    """A row that was right when the file was looked at is wrong now; nothing was taken over."""
+
+    message = N_("The register has changed since: row %(row)d: %(reason)s. Nothing was taken over; read the file again")
+
+
+class ReadRow(NamedTuple):
+    """A row of the file: its cells as text, its values if it has any, and what is wrong with it alone."""
+
+    number: int
+    cells: dict[str, str]
+    value: Any
+    remarks: Sequence[Remark]
+
+
+class ReadFile(NamedTuple):
+    """A whole file in memory; the reader's limits keep it small."""
+
+    header: list[str]
+    rows: list[ReadRow]
+
+
+def read_register_file(kind: ImportKind, file: BinaryIO) -> ReadFile:
+    """Read and parse *file* in a child process, outside any transaction.
+
+    Raises:
+        FileRefusedError: with the reason, if it is no table of this kind.
+    """
+    register = REGISTER_FILES[kind]
+    with read_table(file, register.mapping.required_headings) as table:
+        columns = register.mapping.columns(table.header)
+        rows = [_parse(register, columns.map_row(raw), columns) for raw in table.rows]
+    return ReadFile(table.header, rows)
+
+
+def _parse(register: RegisterFile, row: MappedRow, columns: Columns) -> ReadRow:
+    values = RowValues(row, columns)
+    value = register.parse(row.number, values) if row.cells else None
+    return ReadRow(row.number, row.cells, None if values.remarks else value, values.remarks)
+
+
+def stage_register_file(session: Session, batch_id: int, read: ReadFile, keyring: Keyring) -> ImportBatch:
+    """Judge the rows against the register and keep the preview.
+
+    Raises:
+        NotFoundError: if there is no such batch.
+        BatchStateError: if it is past that step.
+    """
+    batch = move_batch(session, batch_id, BatchState.READING)
+    register = REGISTER_FILES[batch.kind]
+    judged = register.judge(session, [row.value for row in read.rows if row.value is not None])
+
+    def staged() -> Iterator[StagedRow]:
+        for row in read.rows:
+            if row.value is None:
+                yield StagedRow(row.number, RowVerdict.ERROR, row.cells, row.remarks)
+            else:
+                judgement = judged[row.number]
+                yield StagedRow(
+                    row.number, judgement.verdict, row.cells, judgement.remarks, subject_id=judgement.subject_id
+                )
+
+    return stage_rows(session, batch_id, staged(), keyring, header=read.header)
+
+
+def take_over_register_file(session: Session, batch_id: int, keyring: Keyring, *, actor_id: int) -> ImportBatch:
+    """Write all rows that are new or changed, in this one transaction; rows with errors stay in the error file.
+
+    Raises:
+        BatchStateError: if somebody else took it over or gave it up.
+        RegisterChangedError: naming the first row that has become wrong since the preview.
+    """
+    batch = finish_batch(session, batch_id, actor_id=actor_id)
+    register = REGISTER_FILES.get(batch.kind)
+    if register is None:
+        raise NotFoundError
+    stored = list(staged_rows(session, batch_id, keyring, verdicts=_TAKEN_OVER))
+    columns = Columns(mapping=register.mapping, header=(), places={})
+    read = [_parse(register, MappedRow(row.row_number, dict(row.cells or {}), []), columns) for row in stored]
+    judged = dict(register.judge(session, [row.value for row in read if row.value is not None]))
+    for row in read:
+        wrong = row.remarks if row.value is None else judged[row.number].remarks
+        if row.value is None or judged[row.number].verdict is RowVerdict.ERROR:
+            raise RegisterChangedError(row=row.number, reason=remarks_text(wrong))
+    written = register.write(session, [row.value for row in read], judged, batch_id=batch_id, actor_id=actor_id)
+    link_subjects(session, {row.id: written[row.row_number] for row in stored if row.row_number in written})
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="import.taken_over",
+        subject="import_batch",
+        subject_id=batch_id,
+        changes={"kind": batch.kind, "rows": len(written)},
+    )
+    return batch
