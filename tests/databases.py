@@ -49,7 +49,8 @@ def _alone(name: str) -> Iterator[None]:
 def migrations_hash() -> str:
     """Return a name for the present state of the migrations."""
     digest = hashlib.sha256()
-    for path in sorted((PROJECT / "migrations").rglob("*.py")):
+    folder = PROJECT / "migrations"
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.json")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -58,21 +58,16 @@ OVERLAP = "this number already has a subscriber in that period"
 
 def upgrade() -> None:
     """Create the tables, then what only triggers and special indexes can promise."""
-    _create_calendar_day()
-    _create_calendar_year()
+    _create_calendar()
     _create_import_profile()
-    _create_offence_type()
-    _create_subscriber_number()
-    _create_deadline_rule()
+    _create_offence_types_and_deadlines()
+    _create_subscribers()
     _create_incident()
     _index_incident()
-    _create_subscriber()
     _create_ticket()
     _index_ticket()
-    _create_demand_line()
     _create_ticket_incident()
-    _create_ticket_search()
-    _create_ticket_step()
+    _create_ticket_details()
     if op.get_bind().dialect.name == "postgresql":
         _finish_on_postgresql()
     else:
@@ -92,7 +87,7 @@ def _one_of(table: str, column: str, name: str, values: tuple[str, ...]) -> sa.C
     return sa.CheckConstraint(f"{column} IN ({listed})", name=op.f(f"ck_{table}_{name}"))
 
 
-def _create_calendar_day() -> None:
+def _create_calendar() -> None:
     op.create_table(
         "calendar_day",
         sa.Column("day", sa.Date(), nullable=False),
@@ -100,9 +95,6 @@ def _create_calendar_day() -> None:
         sa.Column("note", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("day", name="pk_calendar_day"),
     )
-
-
-def _create_calendar_year() -> None:
     op.create_table(
         "calendar_year",
         sa.Column("year", KEY, autoincrement=False, nullable=False),
@@ -132,7 +124,7 @@ def _create_import_profile() -> None:
     )
 
 
-def _create_offence_type() -> None:
+def _create_offence_types_and_deadlines() -> None:
     op.create_table(
         "offence_type",
         sa.Column("id", KEY, nullable=False),
@@ -147,21 +139,6 @@ def _create_offence_type() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_offence_type"),
         sa.UniqueConstraint("code", "valid_from", name="uq_offence_type_code_valid_from"),
     )
-
-
-def _create_subscriber_number() -> None:
-    op.create_table(
-        "subscriber_number",
-        sa.Column("id", KEY, nullable=False),
-        sa.Column("number_index", sa.Text(), nullable=False),
-        sa.Column("number_cipher", sa.LargeBinary(), nullable=False),
-        sa.Column("number_mask", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_subscriber_number"),
-        sa.UniqueConstraint("number_index", name="uq_subscriber_number_number_index"),
-    )
-
-
-def _create_deadline_rule() -> None:
     op.create_table(
         "deadline_rule",
         sa.Column("id", KEY, nullable=False),
@@ -180,6 +157,39 @@ def _create_deadline_rule() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_deadline_rule"),
     )
     op.create_index("ix_deadline_rule_channel_valid_from", "deadline_rule", ["channel", "valid_from"])
+
+
+def _create_subscribers() -> None:
+    op.create_table(
+        "subscriber_number",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("number_index", sa.Text(), nullable=False),
+        sa.Column("number_cipher", sa.LargeBinary(), nullable=False),
+        sa.Column("number_mask", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_subscriber_number"),
+        sa.UniqueConstraint("number_index", name="uq_subscriber_number_number_index"),
+    )
+    op.create_table(
+        "subscriber",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("number_id", KEY, nullable=False),
+        sa.Column("account_ref", sa.Text(), nullable=False),
+        sa.Column("unit_id", KEY, nullable=True),
+        sa.Column("held_from", MOMENT, nullable=False),
+        sa.Column("held_to", MOMENT, nullable=True),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("version", KEY, nullable=False),
+        sa.CheckConstraint("held_to IS NULL OR held_to > held_from", name=op.f("ck_subscriber_period_order")),
+        sa.ForeignKeyConstraint(["number_id"], ["subscriber_number.id"], name="fk_subscriber_number_id"),
+        sa.ForeignKeyConstraint(["unit_id"], ["org_unit.id"], name="fk_subscriber_unit_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_subscriber"),
+        sa.UniqueConstraint(
+            "account_ref", "number_id", "held_from", name="uq_subscriber_account_ref_number_id_held_from"
+        ),
+    )
+    op.create_index("ix_subscriber_account_ref", "subscriber", ["account_ref"])
+    op.create_index("ix_subscriber_number_id_held_from", "subscriber", ["number_id", "held_from"])
+    op.create_index("ix_subscriber_unit_id", "subscriber", ["unit_id"])
 
 
 def _create_incident() -> None:
@@ -243,30 +253,6 @@ def _index_incident() -> None:
     )
 
 
-def _create_subscriber() -> None:
-    op.create_table(
-        "subscriber",
-        sa.Column("id", KEY, nullable=False),
-        sa.Column("number_id", KEY, nullable=False),
-        sa.Column("account_ref", sa.Text(), nullable=False),
-        sa.Column("unit_id", KEY, nullable=True),
-        sa.Column("held_from", MOMENT, nullable=False),
-        sa.Column("held_to", MOMENT, nullable=True),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("version", KEY, nullable=False),
-        sa.CheckConstraint("held_to IS NULL OR held_to > held_from", name=op.f("ck_subscriber_period_order")),
-        sa.ForeignKeyConstraint(["number_id"], ["subscriber_number.id"], name="fk_subscriber_number_id"),
-        sa.ForeignKeyConstraint(["unit_id"], ["org_unit.id"], name="fk_subscriber_unit_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_subscriber"),
-        sa.UniqueConstraint(
-            "account_ref", "number_id", "held_from", name="uq_subscriber_account_ref_number_id_held_from"
-        ),
-    )
-    op.create_index("ix_subscriber_account_ref", "subscriber", ["account_ref"])
-    op.create_index("ix_subscriber_number_id_held_from", "subscriber", ["number_id", "held_from"])
-    op.create_index("ix_subscriber_unit_id", "subscriber", ["unit_id"])
-
-
 def _create_ticket() -> None:
     op.create_table(
         "ticket",
@@ -326,25 +312,6 @@ def _index_ticket() -> None:
     op.create_index("ix_ticket_unit_id_due_on_id", "ticket", ["unit_id", "due_on", "id"])
 
 
-def _create_demand_line() -> None:
-    op.create_table(
-        "demand_line",
-        sa.Column("id", KEY, nullable=False),
-        sa.Column("ticket_id", KEY, nullable=False),
-        sa.Column("head", sa.String(40), nullable=False),
-        sa.Column("units", KEY, nullable=False),
-        sa.Column("unit_fen", KEY, nullable=False),
-        sa.Column("granted_fen", KEY, nullable=True),
-        sa.Column("note", sa.Text(), nullable=True),
-        sa.CheckConstraint("granted_fen >= 0", name=op.f("ck_demand_line_granted_not_negative")),
-        sa.CheckConstraint("units >= 0 AND unit_fen >= 0", name=op.f("ck_demand_line_claim_not_negative")),
-        sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name="fk_demand_line_ticket_id"),
-        _one_of("demand_line", "head", "demandhead", DEMAND_HEAD),
-        sa.PrimaryKeyConstraint("id", name="pk_demand_line"),
-    )
-    op.create_index("ix_demand_line_ticket_id", "demand_line", ["ticket_id"])
-
-
 def _create_ticket_incident() -> None:
     op.create_table(
         "ticket_incident",
@@ -366,7 +333,7 @@ def _create_ticket_incident() -> None:
     op.create_index("ix_ticket_incident_incident_id", "ticket_incident", ["incident_id"])
 
 
-def _create_ticket_search() -> None:
+def _create_ticket_details() -> None:
     op.create_table(
         "ticket_search",
         sa.Column("ticket_id", KEY, autoincrement=False, nullable=False),
@@ -374,9 +341,6 @@ def _create_ticket_search() -> None:
         sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name="fk_ticket_search_ticket_id"),
         sa.PrimaryKeyConstraint("ticket_id", name="pk_ticket_search"),
     )
-
-
-def _create_ticket_step() -> None:
     op.create_table(
         "ticket_step",
         sa.Column("id", KEY, nullable=False),
@@ -390,6 +354,22 @@ def _create_ticket_step() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_ticket_step"),
     )
     op.create_index("ix_ticket_step_ticket_id", "ticket_step", ["ticket_id"])
+    op.create_table(
+        "demand_line",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("ticket_id", KEY, nullable=False),
+        sa.Column("head", sa.String(40), nullable=False),
+        sa.Column("units", KEY, nullable=False),
+        sa.Column("unit_fen", KEY, nullable=False),
+        sa.Column("granted_fen", KEY, nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.CheckConstraint("granted_fen >= 0", name=op.f("ck_demand_line_granted_not_negative")),
+        sa.CheckConstraint("units >= 0 AND unit_fen >= 0", name=op.f("ck_demand_line_claim_not_negative")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name="fk_demand_line_ticket_id"),
+        _one_of("demand_line", "head", "demandhead", DEMAND_HEAD),
+        sa.PrimaryKeyConstraint("id", name="pk_demand_line"),
+    )
+    op.create_index("ix_demand_line_ticket_id", "demand_line", ["ticket_id"])
 
 
 def _finish_on_postgresql() -> None:

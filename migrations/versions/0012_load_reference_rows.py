@@ -7,7 +7,9 @@ Written out here: a migration never imports the application, which will have cha
 """
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import chinese_calendar
@@ -32,6 +34,7 @@ def upgrade() -> None:
     _load_calendar()
     _load_deadline_rules()
     _load_offence_types()
+    _load_import_profiles()
     _load_accounting_labels()
     _load_resolution_codes()
     _load_reply_templates()
@@ -286,9 +289,7 @@ def _load_resolution_codes() -> None:
             ("no_contact", "多次联系用户未果", "Complainant could not be reached", False),
         )
     ]
-    _insert_missing(
-        "resolution_code", ["code"], rows, {"counts_as_solved": sa.Boolean(), "retired_on": sa.Date()}
-    )
+    _insert_missing("resolution_code", ["code"], rows, {"counts_as_solved": sa.Boolean(), "retired_on": sa.Date()})
 
 
 def _load_reply_templates() -> None:
@@ -343,3 +344,16 @@ def _load_official_numbers() -> None:
     columns = ("carrier_code", "digits", "use", "legal_basis", "valid_from")
     rows = [dict(zip(columns, row, strict=True)) for row in declared]
     _insert_missing("official_number", ("carrier_code", "digits", "use"), rows, {"valid_from": sa.Date()})
+
+
+# Import profiles of the channels (complaints)
+
+#: Beside the revisions: headings of eight channels, the preferred one first (domain 4.1).
+PROFILES_FILE = Path(__file__).parent.parent / "rows" / "import_profiles.json"
+
+
+def _load_import_profiles() -> None:
+    profiles = json.loads(PROFILES_FILE.read_text(encoding="utf-8"))
+    rows = [{**profile, "version": 1, "numbering_plan": "china", "created_at": _now()} for profile in profiles]
+    types = {"version": sa.Integer(), "mapping": sa.JSON(), "created_at": sa.DateTime(timezone=True)}
+    _insert_missing("import_profile", ["code", "version"], rows, types)

@@ -96,6 +96,10 @@ class KnownCalls:
         """Remember an incident that was just made."""
         self._calls.setdefault(key, []).append(call)
 
+    def incident_ids(self) -> list[int]:
+        """Return every known incident."""
+        return [known.incident_id for calls in self._calls.values() for known in calls]
+
     def has(self, key: CallKey, occurred_at: dt.datetime) -> bool:
         """Say whether an incident of exactly that moment is known."""
         return any(known.occurred_at == occurred_at for known in self._calls.get(key, ()))

@@ -98,7 +98,7 @@ def receive_tickets(
     """Make a ticket of each report, and an incident of each call that is not known yet.
 
     Every report gets a ticket: what was delivered before must have been sorted out earlier
-    (``known_references``). Numbers inside texts are masked; the original is kept encrypted.
+    (``known_tickets``). Numbers inside texts are masked; the original is kept encrypted.
 
     Raises:
         AlreadyReceivedError: if a channel's number is known.
@@ -112,14 +112,61 @@ def receive_tickets(
     return _Intake(session, keyring, reports, actor_id).run()
 
 
-def known_references(session: Session, channel: Channel, references: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Return ``{external reference: (ticket id, ticket reference)}`` of those of *references* that are known."""
-    query = sa.select(Ticket.external_ref, Ticket.id, Ticket.reference).where(Ticket.channel == channel)
-    known: dict[str, tuple[int, str]] = {}
+@dataclass(frozen=True, slots=True)
+class KnownTicket:
+    """A ticket that a row of a file is recognised as."""
+
+    id: int
+    reference: str
+    #: The complaint as it came, before numbers were masked; None where nobody compares it.
+    original: str | None = None
+    stated_due_on: dt.date | None = None
+
+
+def known_tickets(
+    session: Session, keyring: Keyring, channel: Channel, references: Sequence[str]
+) -> dict[str, KnownTicket]:
+    """Return the tickets of *channel* with one of these external references, by it."""
+    known: dict[str, KnownTicket] = {}
     for piece in slices(sorted(set(references))):
-        for row in session.execute(query.where(Ticket.external_ref.in_(piece))):
-            known[row.external_ref] = (row.id, row.reference)
+        query = sa.select(
+            Ticket.external_ref,
+            Ticket.id,
+            Ticket.reference,
+            Ticket.content,
+            Ticket.content_cipher,
+            Ticket.stated_due_on,
+        ).where(Ticket.channel == channel, Ticket.external_ref.in_(piece))
+        for row in session.execute(query):
+            original = row.content
+            if row.content_cipher is not None:
+                original = keyring.decrypt(row.content_cipher, "ticket.content_cipher", row.reference)
+            known[row.external_ref] = KnownTicket(row.id, row.reference, original, row.stated_due_on)
     return known
+
+
+def known_row_keys(session: Session, channel: Channel, row_keys: Sequence[str]) -> dict[str, KnownTicket]:
+    """Return the tickets of *channel* that came from rows with these keys, by key."""
+    known: dict[str, KnownTicket] = {}
+    for piece in slices(row_keys):
+        query = sa.select(Ticket.row_key, Ticket.id, Ticket.reference)
+        for row in session.execute(query.where(Ticket.channel == channel, Ticket.row_key.in_(piece))):
+            known[row.row_key] = KnownTicket(row.id, row.reference)
+    return known
+
+
+def reporting_tickets(session: Session, incident_ids: Sequence[int]) -> dict[int, str]:
+    """Return the reference of the ticket that reported each incident first."""
+    first: dict[int, str] = {}
+    for piece in slices(incident_ids):
+        query = (
+            sa.select(TicketIncident.incident_id, Ticket.reference)
+            .join(Ticket, Ticket.id == TicketIncident.ticket_id)
+            .where(TicketIncident.incident_id.in_(piece))
+            .order_by(TicketIncident.id.desc())
+        )
+        first.update((row.incident_id, row.reference) for row in session.execute(query))
+    return first
 
 
 class _Intake:
@@ -327,6 +374,9 @@ def _refuse_known(session: Session, reports: Sequence[ReportedTicket]) -> None:
     for report in reports:
         if report.external_ref is not None:
             by_channel.setdefault(report.channel, []).append(report.external_ref)
+    query = sa.select(Ticket.external_ref, Ticket.reference)
     for channel, references in by_channel.items():
-        for external_ref, (_ticket_id, reference) in known_references(session, channel, references).items():
-            raise AlreadyReceivedError(external_ref=external_ref, reference=reference)
+        for piece in slices(references):
+            known = session.execute(query.where(Ticket.channel == channel, Ticket.external_ref.in_(piece))).first()
+            if known is not None:
+                raise AlreadyReceivedError(external_ref=known.external_ref, reference=known.reference)

@@ -50,7 +50,7 @@ def number_ids(session: Session, keyring: Keyring, numbers: Collection[str]) -> 
 
     Two transactions that meet the same new number end with one row.
     """
-    by_index = {keyring.blind_index(number): number for number in set(numbers)}
+    by_index = {keyring.blind_index(number): number for number in numbers}
     found = _known(session, by_index)
     missing = sorted(by_index.keys() - found.keys())
     if missing:
@@ -67,6 +67,12 @@ def number_ids(session: Session, keyring: Keyring, numbers: Collection[str]) -> 
         session.execute(statement, rows)
         found |= _known(session, missing)
     return {number: found[index] for index, number in by_index.items()}
+
+
+def known_number_ids(session: Session, keyring: Keyring, numbers: Collection[str]) -> dict[str, int]:
+    """Return the ids of those of *numbers* (normalised digits) that are known; nothing is created."""
+    by_index = {keyring.blind_index(number): number for number in numbers}
+    return {by_index[index]: number_id for index, number_id in _known(session, by_index).items()}
 
 
 def _known(session: Session, indexes: Collection[str]) -> dict[str, int]:

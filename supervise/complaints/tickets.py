@@ -1,15 +1,16 @@
 """The states of a ticket: which step may follow which, who took it and why."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.audit.record import record_event
+from supervise.audit.record import record_event, record_events
 from supervise.complaints.models import OPEN_TICKET_STATES, Ticket, TicketState, TicketStep
-from supervise.errors import ConflictError, InvalidInputError, NotFoundError
+from supervise.errors import ConflictError, InvalidInputError, NotFoundError, RefusalError, RowResult
 from supervise.labels import N_
 
 _S = TicketState
@@ -88,6 +89,52 @@ def move_ticket(
         changes={"state": [before, to_state]},
     )
     return ticket
+
+
+def move_tickets(
+    session: Session, ticket_ids: Sequence[int], to_state: TicketState, *, actor_id: int
+) -> list[RowResult]:
+    """Take each ticket whose state allows it to *to_state*, all at once; return a result for every id, in order.
+
+    For steps that need no reason: a new ticket is accepted, an accepted one investigated.
+
+    Raises:
+        ReasonError: if *to_state* needs one.
+    """
+    if to_state in _NEED_REASON:
+        raise ReasonError
+    ids = list(dict.fromkeys(ticket_ids))
+    # In the order of ids, so that two bulk decisions never wait for each other in a circle.
+    query = select(Ticket.id, Ticket.state).where(Ticket.id.in_(ids)).order_by(Ticket.id).with_for_update()
+    states = {row.id: row.state for row in session.execute(query)}
+    refusals = {ticket_id: _step_refusal(states.get(ticket_id), to_state) for ticket_id in ids}
+    moved = [ticket_id for ticket_id in ids if refusals[ticket_id] is None]
+    if moved:
+        now = clock.now()
+        session.execute(
+            update(Ticket).where(Ticket.id.in_(moved)).values(state=to_state, version=Ticket.version + 1),
+            execution_options={"synchronize_session": False},
+        )
+        step = {"at": now, "actor_id": actor_id, "to_state": to_state, "reason": None}
+        session.execute(insert(TicketStep), [{"ticket_id": ticket_id, **step} for ticket_id in moved])
+        session.expire_all()
+        record_events(
+            session,
+            actor_id=actor_id,
+            action=f"ticket.{to_state.value}",
+            subject="ticket",
+            changes=[(ticket_id, {"state": [states[ticket_id], to_state]}) for ticket_id in moved],
+        )
+    return [RowResult(ticket_id, refusals[ticket_id]) for ticket_id in ids]
+
+
+def _step_refusal(state: TicketState | None, to_state: TicketState) -> RefusalError | None:
+    if state is None:
+        return NotFoundError()
+    # Reopening says why, one by one.
+    if state is _S.CLOSED or state not in SOURCES.get(to_state, ()):
+        return StepError(state=state.label, to_state=to_state.label)
+    return None
 
 
 def accept_ticket(session: Session, ticket_id: int, *, actor_id: int, version: int | None = None) -> Ticket:
