@@ -250,6 +250,17 @@ def release(session: Session, finding_ids: Collection[int]) -> None:
     session.execute(update(Finding).where(Finding.id.in_(sorted(finding_ids))).values(held=False))
 
 
+def lift(session: Session, finding_ids: Collection[int], *, actor_id: int) -> None:
+    """Overturn findings that money no longer rests on, because the charged party was right.
+
+    The caller has released and locked them.
+    """
+    ids = sorted(finding_ids)
+    incidents = set(session.scalars(select(Finding.incident_id).where(Finding.id.in_(ids))))
+    _overturn(session, ids, actor_id)
+    _follow(session, incidents)
+
+
 def suggested_offences(session: Session, incidents: Iterable[Incident]) -> dict[int, tuple[str, ...]]:
     """Return the offence types that the registers suggest for each incident (by id); a person proves them.
 

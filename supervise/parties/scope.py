@@ -23,7 +23,7 @@ from supervise.parties.models import OrgUnit, Party, PartyRelation, UserScope
 from supervise.parties.periods import holds_at
 from supervise.parties.tree import subtree_ids, with_merged
 
-S = TypeVar("S", bound=Select[Any])
+S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 IdColumn = InstrumentedAttribute[int] | InstrumentedAttribute[int | None] | ColumnElement[Any]
 
 #: These see all rows of what their permissions open: finance's open no ticket, an auditor's no change.

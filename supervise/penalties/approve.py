@@ -30,6 +30,7 @@ from supervise.ledger.post import post
 from supervise.money import format_yuan
 from supervise.penalties.belonging import ChargedUnits, OwnUnitError
 from supervise.penalties.cases import Case, load_cases
+from supervise.penalties.locks import lock_penalties
 from supervise.penalties.models import Penalty, PenaltyState
 from supervise.penalties.postings import approval_lines
 from supervise.penalties.recheck import Expected, expected_amounts
@@ -83,7 +84,7 @@ def approve(session: Session, shown: Sequence[Shown], *, actor_id: int) -> list[
 class _Approval:
     """The locked rows and what they are checked against.
 
-    Locks go contracts, penalties, findings, each in the order of ids, as in every decision on penalties.
+    Contracts (by ``load_cases``), penalties, findings: the order of ``locks``.
     """
 
     def __init__(self, session: Session, lines: Sequence[Shown], actor_id: int) -> None:
@@ -159,18 +160,6 @@ def _difference(penalty: Penalty, expected: Expected | RefusalError) -> RefusalE
         proposed=format_yuan(penalty.amount_fen),
         now=format_yuan(expected.gross_fen - expected.capped_fen),
     )
-
-
-def lock_penalties(session: Session, penalty_ids: Collection[int]) -> dict[int, Penalty]:
-    """Return the penalties, their rows locked in the order of ids, as they are now."""
-    rows = session.scalars(
-        select(Penalty)
-        .where(Penalty.id.in_(penalty_ids))
-        .order_by(Penalty.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return {penalty.id: penalty for penalty in rows}
 
 
 def _approve(session: Session, penalties: Sequence[Penalty], actor_id: int) -> None:

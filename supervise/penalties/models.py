@@ -51,6 +51,14 @@ class ObjectionState(LabelledEnum):
     WITHDRAWN = "withdrawn", N_("Withdrawn")
 
 
+class ReversalState(LabelledEnum):
+    """Where a proposed reversal stands."""
+
+    OPEN = "open", N_("Open")
+    APPROVED = "approved", N_("Approved")
+    REJECTED = "rejected", N_("Rejected")
+
+
 class Penalty(Base):
     """An amount that a party owes for a finding, with everything that explains it stored when it was made."""
 
@@ -59,6 +67,7 @@ class Penalty(Base):
         CheckConstraint("gross_fen > 0", name="gross_positive"),
         CheckConstraint("capped_fen >= 0", name="capped_not_negative"),
         CheckConstraint("amount_fen = gross_fen - capped_fen AND amount_fen >= 0", name="amount_adds_up"),
+        CheckConstraint("lifted_fen BETWEEN 0 AND amount_fen", name="lifted_within_amount"),
         CheckConstraint("loss_basis_fen >= 0", name="loss_not_negative"),
         CheckConstraint("(family = 'internal') = (direction = 'internal')", name="family_has_direction"),
         CheckConstraint("family <> 'internal' OR unit_id IS NOT NULL", name="internal_has_unit"),
@@ -101,6 +110,8 @@ class Penalty(Base):
     gross_fen: Mapped[int]
     capped_fen: Mapped[int]
     amount_fen: Mapped[int]
+    #: What objections and reversals have taken off again; the rest is owed.
+    lifted_fen: Mapped[int] = mapped_column(default=0)
     #: What the offence cost us so far (credits granted); shown beside the amount (domain R28).
     loss_basis_fen: Mapped[int]
     nature: Mapped[str]
@@ -185,14 +196,13 @@ class PenaltyStep(Base):
 
 
 class ReversalRequest(Base):
-    """Finance proposes to reverse a final penalty or a credit; a supervisor approves; the ledger then reverses."""
+    """Finance proposes to reverse a final penalty; a supervisor approves; the ledger then reverses."""
 
     __tablename__ = "reversal_request"
     __table_args__ = (
         CheckConstraint("approved_by <> proposed_by", name="two_people"),
         CheckConstraint("reason <> ''", name="has_reason"),
         CheckConstraint("amount_fen > 0", name="amount_positive"),
-        CheckConstraint("state IN ('open', 'approved', 'rejected')", name="known_state"),
         CheckConstraint("(state = 'open') = (approved_by IS NULL)", name="decided_by_set"),
         Index(
             "uq_reversal_request_open",
@@ -209,7 +219,7 @@ class ReversalRequest(Base):
     penalty_id: Mapped[int | None] = mapped_column(ForeignKey("penalty.id"), index=True)
     amount_fen: Mapped[int]
     reason: Mapped[str]
-    state: Mapped[str] = mapped_column(default="open")
+    state: Mapped[ReversalState] = mapped_column(default=ReversalState.OPEN)
     proposed_by: Mapped[int]
     proposed_at: Mapped[dt.datetime]
     approved_by: Mapped[int | None]

@@ -1,0 +1,209 @@
+"""Named reads on verdicts and findings: what their rows are, in which order, always within a scope."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from supervise.attribution.models import (
+    Attribution,
+    AttributionState,
+    Finding,
+    FindingState,
+    IncidentVerdict,
+    ProposalState,
+    ReattributionProposal,
+    Verdict,
+)
+from supervise.complaints.models import Incident, IncidentKind, IncidentState
+from supervise.parties.models import Party
+from supervise.parties.scope import Scope
+
+PAGE = 50
+
+
+class UnattributedIncident(NamedTuple):
+    """An incident that nobody answers for yet; *waiting_since* is when we learned of it."""
+
+    incident_id: int
+    kind: IncidentKind
+    caller_number: str | None
+    occurred_at: dt.datetime
+    waiting_since: dt.datetime
+    #: NULL: no verdict; else insufficient evidence.
+    verdict: Verdict | None
+    #: An open proposal: the register names somebody now.
+    proposal_id: int | None
+
+
+class WaitingOverride(NamedTuple):
+    """A decision against the suggestion that waits for a second person."""
+
+    attribution_id: int
+    incident_id: int
+    verdict: Verdict
+    party: str | None
+    reason: str | None
+    decided_by: int
+    decided_at: dt.datetime
+
+
+class OpenProposal(NamedTuple):
+    """An incident that the registers of today would attribute otherwise."""
+
+    proposal_id: int
+    incident_id: int
+    #: Whom the verdict in force names, and whom the register names now.
+    party_id: int | None
+    proposed_party_id: int | None
+    proposed_party: str | None
+    found_at: dt.datetime
+
+
+def unattributed_incidents(
+    session: Session, scope: Scope, *, after: tuple[dt.datetime, int] | None = None, limit: int = PAGE
+) -> Sequence[UnattributedIncident]:
+    """Return incidents in *scope* without a verdict or with insufficient evidence, the longest waiting first.
+
+    *after* is (waiting_since, incident id) of the last row of the page before.
+    """
+    query = (
+        select(
+            Incident.id,
+            Incident.kind,
+            Incident.caller_number,
+            Incident.occurred_at,
+            Incident.created_at,
+            IncidentVerdict.verdict,
+            ReattributionProposal.id,
+        )
+        .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id, isouter=True)
+        .join(
+            ReattributionProposal,
+            (ReattributionProposal.incident_id == Incident.id) & (ReattributionProposal.state == ProposalState.OPEN),
+            isouter=True,
+        )
+        .where(
+            IncidentVerdict.verdict.is_(None) | (IncidentVerdict.verdict == Verdict.INSUFFICIENT),
+            Incident.state != IncidentState.MERGED,
+        )
+    )
+    if after is not None:
+        at, incident_id = after
+        query = query.where((Incident.created_at > at) | ((Incident.created_at == at) & (Incident.id > incident_id)))
+    limited = scope.limit(query, unit=Incident.unit_id).order_by(Incident.created_at, Incident.id).limit(limit)
+    return [UnattributedIncident._make(row) for row in session.execute(limited)]
+
+
+def unattributed_by_age(session: Session, scope: Scope, now: dt.datetime) -> dict[str, int]:
+    """Return how many incidents in *scope* wait for a verdict: up to a day, a week, a month, and longer."""
+    query = (
+        select(Incident.created_at)
+        .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id, isouter=True)
+        .where(
+            IncidentVerdict.verdict.is_(None) | (IncidentVerdict.verdict == Verdict.INSUFFICIENT),
+            Incident.state != IncidentState.MERGED,
+        )
+    )
+    waiting = scope.limit(query, unit=Incident.unit_id).subquery()
+    counts = {}
+    for name, first, last in (("day", 0, 1), ("week", 1, 7), ("month", 7, 31), ("longer", 31, None)):
+        some = select(func.count()).select_from(waiting).where(waiting.c.created_at <= now - dt.timedelta(days=first))
+        if last is not None:
+            some = some.where(waiting.c.created_at > now - dt.timedelta(days=last))
+        counts[name] = session.scalars(some).one()
+    return counts
+
+
+def waiting_overrides(session: Session) -> Sequence[WaitingOverride]:
+    """Return the overrides that wait for a second person, the oldest first."""
+    query = (
+        select(
+            Attribution.id,
+            Attribution.incident_id,
+            Attribution.verdict,
+            Party.name,
+            Attribution.reason,
+            Attribution.decided_by,
+            Attribution.decided_at,
+        )
+        .join(Party, Party.id == Attribution.party_id, isouter=True)
+        .where(Attribution.state == AttributionState.WAITING)
+        .order_by(Attribution.id)
+    )
+    return [WaitingOverride._make(row) for row in session.execute(query)]
+
+
+def open_proposals(session: Session, *, after_id: int = 0, limit: int = PAGE) -> Sequence[OpenProposal]:
+    """Return open proposals to look at an incident again, by id after *after_id*."""
+    query = (
+        select(
+            ReattributionProposal.id,
+            ReattributionProposal.incident_id,
+            IncidentVerdict.party_id,
+            ReattributionProposal.party_id,
+            Party.name,
+            ReattributionProposal.found_at,
+        )
+        .join(IncidentVerdict, IncidentVerdict.incident_id == ReattributionProposal.incident_id, isouter=True)
+        .join(Party, Party.id == ReattributionProposal.party_id, isouter=True)
+        .where(ReattributionProposal.state == ProposalState.OPEN, ReattributionProposal.id > after_id)
+        .order_by(ReattributionProposal.id)
+        .limit(limit)
+    )
+    return [OpenProposal._make(row) for row in session.execute(query)]
+
+
+def verdicts_of_incidents(session: Session, incident_ids: Sequence[int]) -> dict[int, list[Attribution]]:
+    """Return every verdict of each incident, superseded and rejected ones too, the oldest first."""
+    found: dict[int, list[Attribution]] = {incident_id: [] for incident_id in incident_ids}
+    query = select(Attribution).where(Attribution.incident_id.in_(incident_ids)).order_by(Attribution.id)
+    for attribution in session.scalars(query):
+        found[attribution.incident_id].append(attribution)
+    return found
+
+
+def current_verdicts(session: Session, incident_ids: Sequence[int]) -> dict[int, Attribution]:
+    """Return the verdict in force of each incident that has one."""
+    query = (
+        select(Attribution)
+        .join(IncidentVerdict, IncidentVerdict.attribution_id == Attribution.id)
+        .where(IncidentVerdict.incident_id.in_(incident_ids))
+    )
+    return {attribution.incident_id: attribution for attribution in session.scalars(query)}
+
+
+def findings_of_incidents(
+    session: Session, incident_ids: Sequence[int], *, live_only: bool = False
+) -> dict[int, list[Finding]]:
+    """Return the findings of each incident, the oldest first; overturned ones too unless *live_only*."""
+    found: dict[int, list[Finding]] = {incident_id: [] for incident_id in incident_ids}
+    query = select(Finding).where(Finding.incident_id.in_(incident_ids)).order_by(Finding.id)
+    if live_only:
+        query = query.where(Finding.state != FindingState.OVERTURNED)
+    for finding in session.scalars(query):
+        found[finding.incident_id].append(finding)
+    return found
+
+
+def wrong_pointers(session: Session) -> Sequence[int]:
+    """Return incidents whose ``IncidentVerdict`` is not the last verdict in force; empty unless damaged."""
+    last = (
+        select(Attribution.incident_id, func.max(Attribution.id).label("attribution_id"))
+        .where(Attribution.state == AttributionState.IN_FORCE)
+        .group_by(Attribution.incident_id)
+        .subquery()
+    )
+    query = (
+        select(last.c.incident_id)
+        .join(IncidentVerdict, IncidentVerdict.incident_id == last.c.incident_id, isouter=True)
+        .join(Attribution, Attribution.id == last.c.attribution_id)
+        .where(
+            IncidentVerdict.attribution_id.is_distinct_from(last.c.attribution_id)
+            | IncidentVerdict.verdict.is_distinct_from(Attribution.verdict)
+            | IncidentVerdict.party_id.is_distinct_from(Attribution.party_id)
+        )
+    )
+    return session.scalars(query.order_by(last.c.incident_id)).all()

@@ -1,0 +1,217 @@
+"""Objections: filed in the window, hold finality, decided by a supervisor who neither approved nor is charged."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from supervise import clock
+from supervise.access.deputies import require_authority
+from supervise.audit.record import record_event
+from supervise.errors import (
+    AlreadyDecidedError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    NotPermittedError,
+    SamePersonError,
+)
+from supervise.labels import N_
+from supervise.ledger.queries import entries_of_keys
+from supervise.ledger.reverse import ReversalDraft, reverse
+from supervise.money import format_yuan
+from supervise.parties.scope import Scope
+from supervise.penalties.belonging import OwnUnitError, belongs_to_unit
+from supervise.penalties.lift import lift_findings
+from supervise.penalties.locks import lock_penalty
+from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, WindowStart
+from supervise.penalties.steps import record_steps
+from supervise.penalties.windows import NotContestableError, start_windows
+
+#: What a supervisor may decide.
+DECISIONS = (ObjectionState.UPHELD, ObjectionState.REDUCED, ObjectionState.REJECTED)
+
+
+class LateObjectionError(ConflictError):
+    """The window has ended: overdue counts as accepted."""
+
+    message = N_("The last day for an objection to %(reference)s was %(day)s")
+
+
+class ObjectionOpenError(ConflictError):
+    """One objection at a time, and none after one was decided."""
+
+    message = N_("An objection to %(reference)s was already made")
+
+
+class OwnApprovalError(NotPermittedError):
+    """Whoever approved the penalty does not judge the objection to it."""
+
+    message = N_("You approved %(reference)s; somebody else must decide on the objection")
+
+
+def file_objection(
+    session: Session, penalty_id: int, body: str, scope: Scope, *, actor_id: int, for_party: bool = False
+) -> Objection:
+    """Object to a penalty in scope; it does not become final before this is decided.
+
+    *for_party*: a supervisor enters what the charged party wrote. An objection to a penalty that was not opened
+    yet starts its window.
+
+    Raises:
+        NotFoundError: if it is not in *scope*.
+        NotContestableError: if it is not approved, or final already.
+        LateObjectionError: after the last day.
+        ObjectionOpenError: if one is open or was decided.
+        InvalidInputError: without text.
+    """
+    penalty = lock_penalty(session, penalty_id)
+    scope.check(penalty.unit_id, penalty.party_id)
+    if not body.strip():  # also a CHECK of the table
+        raise InvalidInputError(N_("Say what is objected to"))
+    if penalty.state is not PenaltyState.APPROVED:
+        raise NotContestableError(reference=penalty.reference)
+    if penalty.objection_until_on is not None and clock.today() > penalty.objection_until_on:
+        raise LateObjectionError(reference=penalty.reference, day=penalty.objection_until_on.isoformat())
+    earlier = select(Objection.id).where(
+        Objection.penalty_id == penalty_id, Objection.state != ObjectionState.WITHDRAWN
+    )
+    if session.scalar(earlier.limit(1)) is not None:
+        raise ObjectionOpenError(reference=penalty.reference)
+    if penalty.window_start is None:
+        start_windows(session, [penalty], WindowStart.OPENED, clock.today())
+    objection = Objection(
+        penalty_id=penalty_id, body=body.strip(), filed_by=actor_id, filed_for_party=for_party, filed_at=clock.now()
+    )
+    session.add(objection)
+    session.flush()  # the audit event names the row's id
+    _record(session, "objection.filed", objection, actor_id)
+    return objection
+
+
+def withdraw_objection(session: Session, objection_id: int, scope: Scope, *, actor_id: int) -> Objection:
+    """Take an open objection back; the penalty becomes final as if it had not been made.
+
+    Raises:
+        NotFoundError: if it is not in *scope*.
+        AlreadyDecidedError: if it is not open.
+    """
+    objection, penalty = _locked_objection(session, objection_id)
+    scope.check(penalty.unit_id, penalty.party_id)
+    if objection.state is not ObjectionState.OPEN:
+        raise AlreadyDecidedError
+    objection.state = ObjectionState.WITHDRAWN
+    _record(session, "objection.withdrawn", objection, actor_id)
+    return objection
+
+
+def decide_objection(
+    session: Session,
+    objection_id: int,
+    decision: ObjectionState,
+    *,
+    note: str,
+    actor_id: int,
+    reduced_fen: int | None = None,
+) -> Objection:
+    """Uphold, reduce by *reduced_fen*, or reject; what is taken off is reversed in the ledger at once.
+
+    Raises:
+        AlreadyDecidedError: if it is not open.
+        OwnApprovalError, OwnUnitError, SamePersonError: if the user approved it, is charged by it, or filed it.
+        NotPermittedError: if the amount is beyond the user's authority.
+        InvalidInputError: without a note, or for a reduction that is nothing or everything.
+    """
+    if decision not in DECISIONS:
+        raise InvalidInputError(N_("Choose a decision"))
+    objection, penalty = _locked_objection(session, objection_id)
+    _refuse_decider(session, objection, penalty, actor_id)
+    if not note.strip():
+        raise InvalidInputError(N_("Give a reason"))
+    owed_fen = penalty.amount_fen - penalty.lifted_fen
+    lifted_fen = _lifted_fen(decision, reduced_fen, owed_fen)
+    objection.state = decision
+    objection.decided_by = actor_id
+    objection.decided_at = clock.now()
+    objection.decision_note = note.strip()
+    objection.reduced_fen = reduced_fen if decision is ObjectionState.REDUCED else None
+    session.flush()
+    if lifted_fen or decision is ObjectionState.UPHELD:
+        _lift(session, penalty, objection, lifted_fen, note.strip())
+    _record(session, f"objection.{decision.value}", objection, actor_id, note.strip())
+    return objection
+
+
+def _locked_objection(session: Session, objection_id: int) -> tuple[Objection, Penalty]:
+    """Return the objection as it is once its penalty's row is locked: every decision goes by that lock."""
+    penalty_id = session.scalar(select(Objection.penalty_id).where(Objection.id == objection_id))
+    if penalty_id is None:
+        raise NotFoundError
+    penalty = lock_penalty(session, penalty_id)
+    return session.get_one(Objection, objection_id, populate_existing=True), penalty
+
+
+def _refuse_decider(session: Session, objection: Objection, penalty: Penalty, actor_id: int) -> None:
+    if objection.state is not ObjectionState.OPEN:
+        raise AlreadyDecidedError
+    if penalty.approver_id == actor_id:
+        raise OwnApprovalError(reference=penalty.reference)
+    if objection.filed_by == actor_id:  # also a CHECK of the table
+        raise SamePersonError
+    if belongs_to_unit(session, actor_id, penalty):
+        raise OwnUnitError(reference=penalty.reference)
+    require_authority(session, user_id=actor_id, amount_fen=penalty.amount_fen)
+
+
+def _lifted_fen(decision: ObjectionState, reduced_fen: int | None, owed_fen: int) -> int:
+    if decision is ObjectionState.UPHELD:
+        return owed_fen
+    if decision is ObjectionState.REJECTED:
+        return 0
+    if reduced_fen is None or not 0 < reduced_fen < owed_fen:
+        raise InvalidInputError(
+            N_("A reduction lies between nothing and the whole amount of %(amount)s yuan"), amount=format_yuan(owed_fen)
+        )
+    return reduced_fen
+
+
+def _lift(session: Session, penalty: Penalty, objection: Objection, lifted_fen: int, note: str) -> None:
+    """Take *lifted_fen* off a contestable penalty: reverse so much of the approval, and void it if nothing is left."""
+    penalty.lifted_fen += lifted_fen
+    penalty.version += 1
+    if lifted_fen:
+        _reverse_approval(session, objection, lifted_fen, note)
+    if objection.state is ObjectionState.UPHELD:
+        penalty.state = PenaltyState.VOIDED
+        record_steps(session, [penalty.id], PenaltyState.VOIDED, actor_id=objection.decided_by, reason=note)
+        session.flush()
+        lift_findings(session, [penalty], actor_id=objection.decided_by or 0)
+
+
+def _reverse_approval(session: Session, objection: Objection, lifted_fen: int, note: str) -> None:
+    key = f"penalty:approved:{objection.penalty_id}"
+    reverse(
+        session,
+        [
+            ReversalDraft(
+                entry_id=entries_of_keys(session, [key])[key],
+                key=f"objection:decided:{objection.id}",
+                event="penalty.voided" if objection.state is ObjectionState.UPHELD else "penalty.reduced",
+                effective_on=clock.today(),
+                amount_fen=lifted_fen,
+                reason=note,
+                actor_id=objection.filed_by,
+                approver_id=objection.decided_by,
+            )
+        ],
+    )
+
+
+def _record(session: Session, action: str, objection: Objection, actor_id: int, reason: str | None = None) -> None:
+    record_event(
+        session,
+        actor_id=actor_id,
+        action=action,
+        subject="penalty",
+        subject_id=objection.penalty_id,
+        changes={"objection_id": objection.id, "reduced_fen": objection.reduced_fen},
+        reason=reason,
+    )
