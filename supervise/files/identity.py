@@ -11,6 +11,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 
+#: One encoder for all rows: ``json.dumps`` would make a new one for each.
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
 Value = str | int | bool | dt.datetime | dt.date | None
 
 
@@ -21,17 +24,17 @@ def row_key(values: Mapping[str, Value], occurrence: int, scope: str = "") -> st
     An empty field and a missing one are the same. *scope* is the channel: equal rows of two are two tickets.
     """
     canonical = {name: _canonical(value) for name, value in values.items() if value not in (None, "")}
-    text = json.dumps([scope, occurrence, canonical], sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode([scope, occurrence, canonical]).encode()).hexdigest()
 
 
 def _canonical(value: Value) -> str:
+    if isinstance(value, str):
+        text = value.replace("\r\n", "\n").replace("\r", "\n").strip()
+        return text if text.isascii() else unicodedata.normalize("NFC", text)
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat()
     if isinstance(value, dt.date):
         return value.isoformat()
-    if isinstance(value, str):
-        return unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n").strip())
     return str(value)
 
 

@@ -110,11 +110,12 @@ def main() -> None:
     """Read the request from the command line and the file from standard input."""
     request = json.loads(sys.argv[-1])
     out = sys.stdout.buffer
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     confine(request["limits"])
     try:
         with open(0, "rb", closefd=False) as file:
             for line in table_lines(file, request["required"], request["limits"]):
-                out.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+                out.write(encode(line).encode() + b"\n")
     except UnreadableError as error:
         _refuse(out, error.refusal, error.parameters)
     except MemoryError:

@@ -25,6 +25,8 @@ from supervise.labels import N_
 #: Core statements: the unit of work would hold every row.
 _ROWS = cast("sa.Table", ImportRow.__table__)
 _SLICE_ROWS = 2_000
+#: One encoder for all rows: ``json.dumps`` would make a new one for each.
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _CONTEXT = "import_row.cells_cipher"
 
 #: From where to where a batch may go; what is committed, discarded or refused stays so.
@@ -149,7 +151,7 @@ def _row_counts(counts: Mapping[RowVerdict, int]) -> dict[str, int]:
 
 
 def _values(batch_id: int, row: StagedRow, keyring: Keyring) -> dict[str, Any]:
-    cells = json.dumps(dict(row.cells), ensure_ascii=False, separators=(",", ":"))
+    cells = _COMPACT.encode(dict(row.cells))
     return {
         "batch_id": batch_id,
         "row_number": row.row_number,
