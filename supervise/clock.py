@@ -4,14 +4,29 @@ Moments are aware UTC (``*_at``); business days are China dates (``*_on``); mont
 """
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from zoneinfo import ZoneInfo
 
 CHINA = ZoneInfo("Asia/Shanghai")
 
+_pretended: ContextVar[dt.datetime | None] = ContextVar("pretended", default=None)
+
 
 def now() -> dt.datetime:
     """Return this moment, aware, in UTC."""
-    return dt.datetime.now(dt.UTC)
+    return _pretended.get() or dt.datetime.now(dt.UTC)
+
+
+@contextmanager
+def pretending(at: dt.datetime) -> Iterator[None]:
+    """Let it be *at* inside the block, in this thread: the demo tells a story of months (supervise.demo alone)."""
+    token = _pretended.set(at)
+    try:
+        yield
+    finally:
+        _pretended.reset(token)
 
 
 def today() -> dt.date:

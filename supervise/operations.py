@@ -175,7 +175,10 @@ def prepare_demo(settings: Settings) -> None:
         click.echo("making the demo's database; this is done once ...")
         _build_demo(settings, path)
         return
-    before, after = schema.migrate(settings.database_url)
+    try:
+        before, after = schema.migrate(settings.database_url)
+    except schema.SchemaError as error:
+        raise schema.SchemaError(f"{error}; or throw the demo away: make demo-remove") from error
     if before != after:
         click.echo(f"the demo's database had the older schema {before} and now has {after}; its data are kept")
 
@@ -188,7 +191,7 @@ def _build_demo(settings: Settings, path: Path) -> None:
     schema.migrate(url)
     app = create_app(replace(settings, database_url=url))
     with app.app_context():
-        load_demo()
+        load_demo(settings.keyring)
     # The last connection to leave folds the write-ahead log into the file.
     app.extensions["supervise.db"].engine.dispose()
     building.rename(path)

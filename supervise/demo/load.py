@@ -1,9 +1,45 @@
-"""Fill an empty, migrated database with the demo."""
+"""Fill an empty, migrated database with the demo: ten months of registers, nine weeks of complaints."""
 
-from supervise import db
+import datetime as dt
+
+from sqlalchemy.orm import Session
+
+from supervise import clock, db
+from supervise.cipher import Keyring
+from supervise.demo.agreements import make_agreements
+from supervise.demo.cases import steps
 from supervise.demo.people import make_people
+from supervise.demo.registers import hand_over_at_noon, make_registers
+from supervise.ledger.periods import open_period
+
+_SINCE = dt.timedelta(days=300)
+_HANDED_OVER = dt.timedelta(days=20)
 
 
-def load_demo() -> None:
+def load_demo(keyring: Keyring) -> None:
     """Load everything; called once, on a database that nobody else has opened, within an app context."""
-    db.decide(make_people)
+    today = clock.today()
+    since = today - _SINCE
+    # The parties were registered, and the contracts signed, before anybody complained.
+    with clock.pretending(clock.start_of_day(since) + dt.timedelta(hours=9)):
+        users = db.decide(make_people)
+        registers = db.decide(make_registers, keyring, users, since)
+        db.decide(make_agreements, registers, since)
+    with clock.pretending(clock.start_of_day(today - _HANDED_OVER) + dt.timedelta(hours=12)):
+        db.decide(hand_over_at_noon, registers)
+    _open_months(since, today)
+    for step in steps(keyring, registers, clock.now()):
+        with clock.pretending(step.at):
+            db.decide(step.do)
+
+
+def _open_months(since: dt.date, today: dt.date) -> None:
+    month = clock.month_of(since)
+    while month <= clock.month_of(today):
+        with clock.pretending(clock.start_of_day(clock.month_bounds(month)[0])):
+            db.decide(_open, month)
+        month = clock.next_month(month)
+
+
+def _open(session: Session, month: str) -> None:
+    open_period(session, month, actor_id=None)

@@ -1,4 +1,4 @@
-"""One person for each role; their password is printed at every start, so nothing real may be kept beside them."""
+"""People for every role; their password is printed at every start, so nothing real may be kept beside them."""
 
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ class Person(NamedTuple):
 
 PASSWORD = "look-around-2026"
 
+#: The first of each role is printed at the start; four eyes need a second supervisor, two branches two managers.
 PEOPLE = (
     Person(Role.CLERK, "clerk", "陈晓雯", PASSWORD),
     Person(Role.TRIAGER, "triager", "李建国", PASSWORD),
@@ -30,14 +31,19 @@ PEOPLE = (
     Person(Role.AUDITOR, "auditor", "吴海涛", PASSWORD),
     Person(Role.ADMIN, "admin", "郑凯", PASSWORD),
 )
+MORE_PEOPLE = (
+    Person(Role.SUPERVISOR, "supervisor2", "林峰", PASSWORD),
+    Person(Role.TRIAGER, "triager2", "何静", PASSWORD),
+    Person(Role.BRANCH_MANAGER, "manager2", "徐海燕", PASSWORD),
+)
 
 
-def make_people(session: Session) -> dict[Role, int]:
-    """Add the people and return each one's id by role."""
+def make_people(session: Session) -> dict[str, int]:
+    """Add the people and return each one's id by user name."""
     # One hash serves all: it takes a fifth of a second, and the password is no secret.
     password_hash = passwords.current().hash(PASSWORD)
     return {
-        person.role: create_user(
+        person.username: create_user(
             session,
             actor_id=None,
             username=person.username,
@@ -46,5 +52,5 @@ def make_people(session: Session) -> dict[Role, int]:
             password_hash=password_hash,
             password_is_initial=False,
         ).id
-        for person in PEOPLE
+        for person in (*PEOPLE, *MORE_PEOPLE)
     }
