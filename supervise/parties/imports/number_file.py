@@ -123,7 +123,7 @@ class NumberFile:
         for row in rows:
             by_verdict[judgements[row.row_number].verdict].append(row)
         new, ended = by_verdict[RowVerdict.NEW], by_verdict[RowVerdict.CHANGED]
-        numbers = _enter(session, new, actor_id)
+        numbers = _enter(session, new)
         parties = parties_by_code(session, {row.party_code for row in new})
         _set_ends(session, ended, judgements, actor_id)
         _add_holders(session, new, (parties, numbers), batch_id, actor_id)
@@ -229,8 +229,11 @@ def _in_the_way(other: Span[dt.datetime]) -> tuple[str, dict[str, str | int]]:
     return N_("In the register %(name)s holds this number from %(first)s until %(end)s"), period
 
 
-def _enter(session: Session, rows: Sequence[NumberRow], actor_id: int) -> dict[str, int]:
-    """Enter the numbers that are not in the register yet; return the ids of all, by digits."""
+def _enter(session: Session, rows: Sequence[NumberRow]) -> dict[str, int]:
+    """Enter the numbers that are not in the register yet; return the ids of all, by digits.
+
+    The audit event of their first holder tells of it.
+    """
     known = {digits: row.number_id for digits, row in _registered(session, {row.digits for row in rows}).items()}
     first_rows: dict[str, NumberRow] = {}
     for row in rows:
@@ -251,13 +254,6 @@ def _enter(session: Session, rows: Sequence[NumberRow], actor_id: int) -> dict[s
             for row in some
         ]
         session.execute(sa.insert(_NUMBERS), values)
-        record_events(
-            session,
-            actor_id=actor_id,
-            action="phone_number.entered",
-            subject="phone_number",
-            changes=((entered[row.digits], {"class": row.number_class, "is_prefix": row.is_prefix}) for row in some),
-        )
     return known | entered
 
 

@@ -50,6 +50,13 @@ class ReadFile(NamedTuple):
     rows: list[ReadRow]
 
 
+class Prepared(NamedTuple):
+    """What is to be taken over: the batch's version when it was read, and its rows by ``import_row.id``."""
+
+    version: int
+    rows: dict[int, ReadRow]
+
+
 def read_register_file(kind: ImportKind, file: BinaryIO) -> ReadFile:
     """Read and parse *file* in a child process, outside any transaction.
 
@@ -93,27 +100,44 @@ def stage_register_file(session: Session, batch_id: int, read: ReadFile, keyring
     return stage_rows(session, batch_id, staged(), keyring, header=read.header)
 
 
-def take_over_register_file(session: Session, batch_id: int, keyring: Keyring, *, actor_id: int) -> ImportBatch:
+def prepare_register_file(session: Session, batch_id: int, keyring: Keyring) -> Prepared:
+    """Read back what the preview found right, before the writing begins: nobody waits for that part.
+
+    Raises:
+        NotFoundError: if there is no such batch of a register.
+    """
+    batch = session.get(ImportBatch, batch_id)
+    register = REGISTER_FILES.get(batch.kind) if batch is not None else None
+    if batch is None or register is None:
+        raise NotFoundError
+    columns = Columns(mapping=register.mapping, header=(), places={})
+    rows = {}
+    for row in staged_rows(session, batch_id, keyring, verdicts=_TAKEN_OVER):
+        rows[row.id] = _parse(register, MappedRow(row.row_number, dict(row.cells or {}), []), columns)
+    return Prepared(batch.version, rows)
+
+
+def take_over_register_file(session: Session, batch_id: int, prepared: Prepared, *, actor_id: int) -> ImportBatch:
     """Write all rows that are new or changed, in this one transaction; rows with errors stay in the error file.
 
     Raises:
         BatchStateError: if somebody else took it over or gave it up.
+        ConflictError: if the file was read again since it was prepared.
         RegisterChangedError: naming the first row that has become wrong since the preview.
     """
     batch = finish_batch(session, batch_id, actor_id=actor_id)
-    register = REGISTER_FILES.get(batch.kind)
-    if register is None:
-        raise NotFoundError
-    stored = list(staged_rows(session, batch_id, keyring, verdicts=_TAKEN_OVER))
-    columns = Columns(mapping=register.mapping, header=(), places={})
-    read = [_parse(register, MappedRow(row.row_number, dict(row.cells or {}), []), columns) for row in stored]
-    judged = dict(register.judge(session, [row.value for row in read if row.value is not None]))
+    if batch.version != prepared.version + 1:
+        raise ConflictError
+    register = REGISTER_FILES[batch.kind]
+    read = list(prepared.rows.values())
+    judged = register.judge(session, [row.value for row in read if row.value is not None])
     for row in read:
         wrong = row.remarks if row.value is None else judged[row.number].remarks
         if row.value is None or judged[row.number].verdict is RowVerdict.ERROR:
             raise RegisterChangedError(row=row.number, reason=remarks_text(wrong))
     written = register.write(session, [row.value for row in read], judged, batch_id=batch_id, actor_id=actor_id)
-    link_subjects(session, {row.id: written[row.row_number] for row in stored if row.row_number in written})
+    became = {row_id: written[row.number] for row_id, row in prepared.rows.items() if row.number in written}
+    link_subjects(session, became)
     record_event(
         session,
         actor_id=actor_id,
