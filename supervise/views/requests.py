@@ -18,6 +18,10 @@ log = structlog.get_logger()
 
 LOCALE_COOKIE = "lang"
 _LOCALE_COOKIE_SECONDS = 365 * 24 * 3600
+#: A form without files: the longest complaint text, or a bulk action over a whole page, many times over.
+_FORM_BYTES_MAX = 2 * 1024 * 1024
+#: What a login needs, many times over.
+_STRANGERS_BYTES_MAX = 64 * 1024
 #: PostgreSQL stores no NUL, and no database a lone surrogate (reliability E14).
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -78,6 +82,11 @@ def _locale() -> str:
 
 
 def _refuse_unstorable() -> None:
+    # Only a multipart form is read piece by piece; any other stands in memory whole.
+    if signed_in_user() is None:
+        request.max_content_length = _STRANGERS_BYTES_MAX
+    elif request.mimetype != "multipart/form-data":
+        request.max_content_length = _FORM_BYTES_MAX
     texts = [request.path, *request.args.values(), *request.args]
     for name, values in request.form.lists():
         texts += [name, *values]
