@@ -30,6 +30,9 @@ SOURCES: Mapping[TicketState, frozenset[TicketState]] = MappingProxyType(
 #: These steps tell the complainant no, or undo an answer: they need a reason.
 _NEED_REASON = frozenset({_S.REFUSED, _S.TRANSFERRED, _S.WITHDRAWN})
 
+#: Steps that many tickets may take at once.
+_IN_BULK = frozenset({_S.ACCEPTED, _S.INVESTIGATING})
+
 
 class StepError(ConflictError):
     """The ticket's state does not allow the step."""
@@ -96,12 +99,12 @@ def move_tickets(
 ) -> list[RowResult]:
     """Take each ticket whose state allows it to *to_state*, all at once; return a result for every id, in order.
 
-    For steps that need no reason: a new ticket is accepted, an accepted one investigated.
+    For the steps that need neither reason nor reply: a new ticket is accepted, an accepted one investigated.
 
     Raises:
-        ReasonError: if *to_state* needs one.
+        ReasonError: for any other step: that is taken one by one.
     """
-    if to_state in _NEED_REASON:
+    if to_state not in _IN_BULK:
         raise ReasonError
     ids = list(dict.fromkeys(ticket_ids))
     # In the order of ids, so that two bulk decisions never wait for each other in a circle.
@@ -111,13 +114,9 @@ def move_tickets(
     moved = [ticket_id for ticket_id in ids if refusals[ticket_id] is None]
     if moved:
         now = clock.now()
-        session.execute(
-            update(Ticket).where(Ticket.id.in_(moved)).values(state=to_state, version=Ticket.version + 1),
-            execution_options={"synchronize_session": False},
-        )
+        session.execute(update(Ticket).where(Ticket.id.in_(moved)).values(state=to_state, version=Ticket.version + 1))
         step = {"at": now, "actor_id": actor_id, "to_state": to_state, "reason": None}
         session.execute(insert(TicketStep), [{"ticket_id": ticket_id, **step} for ticket_id in moved])
-        session.expire_all()
         record_events(
             session,
             actor_id=actor_id,

@@ -5,8 +5,10 @@ import datetime as dt
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from supervise.compensation.models import Credit
 from supervise.complaints.models import Ticket
 from supervise.db import Base
+from supervise.penalties.models import Penalty
 
 
 class ResolutionCode(Base):
@@ -70,3 +72,8 @@ _WHERE = text("state IN ('new', 'accepted', 'investigating', 'replied')")
 Index("ix_ticket_open_due", Ticket.due_on, Ticket.id, sqlite_where=_WHERE, postgresql_where=_WHERE)
 Index("ix_ticket_open_channel", Ticket.channel, Ticket.due_on, Ticket.id, sqlite_where=_WHERE, postgresql_where=_WHERE)
 Index("ix_ticket_open_unit", Ticket.unit_id, Ticket.due_on, Ticket.id, sqlite_where=_WHERE, postgresql_where=_WHERE)
+
+# Figures above the queue: complaints of the last weeks by branch, money approved this month.
+Index("ix_ticket_received", Ticket.received_at, Ticket.unit_id)
+Index("ix_penalty_approved", Penalty.approved_at, Penalty.state, Penalty.amount_fen)
+Index("ix_credit_approved", Credit.approved_at, Credit.state, Credit.amount_fen)

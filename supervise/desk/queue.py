@@ -49,7 +49,8 @@ class QueueFilters:
     states: tuple[TicketState, ...] = ()
     channels: tuple[Channel, ...] = ()
     lateness: Lateness | None = None
-    unit_id: int | None = None
+    #: A branch with everything below it; None: every branch.
+    unit_ids: frozenset[int] | None = None
     party_id: int | None = None
     received_from: dt.datetime | None = None
     received_before: dt.datetime | None = None
@@ -140,8 +141,8 @@ def _narrowed(session: Session, scope: Scope, filters: QueueFilters, today: dt.d
     query = query.where(Ticket.state.in_(filters.states)) if filters.states else query.where(OPEN_TICKETS)
     if filters.channels:
         query = query.where(Ticket.channel.in_(filters.channels))
-    if filters.unit_id is not None:
-        query = query.where(Ticket.unit_id == filters.unit_id)
+    if filters.unit_ids is not None:
+        query = query.where(Ticket.unit_id.in_(filters.unit_ids))
     if filters.lateness is not None:
         query = query.where(_due_in(filters.lateness, today))
     if filters.received_from is not None:
