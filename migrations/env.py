@@ -23,7 +23,12 @@ def render_item(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
 
 
 def include_name(name: str | None, kind: str, _parents: Any) -> bool:
-    """Leave out what no model describes: SQLite's word index with its shadows, and the job queue's own tables."""
+    """Leave out what no model describes.
+
+    SQLite's word index with its shadows, PostgreSQL's index over an expression, and the job queue's own tables.
+    """
+    if kind == "index":
+        return name != "ix_ticket_search_words"
     return not (kind == "table" and name is not None and name.startswith(("ticket_words", "huey_")))
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from supervise import cipher, db, schema
@@ -69,15 +70,9 @@ def migrate() -> None:
 @operations.command("check")
 def check() -> None:
     """Say whether this configuration and this database would start."""
-    with _sentences():
-        settings = load_settings()
-        database = db.Database(settings.database_url)
-        try:
-            schema.refuse_wrong_schema(database)
-            db.check_sqlite_settings(database)
-        finally:
-            database.engine.dispose()
-    click.echo(f"ready to start: keys are readable, the {database.dialect} database is at {schema.head()}")
+    with _sentences(), _application(load_settings()) as app:
+        dialect = app.extensions["supervise.db"].dialect
+    click.echo(f"ready to start: the keys are readable, the {dialect} database is at {schema.head()}")
 
 
 @operations.command("make-admin")
@@ -86,10 +81,8 @@ def check() -> None:
 def make_admin(username: str, display_name: str) -> None:
     """Add an administrator called USERNAME, who adds everybody else; print the password for the first login."""
     with _sentences():
-        app = create_app()
-        schema.refuse_wrong_schema(app.extensions["supervise.db"])
         password = passwords.initial_password()
-        with app.app_context():
+        with _application(load_settings()):
             password_hash = passwords.current().hash(password)
             db.decide(
                 create_user,
@@ -107,10 +100,9 @@ def worker() -> None:
     """Run background jobs until SIGINT or SIGTERM."""
     with _sentences():
         settings = load_settings()
-        app = create_app(settings)
-        schema.refuse_wrong_schema(app.extensions["supervise.db"])
-        surroundings = Surroundings(settings.instance, settings.keyring, settings.anchor_file)
-        JobQueue(settings.database_url, surroundings, app.app_context).work()
+        with _application(settings) as app:
+            surroundings = Surroundings(settings.instance, settings.keyring, settings.anchor_file)
+            JobQueue(settings.database_url, surroundings, app.app_context).work()
 
 
 @operations.command("serve")
@@ -120,8 +112,8 @@ def serve_production(bind: str) -> None:
     with _sentences():
         address = parse_address(bind)
         refuse_taken(address)
-        settings = load_settings()
-        _refuse_unready(settings)
+        with _application(load_settings()):
+            pass
         serve(address, tell=lambda: click.echo(f"supervise answers on {address.url}"))
 
 
@@ -212,11 +204,21 @@ def _welcome(url: str, log: Path) -> str:
     )
 
 
-def _refuse_unready(settings: Settings) -> None:
-    database = db.Database(settings.database_url)
+@contextmanager
+def _application(settings: Settings) -> Iterator[Flask]:
+    """Open the application's context on a database that is at this version's schema.
+
+    Raises:
+        SchemaError: if it is not.
+    """
+    app = create_app(settings)
+    database: db.Database = app.extensions["supervise.db"]
     try:
         schema.refuse_wrong_schema(database)
+        with app.app_context():
+            yield app
     finally:
+        # The last connection to leave folds SQLite's write-ahead log into the file.
         database.engine.dispose()
 
 
