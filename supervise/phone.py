@@ -10,7 +10,7 @@ import unicodedata
 import phonenumbers
 
 from supervise.errors import InvalidInputError
-from supervise.labels import LabelledEnum, N_
+from supervise.labels import N_, LabelledEnum
 
 MAX_DIGITS = 20  # a 106 port with its sub-port is the longest number there is
 

@@ -20,8 +20,8 @@ from playwright.sync_api import Page
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from supervise.app import create_app
 from supervise import models
+from supervise.app import create_app
 from supervise.cipher import Keyring
 from supervise.config import Settings
 from supervise.db import Database
