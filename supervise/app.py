@@ -16,9 +16,12 @@ from supervise import db
 from supervise.access import identity, passwords
 from supervise.access.policy import PUBLIC, declare_endpoint
 from supervise.config import PROJECT, UPLOAD_BYTES_MAX, Settings, load_settings
+from supervise.jobs.queue import JobQueue
+from supervise.jobs.surroundings import Surroundings
 from supervise.views import (
     account,
     audit,
+    background,
     deputies,
     health,
     preferences,
@@ -37,6 +40,7 @@ VERSION = "0.1.0"
 BLUEPRINTS = (
     account.bp,
     audit.bp,
+    background.bp,
     deputies.bp,
     health.bp,
     preferences.bp,
@@ -78,6 +82,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     passwords.init_app(
         app, passwords.Passwords(rounds=settings.password_rounds, memory_kib=settings.password_memory_kib)
     )
+    surroundings = Surroundings(settings.instance, settings.keyring, settings.anchor_file)
+    app.extensions["supervise.jobs"] = JobQueue(settings.database_url, surroundings, app.app_context)
     _guard(app, settings)
     _dress(app, settings)
     for blueprint in BLUEPRINTS:

@@ -25,7 +25,6 @@ from supervise.demo.load import load_demo
 from supervise.demo.people import PEOPLE
 from supervise.errors import RefusalError
 from supervise.jobs.queue import JobQueue
-from supervise.jobs.surroundings import Surroundings
 from supervise.serving import ServingError, parse_address, refuse_taken, serve
 
 _BUILDING = "building.sqlite3"
@@ -101,8 +100,8 @@ def worker() -> None:
     with _sentences():
         settings = load_settings()
         with _application(settings) as app:
-            surroundings = Surroundings(settings.instance, settings.keyring, settings.anchor_file)
-            JobQueue(settings.database_url, surroundings, app.app_context).work()
+            queue: JobQueue = app.extensions["supervise.jobs"]
+            queue.work()
 
 
 @operations.command("serve")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from supervise.access.models import User
 from supervise.access.roles import Role
+from supervise.jobs.records import create_job
 from tests.factories.access import make_deputy, make_user
 from tests.factories.parties import give_scope, make_party, make_unit
 
@@ -71,6 +72,8 @@ EXPECTATIONS: dict[str, Expectation] = {
     "users.end_sessions": only(ADMIN),
     "deputies.index": only(SUPERVISOR),
     "deputies.revoke": only(SUPERVISOR),
+    # jobs: one's own only
+    "jobs.status": Expectation(EVERYONE),
     # audit
     "audit.index": only(AUDITOR),
     "audit.export": only(AUDITOR),
@@ -124,6 +127,7 @@ def build_world(session: Session) -> World:
             "bootstrap_filename": Rows(shared="css/bootstrap.min.css", missing="no-such-file.css"),
             "user_id": Rows(shared=make_user(session, username="somebody").id),
             "delegation_id": _delegations(session, users),
+            "job_id": _jobs(session, users),
         },
     )
 
@@ -136,3 +140,13 @@ def _delegations(session: Session, users: Mapping[Role, User]) -> Rows:
         own={SUPERVISOR: make_deputy(session, delegator=users[SUPERVISOR], deputy=deputy).id},
         foreign={SUPERVISOR: make_deputy(session, delegator=other, deputy=deputy).id},
     )
+
+
+def _jobs(session: Session, users: Mapping[Role, User]) -> Rows:
+    stranger = make_user(session, username="job-owner")
+    other = create_job(session, "imports.preview", {"batch_id": 1}, actor_id=stranger.id)
+    own = {
+        role: create_job(session, "imports.preview", {"batch_id": 1}, actor_id=user.id).id
+        for role, user in users.items()
+    }
+    return Rows(own=dict(own), foreign=dict.fromkeys(Role, other.id))

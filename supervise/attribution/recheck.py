@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, exists, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from supervise import clock
 from supervise.attribution.candidates import Candidate, stored_chain, suggestions
@@ -59,7 +59,8 @@ def recheck_unattributed(session: Session, *, after_id: int = 0, limit: int = BA
 
 
 def _to_look_at(session: Session, after_id: int, limit: int) -> Sequence[Any]:
-    waiting = exists().where(Attribution.incident_id == Incident.id, Attribution.state == AttributionState.WAITING)
+    override = aliased(Attribution)
+    waiting = exists().where(override.incident_id == Incident.id, override.state == AttributionState.WAITING)
     query = (
         select(
             Incident.id,

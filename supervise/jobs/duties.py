@@ -1,5 +1,6 @@
 """What the worker does by the clock, unasked; each duty may be done twice without harm."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -7,9 +8,16 @@ from huey import crontab
 from sqlalchemy.orm import Session
 
 from supervise import clock, db
+from supervise.attribution.recheck import recheck_unattributed
+from supervise.files.staging import purge_cells
+from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
 from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.periods import open_period, periods
 from supervise.ledger.seal import append_anchor, seal_closed_entries
+from supervise.penalties.finalise import finalise_due
+
+#: Uploaded files and staged cells hold what people wrote: they go when nobody needs them to mend a row any more.
+KEEP_UPLOADS = dt.timedelta(days=30)
 
 
 class Duty(NamedTuple):
@@ -37,8 +45,33 @@ def _open_month(session: Session) -> None:
         open_period(session, month, actor_id=None)
 
 
+def finalise_penalties(_surroundings: Surroundings) -> None:
+    """Make final every penalty whose window has ended without an open objection."""
+    while db.decide(finalise_due, clock.today()):
+        pass
+
+
+def recheck_attribution(_surroundings: Surroundings) -> None:
+    """Propose a second look at incidents that today's registers would attribute otherwise."""
+    after_id: int | None = 0
+    while after_id is not None:
+        after_id = db.decide(recheck_unattributed, after_id=after_id)
+
+
+def purge(surroundings: Surroundings) -> None:
+    """Delete uploads and staged cells that have served."""
+    before = clock.now() - KEEP_UPLOADS
+    db.decide(purge_cells, before)
+    db.decide(purge_uploads, before)
+    with db.reading() as session:
+        sweep_files(session, uploads_folder(surroundings.instance))
+
+
+#: 16:00 UTC is midnight in China: what falls due on a day is done as the day begins.
 DUTIES = (
     Duty("seal_ledger", crontab(minute="*/5"), seal_ledger),
-    # Also at 16:00 UTC, when the China day begins.
-    Duty("open_month", crontab(minute="0,30"), open_month),
+    Duty("open_month", crontab(minute="0"), open_month),
+    Duty("finalise_penalties", crontab(minute="10"), finalise_penalties),
+    Duty("recheck_attribution", crontab(minute="*/15"), recheck_attribution),
+    Duty("purge", crontab(hour="18", minute="30"), purge),
 )
