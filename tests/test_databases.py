@@ -1,0 +1,46 @@
+"""The harness itself: what a commit would refuse is seen although nothing is committed; clones are strangers."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supervise.db import Database
+from tests.databases import violations
+
+
+def test_a_broken_deferred_key_is_seen_before_the_rollback(database: Database) -> None:
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
+        connection.exec_driver_sql(
+            "CREATE TABLE child (parent_id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)"
+        )
+        connection.exec_driver_sql("INSERT INTO child VALUES (1)")
+        broken = violations(connection)
+        connection.rollback()
+
+    assert len(broken) == 1
+
+
+def test_a_sound_transaction_has_no_violations(database: Database) -> None:
+    with database.engine.connect() as connection:
+        sound = violations(connection)
+
+    assert sound == []
+
+
+def test_what_a_test_writes_is_gone_in_the_next_one(session: Session) -> None:
+    # Whichever of the two runs second would fail if the first were kept.
+    session.execute(sa.text("CREATE TABLE left_behind (id INTEGER)"))
+
+
+def test_what_a_test_writes_is_gone_in_the_other_one_too(session: Session) -> None:
+    session.execute(sa.text("CREATE TABLE left_behind (id INTEGER)"))
+
+
+def test_a_rolled_back_session_goes_on_in_the_same_test(session: Session) -> None:
+    session.execute(sa.text("CREATE TABLE kept (id INTEGER)"))
+    session.commit()
+    session.execute(sa.text("INSERT INTO kept VALUES (1)"))
+
+    session.rollback()
+
+    assert session.execute(sa.text("SELECT count(*) FROM kept")).scalar_one() == 0
