@@ -26,9 +26,9 @@ class UserFilters(NamedTuple):
 class DelegationState(LabelledEnum):
     """Where a delegation stands today; derived, never stored."""
 
-    COMING = "coming", N_("Not yet")
+    COMING = "coming", N_("Not yet begun")
     RUNNING = "running", N_("In force")
-    OVER = "over", N_("Over")
+    OVER = "over", N_("Ended")
     REVOKED = "revoked", N_("Revoked")
 
 

@@ -39,7 +39,7 @@ class UserFilterForm(Form):
 
     q = StringField(_l("User name or name"), validators=[Optional(), Length(max=60)])
     role = SelectField(_l("Role"), validators=[Optional()])
-    active = SelectField(_l("Account"), validators=[Optional()])
+    active = SelectField(_l("Login account"), validators=[Optional()])
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -50,7 +50,7 @@ class UserFilterForm(Form):
 class UserForm(Form):
     """What an administrator decides about a user."""
 
-    display_name = StringField(_l("Name"), validators=[InputRequired(_l("Enter the name")), Length(max=60)])
+    display_name = StringField(_l("Full name"), validators=[InputRequired(_l("Enter the name")), Length(max=60)])
     role = SelectField(_l("Role"), validators=[InputRequired(_l("Choose a role"))])
     locale = SelectField(_l("Language"), validators=[InputRequired()])
 
