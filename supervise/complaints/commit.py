@@ -127,10 +127,8 @@ class _TakeOver:
         return {row_id: report for row_id, report in reports.items() if row_id not in late}
 
     def recognise(self, late: dict[int, int]) -> None:
-        verdicts = (
-            sa.select(ImportRow.verdict, sa.func.count()).where(ImportRow.id.in_(late)).group_by(ImportRow.verdict)
-        )
-        for verdict, count in self.session.execute(verdicts).tuples():
+        counts = sa.select(ImportRow.verdict, sa.func.count()).where(ImportRow.id.in_(late))
+        for verdict, count in self.session.execute(counts.group_by(ImportRow.verdict)):
             column = f"rows_{verdict.value}"
             setattr(self.batch, column, getattr(self.batch, column) - count)
         self.batch.rows_known += len(late)

@@ -68,9 +68,7 @@ def test_two_profiles_of_one_name_have_two_codes(session: Session) -> None:
 
 def test_a_mapping_without_substance_is_refused(session: Session) -> None:
     with pytest.raises(EmptyMappingError):
-        save_profile(
-            session, name="x", channel=Channel.MEDIA, mapping=ColumnMapping({"region": ("地区",)}), actor_id=7
-        )
+        save_profile(session, name="x", channel=Channel.MEDIA, mapping=ColumnMapping({"region": ("地区",)}), actor_id=7)
 
 
 def test_a_field_that_complaints_do_not_have_is_refused(session: Session) -> None:

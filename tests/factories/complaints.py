@@ -2,6 +2,7 @@
 
 import datetime as dt
 from itertools import count
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from supervise.complaints.models import (
     CallerKind,
     Channel,
     DeadlineRule,
+    ImportProfile,
     Incident,
     IncidentKind,
     IncidentState,
@@ -24,8 +26,12 @@ from supervise.complaints.models import (
     TicketIncident,
     TicketState,
 )
+from supervise.complaints.profiles import profiles_in_use
 from supervise.complaints.reported import ReportedCall, ReportedTicket
 from supervise.complaints.subscribers import number_ids
+from supervise.files.models import ImportBatch, ImportKind
+from supervise.files.staging import open_batch
+from supervise.files.uploads import record_upload, store_file
 from supervise.parties.models import OrgUnit
 
 #: The same keys as the ``keyring`` fixture, so that a test which needs no keys need not ask for them.
@@ -201,4 +207,29 @@ def reported_ticket(
         unit_id=unit_id,
         stated_due_on=stated_due_on,
         calls=calls,
+    )
+
+
+def upload_file(
+    session: Session,
+    path: Path,
+    folder: Path,
+    *,
+    profile: ImportProfile | str,
+    actor_id: int,
+    unit: OrgUnit | None = None,
+) -> ImportBatch:
+    """Upload *path* as the views do, to be read with *profile* (its code, or itself)."""
+    if isinstance(profile, str):
+        [profile] = [one for one in profiles_in_use(session) if one.code == profile]
+    with path.open("rb") as file:
+        stored = store_file(file, folder, KEYRING)
+    upload = record_upload(session, stored, path.name, actor_id=actor_id)
+    return open_batch(
+        session,
+        kind=ImportKind.COMPLAINTS,
+        upload_id=upload.id,
+        profile_id=profile.id,
+        actor_id=actor_id,
+        options={"unit_id": unit.id} if unit else {},
     )
