@@ -1,0 +1,194 @@
+"""What the registers say about a call: the holder at its moment, the official numbers, the neighbours."""
+
+import datetime as dt
+
+import pytest
+from sqlalchemy.orm import Session
+
+from supervise import clock
+from supervise.attribution.candidates import Suggestion, suggestions
+from supervise.attribution.models import Method, Verdict
+from supervise.complaints.models import Incident, Precision
+from supervise.parties.models import OfficialUse, PartyKind, RelationRole
+from supervise.parties.officials import declare_official
+from tests.factories.complaints import make_incident
+from tests.factories.parties import make_carrier, make_holder, make_number, make_party, make_relation, make_unit
+
+CALLER = "02988880000"
+NOON = clock.from_china(dt.datetime(2026, 9, 29, 12, 0))  # noqa: DTZ001 - China's wall clock
+DAY = clock.start_of_day(dt.date(2026, 9, 29))
+
+
+def suggested(session: Session, incident: Incident, *, with_neighbours: bool = False) -> Suggestion:
+    return suggestions(session, [incident.id], with_neighbours=with_neighbours)[incident.id]
+
+
+def messages(suggestion: Suggestion) -> str:
+    reasons = [*suggestion.reasons, *(reason for one in suggestion.candidates for reason in one.reasons)]
+    return " ".join(message % parameters if parameters else message for message, parameters in reasons)
+
+
+def test_the_holder_at_the_moment_of_the_call_is_suggested_with_the_chain(session: Session) -> None:
+    unit = make_unit(session, name="莲湖分公司")
+    agent = make_party(session, name="甲代理", sponsor=unit)
+    outsourcer = make_party(session, name="乙外包", kind=PartyKind.OUTSOURCER)
+    make_relation(session, child=outsourcer, parent=agent, role=RelationRole.CONTRACTED_BY)
+    make_holder(session, party=outsourcer, digits=CALLER, source="合同附件三")
+
+    suggestion = suggested(session, make_incident(session, caller_number=CALLER))
+
+    assert (suggestion.verdict, suggestion.method) == (Verdict.ATTRIBUTED, Method.NUMBER_HOLDER)
+    assert suggestion.unambiguous is not None
+    assert suggestion.unambiguous.party_id == outsourcer.id
+    assert suggestion.unambiguous.unit_id == unit.id
+    assert "乙外包 → 甲代理 → 莲湖分公司" in messages(suggestion)
+    assert "合同附件三" in messages(suggestion)
+
+
+@pytest.mark.parametrize(("at", "second_holds"), [(NOON - dt.timedelta(seconds=1), False), (NOON, True)])
+def test_a_number_that_changed_hands_at_noon_goes_by_the_second(
+    session: Session, at: dt.datetime, *, second_holds: bool
+) -> None:
+    number = make_number(session, digits=CALLER)
+    first, second = make_party(session), make_party(session)
+    make_holder(session, party=first, number=number, held_to=NOON)
+    make_holder(session, party=second, number=number, held_from=NOON)
+    incident = make_incident(session, caller_number=CALLER, occurred_at=at, precision=Precision.SECOND)
+
+    candidate = suggested(session, incident).unambiguous
+
+    assert candidate is not None
+    assert candidate.party_id == (second if second_holds else first).id
+
+
+@pytest.mark.parametrize(
+    ("precision", "at", "candidates"),
+    [
+        (Precision.DAY, DAY, 2),
+        (Precision.DAY, DAY + dt.timedelta(days=1), 1),
+        (Precision.MINUTE, NOON - dt.timedelta(seconds=30), 2),
+        (Precision.MINUTE, NOON - dt.timedelta(minutes=1), 1),
+        (Precision.MINUTE, NOON, 1),
+    ],
+)
+def test_when_the_time_is_vague_both_holders_are_asked(
+    session: Session, precision: Precision, at: dt.datetime, candidates: int
+) -> None:
+    number = make_number(session, digits=CALLER)
+    make_holder(session, party=make_party(session), number=number, held_to=NOON)
+    make_holder(session, party=make_party(session), number=number, held_from=NOON)
+
+    suggestion = suggested(session, make_incident(session, caller_number=CALLER, occurred_at=at, precision=precision))
+
+    assert len(suggestion.candidates) == candidates
+    assert (suggestion.unambiguous is None) is (candidates == 2)
+    assert ("ask both" in messages(suggestion)) is (candidates == 2)
+
+
+def test_a_holder_who_came_later_in_the_day_is_the_only_one_to_ask(session: Session) -> None:
+    party = make_party(session)
+    make_holder(session, party=party, digits=CALLER, held_from=NOON)
+
+    suggestion = suggested(
+        session, make_incident(session, caller_number=CALLER, occurred_at=DAY, precision=Precision.DAY)
+    )
+
+    assert suggestion.unambiguous is not None
+    assert suggestion.unambiguous.party_id == party.id
+
+
+def test_a_moment_without_a_holder_names_the_neighbours_and_nobody_else(session: Session) -> None:
+    number = make_number(session, digits=CALLER)
+    make_holder(session, party=make_party(session, name="前手公司"), number=number, held_to=DAY)
+    make_holder(
+        session, party=make_party(session, name="后手公司"), number=number, held_from=DAY + dt.timedelta(days=1)
+    )
+
+    suggestion = suggested(
+        session, make_incident(session, caller_number=CALLER, occurred_at=NOON), with_neighbours=True
+    )
+
+    assert suggestion.verdict is None
+    assert suggestion.candidates == ()
+    assert "前手公司" in messages(suggestion)
+    assert "后手公司" in messages(suggestion)
+
+
+def test_an_official_outbound_number_is_its_own_verdict_with_a_reason(session: Session) -> None:
+    incident = make_incident(session, caller_number="10016")
+
+    suggestion = suggested(session, incident)
+
+    assert (suggestion.verdict, suggestion.method) == (Verdict.OFFICIAL_NUMBER, Method.OFFICIAL_RULE)
+    assert suggestion.unambiguous is None  # who called shows by staff number
+    assert "10016 was an official outbound number" in messages(suggestion)
+
+
+def test_before_its_day_an_official_number_is_a_number_like_any_other(session: Session) -> None:
+    before = clock.start_of_day(dt.date(2025, 7, 31))
+
+    suggestion = suggested(session, make_incident(session, caller_number="10016", occurred_at=before))
+
+    assert suggestion.verdict is None
+
+
+def test_the_registered_holder_of_an_official_number_is_suggested(session: Session) -> None:
+    make_carrier(session, code="XX", name="某运营商")
+    declare_official(
+        session,
+        carrier_code="XX",
+        digits="10099",
+        use=OfficialUse.OUTBOUND,
+        legal_basis="通告",
+        valid_from=dt.date(2025, 8, 1),
+        actor_id=1,
+    )
+    team = make_party(session, kind=PartyKind.OUTSOURCER)
+    make_holder(session, party=team, digits="10099")
+
+    suggestion = suggested(session, make_incident(session, caller_number="10099"))
+
+    assert suggestion.verdict is Verdict.OFFICIAL_NUMBER
+    assert suggestion.unambiguous is not None
+    assert suggestion.unambiguous.party_id == team.id
+
+
+def test_a_report_without_a_calling_number_says_so(session: Session) -> None:
+    suggestion = suggested(session, make_incident(session, caller_number=None))
+
+    assert (suggestion.verdict, suggestion.candidates) == (None, ())
+    assert "names no calling number" in messages(suggestion)
+
+
+def test_a_gap_in_the_register_is_shown(session: Session) -> None:
+    make_holder(session, party=make_party(session), digits=CALLER)
+
+    suggestion = suggested(session, make_incident(session, caller_number=CALLER))
+
+    assert "No branch sponsored it" in messages(suggestion)
+
+
+def test_an_employee_is_said_to_count_as_the_unit(session: Session) -> None:
+    unit = make_unit(session)
+    employee = make_party(session, kind=PartyKind.EMPLOYEE_CALLER, sponsor=unit, is_person=True)
+    make_holder(session, party=employee, digits=CALLER)
+
+    suggestion = suggested(session, make_incident(session, caller_number=CALLER))
+
+    assert "the unit answers" in messages(suggestion)
+
+
+def test_many_incidents_are_answered_by_as_many_queries_as_one(session: Session, count_queries: object) -> None:
+    number = make_number(session, digits=CALLER)
+    make_holder(session, party=make_party(session), number=number)
+    incidents = [
+        make_incident(session, caller_number=CALLER, occurred_at=NOON + dt.timedelta(minutes=minute))
+        for minute in range(30)
+    ]
+
+    with count_queries(session) as one:  # type: ignore[operator]
+        suggestions(session, [incidents[0].id])
+    with count_queries(session) as many:  # type: ignore[operator]
+        suggestions(session, [incident.id for incident in incidents])
+
+    assert len(many) == len(one)
