@@ -48,18 +48,8 @@ def delegate(
     Raises:
         DeputyError: for the wrong person, days that are over or too many, or an amount that is none.
     """
-    deputy = session.get(User, deputy_id)
-    if deputy is None or not deputy.active or deputy.role not in DEPUTY_ROLES or deputy_id == actor_id:
-        raise DeputyError
-    # The two checks below are also CHECKs of the table deputy.
-    if valid_to <= valid_from or valid_to <= clock.today():
-        raise DeputyError(N_("The last day is before the first, or over already"))
-    if not 0 < limit_fen <= FEN_MAX:
-        raise DeputyError(N_("Enter an amount above zero"))
-    if (valid_to - valid_from).days > DAYS_MAX:
-        raise DeputyError(N_("A deputy stands in for at most %(days)d days"), days=DAYS_MAX)
-    if not reason.strip():
-        raise DeputyError(N_("Say why a deputy is needed"))
+    _check_person(session, deputy_id, delegator_id=actor_id)
+    _check_terms(valid_from, valid_to, limit_fen, reason)
     row = Deputy(
         delegator_id=actor_id,
         deputy_id=deputy_id,
@@ -100,22 +90,50 @@ def revoke_delegation(session: Session, *, actor_id: int, delegation_id: int) ->
     record_event(session, actor_id=actor_id, action="deputy.revoked", subject="deputy", subject_id=delegation_id)
 
 
-def require_authority(session: Session, *, user_id: int, amount_fen: int) -> None:
-    """Refuse an amount above what *user_id* may decide on alone; every approval of money calls this.
+def authority_fen(session: Session, user_id: int) -> int | None:
+    """Return the largest amount that *user_id* may decide on alone; None: a supervisor, who has no limit here.
 
-    A supervisor has no limit here; a deputy has that of the delegation, looked up in the decision's own transaction.
+    A deputy's is looked up in the decision's own transaction.
 
     Raises:
         NotPermittedError: if the user is neither, or no longer.
-        OverDeputyLimitError: above a deputy's limit.
     """
     user = session.get(User, user_id)
     if user is None or not user.active:
         raise NotPermittedError
     if user.role is Role.SUPERVISOR:
-        return
+        return None
     limit_fen = deputy_limit_fen(session, user_id) if user.role in DEPUTY_ROLES else None
     if limit_fen is None:
         raise NotPermittedError
-    if amount_fen > limit_fen:
+    return limit_fen
+
+
+def require_authority(session: Session, *, user_id: int, amount_fen: int) -> None:
+    """Refuse an amount above what *user_id* may decide on alone; every approval of money calls this.
+
+    Raises:
+        NotPermittedError: if the user is no supervisor and no deputy, or no longer.
+        OverDeputyLimitError: above a deputy's limit.
+    """
+    limit_fen = authority_fen(session, user_id)
+    if limit_fen is not None and amount_fen > limit_fen:
         raise OverDeputyLimitError(limit=format_yuan(limit_fen))
+
+
+def _check_person(session: Session, deputy_id: int, *, delegator_id: int) -> None:
+    deputy = session.get(User, deputy_id)
+    # That the two differ is also a CHECK of the table deputy, as are the first two checks below.
+    if deputy is None or not deputy.active or deputy.role not in DEPUTY_ROLES or deputy_id == delegator_id:
+        raise DeputyError
+
+
+def _check_terms(valid_from: dt.date, valid_to: dt.date, limit_fen: int, reason: str) -> None:
+    if valid_to <= valid_from or valid_to <= clock.today():
+        raise DeputyError(N_("The last day is before the first, or over already"))
+    if not 0 < limit_fen <= FEN_MAX:
+        raise DeputyError(N_("Enter an amount above zero"))
+    if (valid_to - valid_from).days > DAYS_MAX:
+        raise DeputyError(N_("A deputy stands in for at most %(days)d days"), days=DAYS_MAX)
+    if not reason.strip():
+        raise DeputyError(N_("Say why a deputy is needed"))

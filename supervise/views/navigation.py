@@ -101,6 +101,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("imports.index", N_("File imports"), "upload", frozenset({P.IMPORT_TICKETS, P.WRITE_REGISTERS})),
             Entry("reference.index", N_("Reference data"), "sliders", frozenset({P.READ_REFERENCE})),
+            Entry("deputies.index", N_("Deputies"), "person-check", frozenset({P.DELEGATE})),
             Entry("users.index", N_("Users"), "person-gear", frozenset({P.MANAGE_USERS})),
             Entry("audit.index", N_("Audit trail"), "clock-history", frozenset({P.READ_AUDIT})),
         ),
@@ -192,9 +193,9 @@ def _shell(version: str, user: ShownUser | None, *, demo: bool) -> Shell:
     )
 
 
-def url_of(endpoint: str) -> str | None:
+def url_of(endpoint: str, **values: Any) -> str | None:
     """Return the address of *endpoint*, or None if the application has no such page."""
-    return url_for(endpoint) if endpoint in current_app.view_functions else None
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
 
 
 def _back_url() -> str | None:
