@@ -12,7 +12,7 @@ from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from supervise import db
+from supervise import casework, cli, db
 from supervise.access import identity, passwords
 from supervise.access.policy import PUBLIC, declare_endpoint
 from supervise.config import PROJECT, UPLOAD_BYTES_MAX, Settings, load_settings
@@ -88,6 +88,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     _dress(app, settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    for command in (*cli.COMMANDS, casework.cases):
+        app.cli.add_command(command)
     return app
 
 

@@ -1,0 +1,288 @@
+"""``flask cases ...``: the path of a complaint by command, for large numbers and for rehearsals.
+
+Each command acts as a named user with that user's permissions, takes the same decisions as the pages, and prints
+what came of it: how many were done, and how many were refused for which reason.
+"""
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from reports.credit_batch import build_credit_batch_workbook
+from supervise import db
+from supervise.access.models import User
+from supervise.access.queries import user_id_of
+from supervise.access.roles import ROLE_PERMISSIONS, Permission
+from supervise.attribution.decide import accept_suggestions
+from supervise.attribution.findings import Proof, record_findings_for
+from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
+from supervise.compensation import approve as credit_approval
+from supervise.compensation.batches import freeze_batch
+from supervise.compensation.models import Credit, CreditState
+from supervise.compensation.propose import propose_credits
+from supervise.complaints.models import Channel, Incident, IncidentState
+from supervise.complaints.profiles import profiles_in_use, save_profile
+from supervise.config import Settings
+from supervise.errors import RefusalError, RowResult
+from supervise.files.mapping import ColumnMapping
+from supervise.files.models import BatchState, ImportBatch, ImportKind
+from supervise.files.staging import open_batch
+from supervise.files.uploads import record_upload, store_file, uploads_folder
+from supervise.jobs.imports import preview_import, take_over_import
+from supervise.jobs.surroundings import Surroundings
+from supervise.labels import DEFAULT_LOCALE, _, ngettext, translate
+from supervise.ledger.seal import append_anchor, newest_anchor, seal_closed_entries
+from supervise.penalties import approve as penalty_approval
+from supervise.penalties.models import Penalty, PenaltyState
+from supervise.penalties.propose import propose_penalties
+from supervise.phone import NumberingPlan
+
+F = TypeVar("F", bound=Callable[..., None])
+
+cases = AppGroup("cases", help="The path of a complaint: import, attribute, find, propose, approve, export.")
+
+#: What one transaction decides on.
+_SLICE = 1_000
+
+as_user = click.option("--user", "username", required=True, help="The user who acts; their permissions apply.")
+
+
+def in_sentences(command: F) -> F:
+    """Print a refusal as one sentence and exit with 1."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except RefusalError as error:
+            raise click.ClickException(str(error)) from error
+
+    return run  # type: ignore[return-value]
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["supervise.settings"]
+    return settings
+
+
+def _surroundings() -> Surroundings:
+    settings = _settings()
+    return Surroundings(settings.instance, settings.keyring, settings.anchor_file)
+
+
+def _actor(username: str, permission: Permission) -> int:
+    """Return the id of an active user who holds *permission* by role."""
+    with db.reading() as session:
+        user_id = user_id_of(session, username)
+        user = session.get(User, user_id) if user_id is not None else None
+    if user is None or not user.active:
+        raise click.ClickException(_("There is no active user %(name)s", name=username))
+    if permission not in ROLE_PERMISSIONS[user.role]:
+        raise click.ClickException(_("The role of %(name)s does not allow this", name=username))
+    return user.id
+
+
+def _print_results(results: Iterable[RowResult]) -> None:
+    """Print how many rows were done, and how many were refused for each reason."""
+    refusals: Counter[str] = Counter()
+    done = 0
+    for result in results:
+        if result.refusal is None:
+            done += 1
+        else:
+            refusals[translate(result.refusal.message_id, _placeless(result.refusal))] += 1
+    click.echo(ngettext("%(n)d done", "%(n)d done", done))
+    for words, count in sorted(refusals.items(), key=lambda item: (-item[1], item[0])):
+        click.echo(ngettext("%(n)d refused: %(words)s", "%(n)d refused: %(words)s", count, words=words))
+
+
+def _placeless(refusal: RefusalError) -> dict[str, object]:
+    # References and days differ from row to row; equal reasons are counted together.
+    return {name: "…" if isinstance(value, str) else value for name, value in refusal.parameters.items()}
+
+
+def _in_slices(
+    query: Select[int], decide: Callable[..., list[RowResult]], *arguments: object, actor_id: int
+) -> Iterable[RowResult]:
+    with db.reading() as session:
+        ids = list(session.scalars(query))
+    for start in range(0, len(ids), _SLICE):
+        yield from db.decide(decide, ids[start : start + _SLICE], *arguments, actor_id=actor_id)
+
+
+@cases.command("map")
+@click.argument("name")
+@click.option("--channel", type=click.Choice([channel.value for channel in Channel]), required=True)
+@click.option("--plan", type=click.Choice([plan.value for plan in NumberingPlan]), default=NumberingPlan.CHINA.value)
+@click.option("--column", "columns", multiple=True, required=True, help="field=heading, once for each column")
+@click.option("--required", multiple=True, help="A field without whose column the file is refused.")
+@as_user
+@in_sentences
+def map_columns(  # noqa: PLR0917 - click passes each option by name
+    name: str, channel: str, plan: str, columns: Sequence[str], required: Sequence[str], username: str
+) -> None:
+    """Save a mapping of columns as the import profile NAME and print its code."""
+    actor_id = _actor(username, Permission.IMPORT_TICKETS)
+    fields: dict[str, tuple[str, ...]] = {}
+    for column in columns:
+        field, _equals, heading = column.partition("=")
+        fields[field] = (*fields.get(field, ()), heading)
+    mapping = ColumnMapping(fields=fields, required=frozenset(required), plan=NumberingPlan(plan))
+    profile = db.decide(save_profile, name=name, channel=Channel(channel), mapping=mapping, actor_id=actor_id)
+    click.echo(profile.code)
+
+
+@cases.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--profile", "profile_code", required=True, help="Code of an import profile.")
+@click.option("--commit/--preview", default=False, help="Take the rows over, or only look.")
+@as_user
+@in_sentences
+def import_complaints(file: Path, profile_code: str, *, commit: bool, username: str) -> None:
+    """Read a complaint FILE, print what its rows are, and take them over if asked to."""
+    actor_id = _actor(username, Permission.IMPORT_TICKETS)
+    with db.reading() as session:
+        profile_id = {profile.code: profile.id for profile in profiles_in_use(session)}.get(profile_code)
+    if profile_id is None:
+        raise click.ClickException(_("There is no import profile %(code)s", code=profile_code))
+    with file.open("rb") as stream:
+        stored = store_file(stream, uploads_folder(_settings().instance), _settings().keyring)
+    batch_id = db.decide(_open_complaints, stored, file.name, profile_id, actor_id)
+    preview_import(_surroundings(), _tell_nobody, actor_id, batch_id=batch_id)
+    batch = _print_batch(batch_id)
+    if commit and batch.state is BatchState.PREVIEWED:
+        take_over_import(_surroundings(), _tell_nobody, actor_id, batch_id=batch_id)
+        click.echo(_("Taken over as import %(id)s", id=batch_id))
+
+
+def _open_complaints(session: Session, stored: Any, file_name: str, profile_id: int, actor_id: int) -> int:
+    upload = record_upload(session, stored, file_name, actor_id=actor_id)
+    return open_batch(
+        session, kind=ImportKind.COMPLAINTS, upload_id=upload.id, profile_id=profile_id, actor_id=actor_id
+    ).id
+
+
+def _print_batch(batch_id: int) -> ImportBatch:
+    with db.reading() as session:
+        batch = session.get_one(ImportBatch, batch_id)
+    if batch.refusal_message is not None:
+        raise click.ClickException(translate(batch.refusal_message, batch.refusal_parameters or {}))
+    click.echo(
+        _(
+            "%(total)d rows: %(new)d new, %(known)d known, %(changed)d changed, %(duplicate)d probable duplicates, "
+            "%(error)d with errors",
+            total=batch.rows_total,
+            new=batch.rows_new,
+            known=batch.rows_known,
+            changed=batch.rows_changed,
+            duplicate=batch.rows_duplicate,
+            error=batch.rows_error,
+        )
+    )
+    return batch
+
+
+def _tell_nobody(_steps_done: int, _steps_total: int) -> None:
+    """A command prints its result when it is there."""
+
+
+@cases.command("attribute")
+@as_user
+@in_sentences
+def attribute(username: str) -> None:
+    """Accept the suggestion for every incident that has exactly one candidate and no verdict."""
+    actor_id = _actor(username, Permission.TRIAGE)
+    undecided = (
+        select(Incident.id)
+        .outerjoin(IncidentVerdict, IncidentVerdict.incident_id == Incident.id)
+        .where(IncidentVerdict.incident_id.is_(None), Incident.state != IncidentState.MERGED)
+        .order_by(Incident.id)
+    )
+    _print_results(_in_slices(undecided, accept_suggestions, actor_id=actor_id))
+
+
+@cases.command("find")
+@click.option("--offence", "offence_code", required=True, help="Code of an offence type.")
+@click.option("--evidence", required=True, help="What was heard, seen or read.")
+@as_user
+@in_sentences
+def find(offence_code: str, evidence: str, username: str) -> None:
+    """Record an offence as proven for every attributed incident that has no finding yet."""
+    actor_id = _actor(username, Permission.TRIAGE)
+    attributed = (
+        select(IncidentVerdict.incident_id)
+        .outerjoin(Finding, Finding.incident_id == IncidentVerdict.incident_id)
+        .where(IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS), Finding.id.is_(None))
+        .order_by(IncidentVerdict.incident_id)
+    )
+    proofs = [Proof(offence_code, proven=True, evidence_note=evidence)]
+    _print_results(_in_slices(attributed, record_findings_for, proofs, actor_id=actor_id))
+
+
+@cases.command("propose")
+@as_user
+@in_sentences
+def propose(username: str) -> None:
+    """Propose a penalty and a credit for every incident with a proven offence."""
+    actor_id = _actor(username, Permission.TRIAGE)
+    proven = select(Finding.incident_id).where(Finding.state == FindingState.PROVEN).distinct()
+    click.echo(_("Penalties:"))
+    _print_results(_in_slices(proven.order_by(Finding.incident_id), propose_penalties, actor_id=actor_id))
+    click.echo(_("Credits:"))
+    _print_results(_in_slices(proven.order_by(Finding.incident_id), propose_credits, actor_id=actor_id))
+
+
+@cases.command("approve")
+@as_user
+@in_sentences
+def approve(username: str) -> None:
+    """Approve every penalty and credit that waits, as the second person."""
+    actor_id = _actor(username, Permission.APPROVE_MONEY)
+    with db.reading() as session:
+        penalties = [
+            penalty_approval.Shown(row.id, row.content_sha256)
+            for row in session.scalars(select(Penalty).where(Penalty.state == PenaltyState.PROPOSED))
+        ]
+        waiting = [
+            credit_approval.Shown(row.id, row.content_sha256)
+            for row in session.scalars(select(Credit).where(Credit.state == CreditState.PROPOSED))
+        ]
+    click.echo(_("Penalties:"))
+    _print_results(_sliced(penalties, penalty_approval.approve, actor_id))
+    click.echo(_("Credits:"))
+    _print_results(_sliced(waiting, credit_approval.approve_credits, actor_id))
+
+
+def _sliced(shown: Sequence[Any], decide: Callable[..., list[RowResult]], actor_id: int) -> Iterable[RowResult]:
+    for start in range(0, len(shown), _SLICE):
+        yield from db.decide(decide, shown[start : start + _SLICE], actor_id=actor_id)
+
+
+@cases.command("batch")
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@as_user
+@in_sentences
+def send_batch(output: Path, username: str) -> None:
+    """Freeze every approved credit into one batch and write its workbook to OUTPUT."""
+    actor_id = _actor(username, Permission.EXPORT_CREDITS)
+    with db.reading() as session:
+        ids = list(session.scalars(select(Credit.id).where(Credit.state == CreditState.APPROVED)))
+    db.decide(seal_closed_entries, _settings().keyring)
+    with db.reading() as session:
+        anchor = newest_anchor(session)
+    if anchor is not None:
+        append_anchor(_settings().anchor_file, anchor)
+    batch = db.decide(freeze_batch, ids, locale=DEFAULT_LOCALE, anchor=str(anchor or ""), actor_id=actor_id)
+    with db.reading() as session:
+        workbook = build_credit_batch_workbook(session, _settings().keyring, batch.id, output)
+    click.echo(
+        _("%(number)s: %(lines)d credits, %(sha)s", number=batch.number, lines=batch.lines_total, sha=workbook.sha256)
+    )

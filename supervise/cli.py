@@ -1,0 +1,74 @@
+"""Commands of ``flask``: each group stands for a subject; ``COMMANDS`` is what the application takes over."""
+
+import sys
+from pathlib import Path
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from supervise import db
+from supervise.config import Settings
+from supervise.labels import _, ngettext
+from supervise.ledger import beancount, seal
+from supervise.ledger.verify import VerifyReport, verify
+
+ledger = AppGroup("ledger", help="The double-entry ledger: verify it, export it.")
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["supervise.settings"]
+    return settings
+
+
+@ledger.command("verify")
+def verify_ledger() -> None:
+    """Compute the whole ledger again; name the first row that does not hold and exit with 1."""
+    try:
+        anchors = seal.read_anchors(_settings().anchor_file)
+    except seal.AnchorError as error:
+        raise click.ClickException(str(error)) from error
+    with db.reading() as session:
+        report = verify(session, _settings().keyring, anchors)
+    _print_report(report, len(anchors))
+    if report.fault is not None:
+        click.echo(_("Does not hold: %(fault)s", fault=str(report.fault)), err=True)
+        sys.exit(1)
+    click.echo(_("The ledger holds."))
+
+
+def _print_report(report: VerifyReport, anchors: int) -> None:
+    click.echo(ngettext("%(n)d journal entry read", "%(n)d journal entries read", report.entries))
+    click.echo(_("%(seals)d seals, %(anchors)d anchors", seals=report.seals, anchors=anchors))
+    if report.oldest_unsealed_at is not None:
+        oldest = report.oldest_unsealed_at.isoformat(timespec="seconds")
+        click.echo(_("%(n)d entries not sealed yet, the oldest of %(oldest)s", n=report.unsealed, oldest=oldest))
+
+
+@ledger.command("seal")
+def seal_ledger() -> None:
+    """Seal every closed entry and anchor the newest seal in the anchor file."""
+    new = db.decide(seal.seal_closed_entries, _settings().keyring)
+    with db.reading() as session:
+        anchor = seal.newest_anchor(session)
+    if anchor is not None:
+        # After the commit: an anchor of a seal that was rolled back would be a false alarm for ever.
+        seal.append_anchor(_settings().anchor_file, anchor)
+    click.echo(ngettext("%(n)d seal made", "%(n)d seals made", len(new)))
+
+
+@ledger.command("export")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; standard output if none.")
+def export_ledger(output: Path | None) -> None:
+    """Write the whole book as Beancount text."""
+    with db.reading() as session:
+        lines = (f"{line}\n" for line in beancount.beancount_lines(session))
+        if output is None:
+            sys.stdout.writelines(lines)
+        else:
+            with output.open("w", encoding="utf-8") as file:
+                file.writelines(lines)
+
+
+#: ``app.create_app`` adds each to ``app.cli``.
+COMMANDS = (ledger,)
