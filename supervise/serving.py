@@ -124,8 +124,16 @@ class _Processes:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self._stop.set())
         for name, command in self._commands.items():
+            # Each in a process group of its own: Ctrl-C must reach us alone. A gunicorn worker that gets the terminal's
+            # SIGINT and its master's SIGQUIT together can lock up for ever, holding the port.
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own two commands
-                command, cwd=PROJECT, env=self._environ, stdout=self._output, stderr=self._output
+                command,
+                cwd=PROJECT,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                process_group=0,
             )
         return self
 
@@ -136,7 +144,7 @@ class _Processes:
             try:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
     @property

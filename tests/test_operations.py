@@ -20,6 +20,7 @@ from supervise.access.roles import Role
 from supervise.config import PROJECT
 from supervise.operations import operations
 from supervise.schema import head
+from supervise.serving import Address, refuse_taken
 from tests.databases import opened
 
 START_SECONDS = 90
@@ -177,10 +178,11 @@ def running_demo(demo: dict[str, str | None]) -> Iterator[tuple[subprocess.Popen
     port = free_port()
     environ = {name: value for name, value in {**os.environ, **demo}.items() if value is not None}
     command = [sys.executable, "-m", "supervise", "demo", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environ, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=PROJECT, env=environ, stdout=subprocess.PIPE, text=True, process_group=0)
     yield process, port
-    process.kill()
-    process.wait()
+    if process.poll() is None:
+        process.terminate()
+        process.wait(60)
     assert process.stdout is not None
     process.stdout.close()
 
@@ -198,7 +200,8 @@ def test_the_demo_starts_says_how_to_log_in_and_stops_when_asked(
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
         healthy = answer.status
     removal = supervise(demo, "remove-demo")
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does at Ctrl-C
+    status = process.wait(60)
 
     assert healthy == 200
     assert f"http://127.0.0.1:{port}" in said
@@ -206,4 +209,5 @@ def test_the_demo_starts_says_how_to_log_in_and_stops_when_asked(
         assert re.search(rf"^ +{role.value} +\S+ +\S+$", said, re.MULTILINE)
     assert removal.exit_code == 1
     assert "the demo is running" in removal.output
-    assert process.wait(30) == 0
+    assert status == 0
+    refuse_taken(Address("127.0.0.1", port))
