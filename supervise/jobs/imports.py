@@ -1,6 +1,5 @@
 """Reading an uploaded file and taking it over, of whatever kind; in a request when it is small, else as a job."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -8,10 +7,9 @@ from sqlalchemy.orm import Session
 from supervise import db
 from supervise.cipher import Keyring
 from supervise.compensation.returns import stage_returns, take_over_returns
-from supervise.complaints.commit import commit_batch
 from supervise.complaints.preview import ROWS_IN_REQUEST, TooManyForRequestError, preview_batch
-from supervise.complaints.receive import Received
-from supervise.donotcall.record import record_reported_refusals
+from supervise.complaints.subscriber_file import SubscriberFile
+from supervise.donotcall.intake import commit_batch
 from supervise.errors import NotFoundError
 from supervise.files.models import ImportBatch, ImportKind, Upload
 from supervise.files.refusals import FileRefusedError
@@ -22,6 +20,7 @@ from supervise.jobs.records import Progress, create_job
 from supervise.jobs.surroundings import Surroundings
 from supervise.parties.imports.steps import (
     REGISTER_FILES,
+    Files,
     prepare_register_file,
     read_register_file,
     stage_register_file,
@@ -72,11 +71,11 @@ def take_over_import(surroundings: Surroundings, progress: Progress, actor_id: i
     with db.reading() as session:
         kind = _batch(session, batch_id).kind
     if kind is ImportKind.COMPLAINTS:
-        db.decide(_commit_complaints, surroundings.keyring, batch_id, actor_id, progress)
-    elif kind in REGISTER_FILES:
+        db.decide(commit_batch, surroundings.keyring, batch_id, actor_id=actor_id, progress=progress)
+    elif kind in (files := _register_files(surroundings.keyring)):
         with db.reading() as session:
-            prepared = prepare_register_file(session, batch_id, surroundings.keyring)
-        db.decide(take_over_register_file, batch_id, prepared, actor_id=actor_id)
+            prepared = prepare_register_file(session, batch_id, surroundings.keyring, files)
+        db.decide(take_over_register_file, batch_id, prepared, actor_id=actor_id, files=files)
     else:
         db.decide(take_over_returns, batch_id, surroundings.keyring, actor_id=actor_id)
 
@@ -89,7 +88,7 @@ def _preview(surroundings: Surroundings, progress: Progress, batch_id: int, *, r
     try:
         if kind is ImportKind.COMPLAINTS:
             db.decide(preview_batch, surroundings.keyring, folder, batch_id, progress=progress, rows_max=rows_max)
-        elif kind in REGISTER_FILES:
+        elif kind in _register_files(surroundings.keyring):
             _preview_register(surroundings.keyring, folder, batch_id, kind, upload)
         else:
             with plain_file(upload, folder, surroundings.keyring) as file:
@@ -100,18 +99,15 @@ def _preview(surroundings: Surroundings, progress: Progress, batch_id: int, *, r
 
 
 def _preview_register(keyring: Keyring, folder: Path, batch_id: int, kind: ImportKind, upload: Upload) -> None:
+    files = _register_files(keyring)
     with plain_file(upload, folder, keyring) as file:
-        read = read_register_file(kind, file)
-    db.decide(stage_register_file, batch_id, read, keyring)
+        read = read_register_file(kind, file, files)
+    db.decide(stage_register_file, batch_id, read, keyring, files)
 
 
-def _commit_complaints(
-    session: Session, keyring: Keyring, batch_id: int, actor_id: int, progress: Progress
-) -> ImportBatch:
-    def follow(session: Session, received: Sequence[Received]) -> None:
-        record_reported_refusals(session, received, actor_id=actor_id)
-
-    return commit_batch(session, keyring, batch_id, actor_id=actor_id, follow=follow, progress=progress)
+def _register_files(keyring: Keyring) -> Files:
+    """Return every kind of register file; subscribers are compared by an index that needs the keys."""
+    return {**REGISTER_FILES, ImportKind.SUBSCRIBERS: SubscriberFile(keyring)}
 
 
 def _make_job(session: Session, kind: str, batch_id: int, *, actor_id: int) -> int:

@@ -21,10 +21,10 @@ from supervise.parties.imports.register_file import RegisterFile
 from supervise.parties.imports.staff_file import StaffFile
 from supervise.parties.imports.unit_file import UnitFile
 
-#: Every kind of register file.
-REGISTER_FILES: Mapping[ImportKind, RegisterFile] = {
-    file.kind: file for file in (NumberFile(), StaffFile(), PartyFile(), UnitFile())
-}
+Files = Mapping[ImportKind, RegisterFile]
+
+#: The register files of this subject; later subjects hand in their own as *files*.
+REGISTER_FILES: Files = {file.kind: file for file in (NumberFile(), StaffFile(), PartyFile(), UnitFile())}
 _TAKEN_OVER = (RowVerdict.NEW, RowVerdict.CHANGED)
 
 
@@ -57,13 +57,13 @@ class Prepared(NamedTuple):
     rows: dict[int, ReadRow]
 
 
-def read_register_file(kind: ImportKind, file: BinaryIO) -> ReadFile:
+def read_register_file(kind: ImportKind, file: BinaryIO, files: Files = REGISTER_FILES) -> ReadFile:
     """Read and parse *file* in a child process, outside any transaction.
 
     Raises:
         FileRefusedError: with the reason, if it is no table of this kind.
     """
-    register = REGISTER_FILES[kind]
+    register = files[kind]
     with read_table(file, register.mapping.required_headings) as table:
         columns = register.mapping.columns(table.header)
         rows = [_parse(register, columns.map_row(raw), columns) for raw in table.rows]
@@ -76,7 +76,9 @@ def _parse(register: RegisterFile, row: MappedRow, columns: Columns) -> ReadRow:
     return ReadRow(row.number, row.cells, None if values.remarks else value, values.remarks)
 
 
-def stage_register_file(session: Session, batch_id: int, read: ReadFile, keyring: Keyring) -> ImportBatch:
+def stage_register_file(
+    session: Session, batch_id: int, read: ReadFile, keyring: Keyring, files: Files = REGISTER_FILES
+) -> ImportBatch:
     """Judge the rows against the register and keep the preview.
 
     Raises:
@@ -84,7 +86,7 @@ def stage_register_file(session: Session, batch_id: int, read: ReadFile, keyring
         BatchStateError: if it is past that step.
     """
     batch = move_batch(session, batch_id, BatchState.READING)
-    register = REGISTER_FILES[batch.kind]
+    register = files[batch.kind]
     judged = register.judge(session, [row.value for row in read.rows if row.value is not None])
 
     def staged() -> Iterator[StagedRow]:
@@ -100,14 +102,14 @@ def stage_register_file(session: Session, batch_id: int, read: ReadFile, keyring
     return stage_rows(session, batch_id, staged(), keyring, header=read.header)
 
 
-def prepare_register_file(session: Session, batch_id: int, keyring: Keyring) -> Prepared:
+def prepare_register_file(session: Session, batch_id: int, keyring: Keyring, files: Files = REGISTER_FILES) -> Prepared:
     """Read back what the preview found right, before the writing begins: nobody waits for that part.
 
     Raises:
         NotFoundError: if there is no such batch of a register.
     """
     batch = session.get(ImportBatch, batch_id)
-    register = REGISTER_FILES.get(batch.kind) if batch is not None else None
+    register = files.get(batch.kind) if batch is not None else None
     if batch is None or register is None:
         raise NotFoundError
     columns = Columns(mapping=register.mapping, header=(), places={})
@@ -117,7 +119,9 @@ def prepare_register_file(session: Session, batch_id: int, keyring: Keyring) -> 
     return Prepared(batch.version, rows)
 
 
-def take_over_register_file(session: Session, batch_id: int, prepared: Prepared, *, actor_id: int) -> ImportBatch:
+def take_over_register_file(
+    session: Session, batch_id: int, prepared: Prepared, *, actor_id: int, files: Files = REGISTER_FILES
+) -> ImportBatch:
     """Write all rows that are new or changed, in this one transaction; rows with errors stay in the error file.
 
     Raises:
@@ -128,7 +132,7 @@ def take_over_register_file(session: Session, batch_id: int, prepared: Prepared,
     batch = finish_batch(session, batch_id, actor_id=actor_id)
     if batch.version != prepared.version + 1:
         raise ConflictError
-    register = REGISTER_FILES[batch.kind]
+    register = files[batch.kind]
     read = list(prepared.rows.values())
     judged = register.judge(session, [row.value for row in read if row.value is not None])
     for row in read:
