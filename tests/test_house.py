@@ -114,3 +114,13 @@ def test_make_help_lists_the_target(target: str) -> None:
     )
 
     assert re.search(rf"^  make {target} ", listed.stdout, re.MULTILINE)
+
+
+def test_nobody_but_the_demo_pretends_that_it_is_another_day() -> None:
+    pretenders = {
+        place.partition(":")[0]
+        for place, node in nodes(ast.Attribute, ast.Name)
+        if getattr(node, "attr", getattr(node, "id", "")) == "pretending"
+    }
+
+    assert {place.rpartition("/")[0] for place in pretenders} == {"supervise/demo"}
