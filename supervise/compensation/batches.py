@@ -9,17 +9,19 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
 from supervise.compensation.frozen import frozen_rows
 from supervise.compensation.models import (
+    CancellationState,
     Credit,
     CreditBatch,
     CreditBatchLine,
     CreditBatchState,
+    CreditCancellation,
     CreditState,
     LineResult,
 )
@@ -95,11 +97,19 @@ def freeze_batch(
     return batch
 
 
+def sendable() -> ColumnElement[bool]:
+    """Return the condition that a credit can be sent: approved, and nobody has asked to cancel it."""
+    wish = select(CreditCancellation.id).where(
+        CreditCancellation.credit_id == Credit.id, CreditCancellation.state == CancellationState.OPEN
+    )
+    return and_(Credit.state == CreditState.APPROVED, ~wish.exists())
+
+
 def _lock_approved(session: Session, credit_ids: Sequence[int]) -> Sequence[Credit]:
     wanted = set(credit_ids)
     chosen = session.scalars(
         select(Credit)
-        .where(Credit.id.in_(wanted), Credit.state == CreditState.APPROVED)
+        .where(in_set(session.connection(), Credit.id, list(wanted)), sendable())
         .order_by(Credit.id)
         .with_for_update()
         .execution_options(populate_existing=True)

@@ -66,6 +66,14 @@ class LineResult(LabelledEnum):
     VOIDED = "voided", N_("Voided")
 
 
+class CancellationState(LabelledEnum):
+    """Where the wish to cancel an approved credit stands."""
+
+    OPEN = "open", N_("Waits for a second person")
+    CONFIRMED = "confirmed", N_("Confirmed")
+    WITHDRAWN = "withdrawn", N_("Withdrawn")
+
+
 class Undertaking(Base):
     """A promise to one subscriber: a lump sum for history once, a rate per further call (domain D5, D6)."""
 
@@ -196,6 +204,35 @@ class Credit(Base):
     #: How often billing has rejected it; the third goes to a supervisor.
     rejections: Mapped[int] = mapped_column(default=0)
     version: Mapped[int] = mapped_column(default=1)
+
+
+class CreditCancellation(Base):
+    """The wish that an approved credit be never paid; it takes effect when a second person confirms."""
+
+    __tablename__ = "credit_cancellation"
+    __table_args__ = (
+        CheckConstraint("reason <> ''", name="has_reason"),
+        CheckConstraint("(state = 'open') = (decided_by IS NULL)", name="decided_by_set"),
+        CheckConstraint("(decided_by IS NULL) = (decided_at IS NULL)", name="decided_at_set"),
+        # Who proposed it may take it back alone, never confirm it.
+        CheckConstraint("state <> 'confirmed' OR decided_by <> proposed_by", name="two_people"),
+        Index(
+            "uq_credit_cancellation_open",
+            "credit_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    credit_id: Mapped[int] = mapped_column(ForeignKey("credit.id"), index=True)
+    reason: Mapped[str]
+    state: Mapped[CancellationState] = mapped_column(default=CancellationState.OPEN)
+    proposed_by: Mapped[int]
+    proposed_at: Mapped[dt.datetime]
+    decided_by: Mapped[int | None]
+    decided_at: Mapped[dt.datetime | None]
 
 
 class CreditBatch(Base):

@@ -43,6 +43,11 @@ def _check(terms: Terms) -> None:
         raise InvalidInputError(N_("The daily limit must be at least 1"))
 
 
+def _check_lump(terms: Terms, lump_fen: int) -> None:
+    if lump_fen < 0 or lump_fen > FEN_MAX or lump_fen + terms.per_call_fen == 0:
+        raise InvalidInputError(N_("An undertaking promises a rate per call, a lump sum, or both"))
+
+
 def draft_undertaking(
     session: Session,
     subscriber_id: int,
@@ -61,8 +66,7 @@ def draft_undertaking(
         OverlappingUndertakingError: if another one is in force in that period.
     """
     _check(terms)
-    if lump_fen < 0 or lump_fen > FEN_MAX or lump_fen + terms.per_call_fen == 0:
-        raise InvalidInputError(N_("An undertaking promises a rate per call, a lump sum, or both"))
+    _check_lump(terms, lump_fen)
     subscriber = session.get(Subscriber, subscriber_id)
     if subscriber is None:
         raise NotFoundError

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Finding, FindingState, IncidentVerdict
@@ -53,19 +53,6 @@ class CreditableIncident(NamedTuple):
 
 def creditable_incidents(session: Session, incident_ids: Collection[int]) -> Sequence[CreditableIncident]:
     """Return a row for each existing incident of *incident_ids*, by id."""
-    ticket = (
-        select(func.min(TicketIncident.ticket_id)).where(TicketIncident.incident_id == Incident.id).scalar_subquery()
-    )
-    credit = (
-        select(func.min(Credit.reference))
-        .where(
-            Credit.incident_id == Incident.id,
-            Credit.kind == CreditKind.PER_CALL,
-            Credit.state.in_(LIVE_CREDIT_STATES),
-        )
-        .scalar_subquery()
-    )
-    proven = select(Finding.id).where(Finding.incident_id == Incident.id, Finding.state == FindingState.PROVEN).exists()
     held = and_(
         Subscriber.number_id == Incident.number_id,
         Subscriber.held_from <= Incident.occurred_at,
@@ -84,9 +71,9 @@ def creditable_incidents(session: Session, incident_ids: Collection[int]) -> Seq
             Subscriber.unit_id,
             OrgUnit.cost_centre,
             IncidentVerdict.party_id,
-            ticket,
-            credit,
-            proven,
+            _earliest_ticket(),
+            _live_credit(),
+            _is_proven(),
         )
         .outerjoin(Subscriber, held)
         .outerjoin(OrgUnit, OrgUnit.id == Subscriber.unit_id)
@@ -95,6 +82,25 @@ def creditable_incidents(session: Session, incident_ids: Collection[int]) -> Seq
         .order_by(Incident.id)
     )
     return [CreditableIncident._make(row) for row in session.execute(query)]
+
+
+def _earliest_ticket() -> ScalarSelect[int]:
+    reports = select(func.min(TicketIncident.ticket_id)).where(TicketIncident.incident_id == Incident.id)
+    return reports.scalar_subquery()
+
+
+def _live_credit() -> ScalarSelect[str]:
+    live = select(func.min(Credit.reference)).where(
+        Credit.incident_id == Incident.id,
+        Credit.kind == CreditKind.PER_CALL,
+        Credit.state.in_(LIVE_CREDIT_STATES),
+    )
+    return live.scalar_subquery()
+
+
+def _is_proven() -> ColumnElement[bool]:
+    proven = select(Finding.id).where(Finding.incident_id == Incident.id, Finding.state == FindingState.PROVEN)
+    return proven.exists()
 
 
 def undertakings_of_subscribers(session: Session, subscriber_ids: Collection[int]) -> dict[int, list[Undertaking]]:

@@ -40,13 +40,9 @@ def reply_to_ticket(
         NotFoundError: if there is no such ticket.
         ConflictError: if the ticket changed since *version*, or is closed.
     """
-    words = phone.mask_in_text(body.strip())
-    if not words or len(words) > _REPLY_CHARS_MAX:
-        raise InvalidInputError(N_("A reply has 1 to %(limit)d characters"), limit=_REPLY_CHARS_MAX)
+    words = _masked(body)
     _check_code(session, resolution_code)
-    ticket = session.get(Ticket, ticket_id, with_for_update=True, populate_existing=True)
-    if ticket is None:
-        raise NotFoundError
+    ticket = _locked(session, ticket_id)
     if ticket.version != version:
         raise ConflictError
     now = clock.now()
@@ -77,6 +73,20 @@ def reply_to_ticket(
     return reply
 
 
+def _locked(session: Session, ticket_id: int) -> Ticket:
+    ticket = session.get(Ticket, ticket_id, with_for_update=True, populate_existing=True)
+    if ticket is None:
+        raise NotFoundError
+    return ticket
+
+
+def _masked(body: str) -> str:
+    words = phone.mask_in_text(body.strip())
+    if not words or len(words) > _REPLY_CHARS_MAX:
+        raise InvalidInputError(N_("A reply has 1 to %(limit)d characters"), limit=_REPLY_CHARS_MAX)
+    return words
+
+
 def _check_code(session: Session, code: str) -> None:
     row = session.get(ResolutionCode, code)
     if row is None or (row.retired_on is not None and row.retired_on <= clock.today()):
@@ -91,9 +101,7 @@ def close_ticket(session: Session, ticket_id: int, *, version: int, actor_id: in
         NoResultError: if an incident has no verdict, or the ticket has no incident at all.
         ConflictError: if the ticket changed since *version*.
     """
-    ticket = session.get(Ticket, ticket_id, with_for_update=True, populate_existing=True)
-    if ticket is None:
-        raise NotFoundError
+    ticket = _locked(session, ticket_id)
     if ticket.state not in SOURCES[TicketState.CLOSED]:
         raise StepError(state=ticket.state.label, to_state=TicketState.CLOSED.label)
     all_incidents, decided = session.execute(

@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import tempfile
-import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -185,7 +184,7 @@ def purge_uploads(session: Session, before: dt.datetime) -> int:
 
 def sweep_files(session: Session, folder: Path) -> int:
     """Delete the files in *folder* that no row names, and return how many. Call it after the purge has committed."""
-    old = time.time() - _COMING_IN_SECONDS
+    old = clock.now().timestamp() - _COMING_IN_SECONDS
     # The folder is listed first: a row that is written after that names a file that is too young to go.
     candidates = [path for path in folder.iterdir() if path.stat().st_mtime < old]
     named = set(session.scalars(sa.select(Upload.stored_as).where(Upload.stored_as.is_not(None))))
