@@ -24,10 +24,16 @@ from supervise.views import (
     background,
     deputies,
     health,
+    numbers,
+    official_numbers,
+    org_units,
+    parties,
     preferences,
     refusals,
+    register_proposals,
     requests,
     session,
+    staff,
     users,
 )
 from supervise.views.filters import register_filters
@@ -43,8 +49,14 @@ BLUEPRINTS = (
     background.bp,
     deputies.bp,
     health.bp,
+    numbers.bp,
+    official_numbers.bp,
+    org_units.bp,
+    parties.bp,
     preferences.bp,
+    register_proposals.bp,
     session.bp,
+    staff.bp,
     users.bp,
 )
 

@@ -6,14 +6,27 @@ of a new kind. ``tests/test_authorisation.py`` tries every endpoint with every r
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.jobs.records import create_job
+from supervise.parties.models import OfficialNumber, Party
+from supervise.parties.proposals import Action, propose
+from supervise.parties.scope import Scope
 from tests.factories.access import make_deputy, make_user
-from tests.factories.parties import give_scope, make_party, make_unit
+from tests.factories.parties import (
+    give_scope,
+    make_holder,
+    make_party,
+    make_relation,
+    make_staff_number,
+    make_unit,
+    unit_party,
+)
 
 CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR, ADMIN = Role
 EVERYONE = frozenset(Role)
@@ -46,6 +59,8 @@ def only(*roles: Role, writers: frozenset[Role] | None = None, rows: Mapping[str
 PUBLIC = Expectation(EVERYONE, is_public=True)
 SIGNED_IN = Expectation(EVERYONE)
 
+REGISTER_READERS = (CLERK, TRIAGER, SUPERVISOR, AUDITOR, BRANCH, PARTNER)
+
 EXPECTATIONS: dict[str, Expectation] = {
     # what libraries bring
     "static": PUBLIC,
@@ -72,6 +87,48 @@ EXPECTATIONS: dict[str, Expectation] = {
     "users.end_sessions": only(ADMIN),
     "deputies.index": only(SUPERVISOR),
     "deputies.revoke": only(SUPERVISOR),
+    # registers
+    "org_units.index": only(*REGISTER_READERS),
+    "org_units.export": only(*REGISTER_READERS),
+    "org_units.detail": only(*REGISTER_READERS),
+    "org_units.new": only(TRIAGER),
+    "org_units.edit": only(TRIAGER),
+    "org_units.move": only(TRIAGER),
+    "org_units.merge": only(TRIAGER),
+    "org_units.close": only(TRIAGER),
+    "parties.index": only(*REGISTER_READERS),
+    "parties.export": only(*REGISTER_READERS),
+    "parties.detail": only(*REGISTER_READERS),
+    "parties.new": only(TRIAGER),
+    "parties.edit": only(TRIAGER),
+    "parties.status": only(TRIAGER),
+    "parties.alias": only(TRIAGER),
+    "parties.relate": only(TRIAGER),
+    "parties.end_relation": only(TRIAGER),
+    "parties.merge": only(TRIAGER),
+    "numbers.index": only(*REGISTER_READERS),
+    "numbers.export": only(*REGISTER_READERS),
+    "numbers.detail": only(*REGISTER_READERS),
+    "numbers.new": only(TRIAGER),
+    "numbers.note": only(TRIAGER),
+    "numbers.hold": only(TRIAGER),
+    "numbers.hand_over": only(TRIAGER),
+    "numbers.end": only(TRIAGER),
+    "numbers.correct": only(TRIAGER),
+    "staff.index": only(*REGISTER_READERS),
+    "staff.export": only(*REGISTER_READERS),
+    "staff.detail": only(*REGISTER_READERS),
+    "staff.new": only(TRIAGER),
+    "staff.end": only(TRIAGER),
+    "official_numbers.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "official_numbers.new": only(ADMIN),
+    "official_numbers.end": only(ADMIN),
+    "register_proposals.index": only(TRIAGER, BRANCH, PARTNER),
+    "register_proposals.detail": only(TRIAGER, BRANCH, PARTNER),
+    "register_proposals.new": only(BRANCH, PARTNER),
+    "register_proposals.accept": only(TRIAGER),
+    "register_proposals.reject": only(TRIAGER),
+    "register_proposals.withdraw": only(BRANCH, PARTNER),
     # jobs: one's own only
     "jobs.status": Expectation(EVERYONE),
     # audit
@@ -88,6 +145,8 @@ class Rows:
     own: dict[Role, int | str] = field(default_factory=dict)
     #: Rows that exist and that the role must not see: 404.
     foreign: dict[Role, int | str] = field(default_factory=dict)
+    #: Roles that may call such an address and yet see no such row at all.
+    blind: frozenset[Role] = frozenset()
     #: A value of which there is no row.
     missing: int | str = 987_654_321
 
@@ -115,8 +174,8 @@ class World:
 def build_world(session: Session) -> World:
     """Make the world: two branches and two partners, of which the scoped roles have the first each."""
     users = {role: make_user(session, role=role) for role in Role}
-    unit, _other_unit = make_unit(session, name="城关分公司"), make_unit(session, name="七里河分公司")
-    party, _other_party = make_party(session, name="华信代理"), make_party(session, name="联达外呼")
+    unit, other_unit = make_unit(session, name="城关分公司"), make_unit(session, name="七里河分公司")
+    party, other_party = make_party(session, name="华信代理"), make_party(session, name="联达外呼")
     give_scope(session, user_id=users[CLERK].id, unit=unit)
     give_scope(session, user_id=users[BRANCH].id, unit=unit)
     give_scope(session, user_id=users[PARTNER].id, party=party)
@@ -128,8 +187,57 @@ def build_world(session: Session) -> World:
             "user_id": Rows(shared=make_user(session, username="somebody").id),
             "delegation_id": _delegations(session, users),
             "job_id": _jobs(session, users),
+            "unit_id": Rows(
+                shared=unit.id,
+                foreign={CLERK: other_unit.id, BRANCH: other_unit.id, PARTNER: unit.id},
+                blind=frozenset({PARTNER}),
+            ),
+            **_registers(session, users, Owners(unit_party(session, unit), party, other_party)),
         },
     )
+
+
+class Owners(NamedTuple):
+    """Whose rows the registers hold."""
+
+    branch: Party
+    partner: Party
+    stranger: Party
+
+
+def _registers(session: Session, users: Mapping[Role, User], owners: Owners) -> dict[str, Rows]:
+    holders = [make_holder(session, party=party, digits=f"0931800000{n}") for n, party in enumerate(owners)]
+    staff = [make_staff_number(session, employer=party, staff_number=f"800{n}") for n, party in enumerate(owners)]
+    relation = make_relation(session, child=owners.partner, parent=owners.stranger)
+    official = session.scalars(select(OfficialNumber)).first()
+    return {
+        "party_id": _by_owner(*(party.id for party in owners)),
+        "number_id": _by_owner(*(holder.number_id for holder in holders)),
+        "holder_id": _by_owner(*(holder.id for holder in holders)),
+        "staff_id": _by_owner(*(row.id for row in staff)),
+        "proposal_id": _by_owner(*(_proposal(session, party, users) for party in owners)),
+        "relation_id": Rows(shared=relation.id),
+        "official_id": Rows(shared=official.id if official is not None else None),
+    }
+
+
+def _by_owner(of_branch: int, of_partner: int, of_stranger: int) -> Rows:
+    own: dict[Role, int | str] = {CLERK: of_branch, BRANCH: of_branch, PARTNER: of_partner}
+    return Rows(shared=of_partner, own=own, foreign=dict.fromkeys(own, of_stranger))
+
+
+def _proposal(session: Session, party: Party, users: Mapping[Role, User]) -> int:
+    proposer = users[BRANCH] if party.org_unit_id is not None else users[PARTNER]
+    proposal = propose(
+        session,
+        Scope.everything(),
+        action=Action.HOLD,
+        party_id=party.id,
+        change={"digits": f"09319{party.id:06d}", "at": "2026-01-01T00:00:00+08:00"},
+        reason="new line",
+        actor_id=proposer.id,
+    )
+    return proposal.id
 
 
 def _delegations(session: Session, users: Mapping[Role, User]) -> Rows:

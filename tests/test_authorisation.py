@@ -166,6 +166,8 @@ def admissions(stage: Stage, rule: Rule, method: str, expected: Expectation) -> 
     for role in Role:
         if not expected.admits(role, method):
             continue
+        if any(role in stage.world.rows[expected.rows.get(name, name)].blind for name in rule.arguments):
+            continue
         own = {
             argument: stage.world.rows[expected.rows.get(argument, argument)].own_of(role)
             for argument in rule.arguments

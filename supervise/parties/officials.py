@@ -51,6 +51,23 @@ def official_numbers(session: Session) -> Sequence[OfficialNumber]:
     ).all()
 
 
+def official_by_id(session: Session, official_id: int) -> OfficialNumber:
+    """Return the declaration.
+
+    Raises:
+        NoSuchRowError: if there is none.
+    """
+    row = session.get(OfficialNumber, official_id)
+    if row is None:
+        raise NoSuchRowError
+    return row
+
+
+def carriers_by_code(session: Session) -> Sequence[Carrier]:
+    """Return the carriers that this installation knows, by code."""
+    return session.scalars(select(Carrier).order_by(Carrier.code)).all()
+
+
 def declare_official(
     session: Session,
     *,

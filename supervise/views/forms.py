@@ -1,13 +1,15 @@
 """What every form shares: the user's language, and fields that hand over domain values."""
 
+import datetime as dt
 import functools
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import StringField
+from wtforms import DateTimeLocalField, SelectField, StringField
 from wtforms.i18n import get_translations
 
-from supervise.labels import _, current_locale
+from supervise import clock
+from supervise.labels import LabelledEnum, _, current_locale
 from supervise.money import format_yuan, parse_yuan
 
 #: WTForms' own names of our locales.
@@ -28,6 +30,73 @@ class Form(FlaskForm):  # type: ignore[misc]
         def get_translations(self, _form: object) -> Any:
             """Return WTForms' catalogue for the current locale."""
             return _wtforms_catalogue(current_locale())
+
+
+class FilterForm(Form):
+    """The filters above a list, read from the address."""
+
+    class Meta(Form.Meta):
+        """A GET form has nothing to forge."""
+
+        csrf = False
+
+
+class MemberField(SelectField):  # type: ignore[misc]
+    """A choice among the members of an enumeration, handed over as the member; *everything* offers not to choose."""
+
+    def __init__(
+        self, label: Any, kind: type[LabelledEnum], *, everything: bool = False, validators: Any = (), **kwargs: Any
+    ) -> None:
+        super().__init__(
+            label,
+            validators,
+            coerce=functools.partial(_member, kind),
+            choices=functools.partial(_choices, kind, everything),
+            **kwargs,
+        )
+
+
+def _member(kind: type[LabelledEnum], value: str | None) -> LabelledEnum | None:
+    return kind(value) if value else None
+
+
+def _choices(kind: type[LabelledEnum], everything: bool) -> list[tuple[str, str]]:  # noqa: FBT001 - filled in by partial
+    members = [(member.value, member.label) for member in kind]
+    return [("", _("All")), *members] if everything else members
+
+
+class MomentField(DateTimeLocalField):  # type: ignore[misc]
+    """A moment that is typed by China's clock and handed over in UTC."""
+
+    data: dt.datetime | None
+
+    def __init__(self, label: Any, validators: Any = (), **kwargs: Any) -> None:
+        formats = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
+        super().__init__(label, validators, format=formats, render_kw={"step": "1"}, **kwargs)
+
+    @property
+    def moment(self) -> dt.datetime:
+        """The moment after validation.
+
+        Raises:
+            ValueError: if the field is empty.
+        """
+        if self.data is None:
+            raise ValueError(f"{self.name} is empty")
+        return self.data
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return f"{self.data.astimezone(clock.CHINA):%Y-%m-%dT%H:%M:%S}" if self.data else ""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the typed wall-clock time; an empty one is no moment."""
+        if not valuelist or not valuelist[0].strip():
+            self.data = None
+            return
+        super().process_formdata(valuelist)
+        self.data = clock.from_china(self.data) if self.data is not None else None
 
 
 class YuanField(StringField):  # type: ignore[misc]

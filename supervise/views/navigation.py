@@ -92,6 +92,12 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("org_units.index", N_("Org units"), "building", frozenset({P.READ_REGISTERS})),
             Entry("numbers.index", N_("Numbers"), "telephone", frozenset({P.READ_REGISTERS})),
             Entry("staff.index", N_("Staff numbers"), "person-badge", frozenset({P.READ_REGISTERS})),
+            Entry(
+                "register_proposals.index",
+                N_("Proposals to the registers"),
+                "clipboard-check",
+                frozenset({P.PROPOSE_REGISTER_CHANGES, P.ACCEPT_REGISTER_CHANGES}),
+            ),
             Entry("contracts.index", N_("Contracts and rules"), "file-earmark-ruled", frozenset({P.READ_CONTRACTS})),
             Entry("subscribers.index", N_("Subscribers"), "people", frozenset({P.READ_TICKETS})),
         ),
@@ -100,6 +106,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         N_("Administration"),
         (
             Entry("imports.index", N_("File imports"), "upload", frozenset({P.IMPORT_TICKETS, P.WRITE_REGISTERS})),
+            Entry("official_numbers.index", N_("Official numbers"), "telephone-forward", frozenset({P.READ_REFERENCE})),
             Entry("reference.index", N_("Reference data"), "sliders", frozenset({P.READ_REFERENCE})),
             Entry("deputies.index", N_("Deputies"), "person-check", frozenset({P.DELEGATE})),
             Entry("users.index", N_("Users"), "person-gear", frozenset({P.MANAGE_USERS})),
@@ -163,6 +170,7 @@ class Shell:
 
 def register_shell(app: Flask, *, version: str, demo: bool, current_user: Callable[[], ShownUser | None]) -> None:
     """Give every template of *app* ``shell`` and ``navigation``; *current_user* returns None for a stranger."""
+    app.jinja_env.globals["url_of"] = url_of
 
     @app.context_processor
     def frame() -> dict[str, Any]:

@@ -1,0 +1,122 @@
+"""Forms of the parties' pages."""
+
+from typing import Any
+
+from wtforms import BooleanField, DateField, HiddenField, SelectField, StringField, TextAreaField, ValidationError
+from wtforms.validators import InputRequired, Length, Optional
+
+from supervise.labels import _, _l
+from supervise.parties.credit_code import normalise_credit_code
+from supervise.parties.models import PartyKind, PartyStatus, RelationRole
+from supervise.parties.refusals import CreditCodeError
+from supervise.views.forms import FilterForm, Form, MemberField
+
+
+class PartyFilterForm(FilterForm):
+    """The filters above the list."""
+
+    q = StringField(_l("Name, alias, code or credit code"), validators=[Optional(), Length(max=60)])
+    kind = MemberField(_l("Kind"), PartyKind, everything=True, validators=[Optional()])
+    status = MemberField(_l("Standing"), PartyStatus, everything=True, validators=[Optional()])
+
+
+class PartyFacts(Form):
+    """What can be edited of a party."""
+
+    name = StringField(_l("Party name"), validators=[InputRequired(_l("Enter the name")), Length(max=100)])
+    credit_code = StringField(
+        _l("Unified social credit code"),
+        description=_l("18 characters; the last one is checked"),
+        validators=[Optional(), Length(max=30)],
+    )
+    is_person = BooleanField(_l("A natural person"))
+    contact = StringField(_l("Contact"), validators=[Optional(), Length(max=100)])
+    note = TextAreaField(_l("Note"), validators=[Optional(), Length(max=2_000)])
+
+    def validate_credit_code(self, field: StringField) -> None:
+        """Refuse a code whose check character is wrong, beside the field."""
+        try:
+            normalise_credit_code(field.data)
+        except CreditCodeError as error:
+            raise ValidationError(str(error)) from error
+
+
+class EnterPartyForm(PartyFacts):
+    """A new party and what it is tied to."""
+
+    code = StringField(_l("Party code"), validators=[InputRequired(_l("Enter the code")), Length(max=40)])
+    kind = SelectField(_l("Kind"), coerce=PartyKind, validators=[InputRequired()])
+    above = StringField(
+        _l("Code of the branch or party it works for"),
+        description=_l("Empty only for a party that was claimed and is not registered yet"),
+        validators=[Optional(), Length(max=40)],
+    )
+    role = MemberField(_l("Relation"), RelationRole, validators=[InputRequired()])
+    valid_from = DateField(_l("From"), validators=[InputRequired(_l("Enter the first day"))])
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kind.choices = [(kind.value, kind.label) for kind in PartyKind if kind is not PartyKind.ORG_UNIT]
+        if not self.is_submitted():
+            self.role.data = RelationRole.SPONSORED_BY
+
+    def __iter__(self) -> Any:
+        """Show who it is before what is known of it."""
+        first = ("code", "kind", "name", "above", "role", "valid_from")
+        return iter([self[name] for name in (*first, *(name for name in self._fields if name not in first))])
+
+
+class EditPartyForm(PartyFacts):
+    """A party that exists."""
+
+    version = HiddenField(validators=[InputRequired()])
+
+
+class StatusForm(Form):
+    """Another standing."""
+
+    status = MemberField(_l("Standing"), PartyStatus, validators=[InputRequired()])
+    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    version = HiddenField(validators=[InputRequired()])
+
+
+class AliasForm(Form):
+    """Another name."""
+
+    name = StringField(_l("Other name"), validators=[InputRequired(_l("Enter the name")), Length(max=100)])
+    source = StringField(
+        _l("Where it is known from"), validators=[InputRequired(_l("Say where it is known from")), Length(max=100)]
+    )
+
+
+class RelateForm(Form):
+    """A tie to another party."""
+
+    parent = StringField(
+        _l("Code of the branch or party it works for"),
+        validators=[InputRequired(_l("Enter the code")), Length(max=40)],
+    )
+    role = MemberField(_l("Relation"), RelationRole, validators=[InputRequired()])
+    valid_from = DateField(_l("From"), validators=[InputRequired(_l("Enter the first day"))])
+    valid_to = DateField(_l("First day without it"), validators=[Optional()])
+
+    def validate_valid_to(self, field: DateField) -> None:
+        """Refuse an empty period beside the field; the decision refuses it too."""
+        if field.data and self.valid_from.data and field.data <= self.valid_from.data:
+            raise ValidationError(_("The end must be after the start"))
+
+
+class EndRelationForm(Form):
+    """The end of a tie."""
+
+    on = DateField(_l("First day without it"), validators=[InputRequired(_l("Enter the first day"))])
+    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+
+
+class MergePartyForm(Form):
+    """The same party under another entry."""
+
+    into = StringField(
+        _l("Code of the entry that stays"), validators=[InputRequired(_l("Enter the code")), Length(max=40)]
+    )
+    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
