@@ -64,7 +64,7 @@ def beancount_lines(session: Session) -> Iterator[str]:
         name = beancount_account(account, dimension_id)
         yield f"{days[0]} open {name} CNY"
         yield f"  label: {_quoted(AccountCode(account.code).label)}"
-        yield f"{days[1] + dt.timedelta(days=1)} balance {name}  {_yuan(amount_fen)}"
+        yield f"{days[1] + dt.timedelta(days=1)} balance {name}  {_exact_yuan(amount_fen)}"
 
 
 def _postings() -> Select[*tuple[Any, ...]]:
@@ -102,6 +102,11 @@ def _entry_head(head: Row[*tuple[Any, ...]]) -> Iterator[str]:
 
 def _yuan(amount_fen: int) -> str:
     return f"{format_yuan(amount_fen, grouped=False)} CNY"
+
+
+def _exact_yuan(amount_fen: int) -> str:
+    # Without a tolerance of its own, Beancount forgives a balance that is one fen off.
+    return f"{format_yuan(amount_fen, grouped=False)} ~ 0.00 CNY"
 
 
 def _quoted(text: str) -> str:

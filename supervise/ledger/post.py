@@ -4,10 +4,13 @@ Written by Core: postings before their entries, which the unit of work would do 
 """
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, Engine, TextClause, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,17 +19,77 @@ from supervise.labels import N_
 from supervise.ledger.chart import DimensionKind
 from supervise.ledger.drafts import EntryDraft, check_draft, content_sha256
 from supervise.ledger.errors import InvalidEntryError, KeyReusedError, NoOpenPeriodError
-from supervise.ledger.models import Account, JournalEntry, Period, PeriodState, Posting
+from supervise.ledger.models import Account, JournalEntry, Posting
 from supervise.ledger.remaining import reversible_entries
-from supervise.ledger.sets import in_set
 
 #: As many rivals as may win before us on one key or one original; then the database's refusal stands.
 _ATTEMPTS = 20
+
+# All that posting must know, in one round trip: which keys exist, which months are open, which ids are free.
+_SITUATION = {
+    "postgresql": text(
+        "SELECT 'known' AS kind, idempotency_key AS word, id, content_sha256 FROM journal_entry "
+        "WHERE idempotency_key = ANY(:keys) "
+        "UNION ALL SELECT 'open', month, NULL, NULL FROM period WHERE state = 'open' "
+        "UNION ALL SELECT 'serial', NULL, nextval('journal_entry_id_seq'), NULL FROM generate_series(1, :number)"
+    ),
+    # Nobody else writes: BEGIN IMMEDIATE.
+    "sqlite": text(
+        "SELECT 'known' AS kind, idempotency_key AS word, id, content_sha256 FROM journal_entry "
+        "WHERE idempotency_key IN (SELECT value FROM json_each(:keys)) "
+        "UNION ALL SELECT 'open', month, NULL, NULL FROM period WHERE state = 'open' "
+        "UNION ALL SELECT 'serial', NULL, coalesce(max(id), 0) + 1, NULL FROM journal_entry"
+    ),
+}
+_POSTING_ARRAYS = {
+    "entry_id": "bigint",
+    "line": "bigint",
+    "lines": "bigint",
+    "account_id": "bigint",
+    "dimension_id": "bigint",
+    "amount_fen": "bigint",
+}
+_ENTRY_ARRAYS = {
+    "id": "bigint",
+    "lines": "bigint",
+    "idempotency_key": "text",
+    "content_sha256": "text",
+    "event": "text",
+    "effective_on": "date",
+    "period": "text",
+    "recorded_at": "timestamptz",
+    "actor_id": "bigint",
+    "approver_id": "bigint",
+    "reverses_id": "bigint",
+    "reversal_no": "bigint",
+    "reason": "text",
+}
+
+
+def _from_arrays(table: str, arrays: Mapping[str, str]) -> TextClause:
+    # One statement, however many rows: PostgreSQL takes a list for each column.
+    lists = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in arrays.items())
+    return text(f"INSERT INTO {table} ({', '.join(arrays)}) SELECT * FROM unnest({lists})")  # noqa: S608 - names above
+
+
+_INSERT_POSTINGS = _from_arrays("posting", _POSTING_ARRAYS)
+_INSERT_ENTRIES = _from_arrays("journal_entry", _ENTRY_ARRAYS)
+_PLAIN_POSTINGS, _PLAIN_ENTRIES = insert(Posting), insert(JournalEntry)
+_CHART = select(Account.code, Account.id, Account.family, Account.dimension_kind)
+#: Accounts are never changed (trigger), so each engine is asked once; a code it lacks is looked for again.
+_charts: WeakKeyDictionary[Engine, Mapping[str, "_AccountRow"]] = WeakKeyDictionary()
 
 
 class _Fact(NamedTuple):
     draft: EntryDraft
     content_sha256: str
+
+
+class _Situation(NamedTuple):
+    known: dict[str, int]
+    open_months: set[str]
+    #: Ids for new entries; on SQLite only the first, the others follow it.
+    serials: list[int]
 
 
 class _AccountRow(NamedTuple):
@@ -50,26 +113,30 @@ def post(session: Session, drafts: Sequence[EntryDraft]) -> list[int]:
         ReversalError: if a reversal takes back more than is left.
     """
     facts = _distinct_facts(drafts)
+    if not facts:
+        return []
     session.flush()
     connection = session.connection()
-    accounts = _chart(connection)
+    accounts = _chart(connection, facts)
     for fact in facts.values():
         _check_accounts(fact.draft, accounts)
     for attempt in range(1, _ATTEMPTS + 1):
-        known = _known_entries(connection, facts)
+        situation = _situation(connection, facts)
+        known = situation.known
         missing = [fact for key, fact in facts.items() if key not in known]
         if not missing:
             break
-        rows = _entry_rows(connection, missing)
+        rows = _entry_rows(connection, missing, situation)
         try:
-            with connection.begin_nested():
+            with connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext():
                 _insert(connection, missing, rows, accounts)
         except IntegrityError:
             # A rival took the key or the reversal's number, or closed the period: look again, and refuse by name.
-            if attempt == _ATTEMPTS:
+            # On SQLite there are no rivals.
+            if attempt == _ATTEMPTS or connection.dialect.name == "sqlite":
                 raise
             continue
-        known.update({row["idempotency_key"]: row["id"] for row in rows})
+        known.update((row["idempotency_key"], row["id"]) for row in rows)
         break
     return [known[draft.key] for draft in drafts]
 
@@ -84,9 +151,13 @@ def _distinct_facts(drafts: Sequence[EntryDraft]) -> dict[str, _Fact]:
     return facts
 
 
-def _chart(connection: Connection) -> Mapping[str, _AccountRow]:
-    rows = connection.execute(select(Account.code, Account.id, Account.family, Account.dimension_kind))
-    return {code: _AccountRow(id_, family, kind is not DimensionKind.NONE) for code, id_, family, kind in rows}
+def _chart(connection: Connection, facts: Mapping[str, _Fact]) -> Mapping[str, _AccountRow]:
+    chart = _charts.get(connection.engine, {})
+    if not all(code in chart for fact in facts.values() for code, _dimension_id, _fen in fact.draft.lines):
+        rows = connection.execute(_CHART)
+        chart = {code: _AccountRow(id_, family, kind is not DimensionKind.NONE) for code, id_, family, kind in rows}
+        _charts[connection.engine] = chart
+    return chart
 
 
 def _check_accounts(draft: EntryDraft, accounts: Mapping[str, _AccountRow]) -> None:
@@ -101,26 +172,33 @@ def _check_accounts(draft: EntryDraft, accounts: Mapping[str, _AccountRow]) -> N
         raise InvalidEntryError(N_("A journal entry never mixes external and internal accounts"))
 
 
-def _known_entries(connection: Connection, facts: Mapping[str, _Fact]) -> dict[str, int]:
-    columns = select(JournalEntry.idempotency_key, JournalEntry.id, JournalEntry.content_sha256)
-    known = {}
-    for key, entry_id, stored in connection.execute(
-        columns.where(in_set(connection, JournalEntry.idempotency_key, list(facts)))
-    ):
-        if stored != facts[key].content_sha256:
-            raise KeyReusedError(key=key)
-        known[key] = entry_id
-    return known
+def _situation(connection: Connection, facts: Mapping[str, _Fact]) -> _Situation:
+    keys = list(facts)
+    is_sqlite = connection.dialect.name == "sqlite"
+    values = {"keys": json.dumps(keys)} if is_sqlite else {"keys": keys, "number": len(keys)}
+    situation = _Situation({}, set(), [])
+    for kind, word, entry_id, stored in connection.execute(_SITUATION[connection.dialect.name], values):
+        if kind == "open":
+            situation.open_months.add(word)
+        elif kind == "serial":
+            situation.serials.append(entry_id)
+        elif stored != facts[word].content_sha256:
+            raise KeyReusedError(key=word)
+        else:
+            situation.known[word] = entry_id
+    return situation
 
 
-def _entry_rows(connection: Connection, facts: Sequence[_Fact]) -> list[dict[str, Any]]:
-    open_months = set(connection.scalars(select(Period.month).where(Period.state == PeriodState.OPEN)))
-    periods = {day: booking_month(day, open_months) for day in {fact.draft.effective_on for fact in facts}}
+def _entry_rows(connection: Connection, facts: Sequence[_Fact], situation: _Situation) -> list[dict[str, Any]]:
+    days = {fact.draft.effective_on for fact in facts}
+    periods = {day: booking_month(day, situation.open_months) for day in days}
+    serials = situation.serials
+    ids = serials if connection.dialect.name == "postgresql" else range(serials[0], serials[0] + len(facts))
     originals = [fact.draft.reverses_id for fact in facts if fact.draft.reverses_id is not None]
     reversible = reversible_entries(connection, originals) if originals else {}
     recorded_at = clock.now()
     rows = []
-    for entry_id, (draft, sha256) in zip(_next_ids(connection, len(facts)), facts, strict=True):
+    for entry_id, (draft, sha256) in zip(ids, facts, strict=False):
         original = None if draft.reverses_id is None else reversible[draft.reverses_id]
         rows.append(
             {
@@ -159,15 +237,6 @@ def booking_month(day: dt.date, open_months: set[str]) -> str:
     return max(later)
 
 
-def _next_ids(connection: Connection, number: int) -> Sequence[int]:
-    if connection.dialect.name == "postgresql":
-        serials = text("SELECT nextval('journal_entry_id_seq') FROM generate_series(1, :number)")
-        return connection.scalars(serials, {"number": number}).all()
-    # Nobody else writes: BEGIN IMMEDIATE.
-    first = 1 + (connection.scalar(select(func.max(JournalEntry.id))) or 0)
-    return range(first, first + number)
-
-
 def _insert(
     connection: Connection,
     facts: Sequence[_Fact],
@@ -186,9 +255,18 @@ def _insert(
         for row, (draft, _sha256) in zip(rows, facts, strict=True)
         for number, (account, dimension_id, amount_fen) in enumerate(draft.lines, start=1)
     ]
-    connection.execute(insert(Posting), postings)
     # By key: two batches that share facts wait for each other, and never each for the other.
-    connection.execute(insert(JournalEntry), sorted(rows, key=_key_of))
+    entries = sorted(rows, key=_key_of)
+    if connection.dialect.name == "postgresql":
+        connection.execute(_INSERT_POSTINGS, _columns(postings, _POSTING_ARRAYS))
+        connection.execute(_INSERT_ENTRIES, _columns(entries, _ENTRY_ARRAYS))
+    else:
+        connection.execute(_PLAIN_POSTINGS, postings)
+        connection.execute(_PLAIN_ENTRIES, entries)
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], arrays: Mapping[str, str]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in arrays}
 
 
 def _key_of(row: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from supervise.errors import NotFoundError
 from supervise.ledger.chart import AccountCode, AccountFamily, AccountType
 from supervise.ledger.errors import FutureDateError
 from supervise.ledger.models import Account, JournalEntry, Posting
+from supervise.ledger.sets import in_set
 
 #: Above every character of a key, which is printable ASCII.
 _AFTER_KEY = "\x7f"
@@ -228,7 +229,8 @@ def entries_by_key_prefix(session: Session, prefix: str, limit: int = 100) -> Se
 
 def entries_of_keys(session: Session, keys: Sequence[str]) -> dict[str, int]:
     """Return the entry's id for each of *keys* that was posted."""
-    query = select(JournalEntry.idempotency_key, JournalEntry.id).where(JournalEntry.idempotency_key.in_(keys))
+    of_keys = in_set(session.connection(), JournalEntry.idempotency_key, keys)
+    query = select(JournalEntry.idempotency_key, JournalEntry.id).where(of_keys)
     return {row.idempotency_key: row.id for row in session.execute(query)}
 
 
