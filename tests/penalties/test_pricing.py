@@ -1,5 +1,6 @@
 """The pure engine: the examples of domain.md 7.1, 7.4, 7.5 and 7.6, and what holds for every rule."""
 
+import copy
 import datetime as dt
 from typing import Any
 
@@ -23,8 +24,8 @@ from supervise.penalties.pricing import (
 )
 
 PARTNER = Subject(contract_id=1, party_id=None)
-FLAT = {"basis": "per_offence", "amount_fen": 20000}
-TIERS = {
+FLAT: dict[str, Any] = {"basis": "per_offence", "amount_fen": 20000}
+TIERS: dict[str, Any] = {
     "basis": "per_offence",
     "amount_fen": 20000,
     "tiers": {
@@ -228,7 +229,8 @@ def test_another_type_and_another_branch_count_by_themselves() -> None:
 
 
 def test_a_calendar_month_begins_on_its_first_day() -> None:
-    monthly = {**TIERS, "tiers": {**TIERS["tiers"], "window": "calendar_month", "days": None}}
+    monthly = copy.deepcopy(TIERS)
+    monthly["tiers"] |= {"window": "calendar_month", "days": None}
     days = [dt.date(2026, 8, 31), dt.date(2026, 9, 1), dt.date(2026, 9, 30)]
     calls = [offence(monthly, incident=place, on=day) for place, day in enumerate(days, start=1)]
 
