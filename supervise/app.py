@@ -24,6 +24,8 @@ from supervise.views import (
     background,
     deputies,
     health,
+    home,
+    incidents,
     numbers,
     official_numbers,
     org_units,
@@ -34,10 +36,12 @@ from supervise.views import (
     requests,
     session,
     staff,
+    tickets,
     users,
 )
 from supervise.views.filters import register_filters
 from supervise.views.navigation import register_shell
+from supervise.views.waiting import register_waiting
 
 #: Shown at the foot of each page; the changelog has what is in it.
 VERSION = "0.1.0"
@@ -49,6 +53,8 @@ BLUEPRINTS = (
     background.bp,
     deputies.bp,
     health.bp,
+    home.bp,
+    incidents.bp,
     numbers.bp,
     official_numbers.bp,
     org_units.bp,
@@ -57,6 +63,7 @@ BLUEPRINTS = (
     register_proposals.bp,
     session.bp,
     staff.bp,
+    tickets.bp,
     users.bp,
 )
 
@@ -151,6 +158,7 @@ def _dress(app: Flask, settings: Settings) -> None:
     # Text is escaped whatever the file is called (reliability E13).
     app.jinja_env.autoescape = True
     register_filters(app)
+    register_waiting(app)
     register_shell(
         app,
         version=VERSION,

@@ -24,6 +24,7 @@ from supervise.complaints.models import (
     TicketIncident,
     TicketState,
 )
+from supervise.desk.parties import names_of
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
 from supervise.penalties.models import Penalty
@@ -176,7 +177,7 @@ class _Facts:
         self.decided = {row.incident_id: row.attribution_id for row in rows}
         query = select(Attribution).where(Attribution.incident_id.in_(self.ids)).order_by(Attribution.id.desc())
         attributions = self.session.scalars(query).all()
-        names = _party_names(self.session, _mentioned(attributions))
+        names = names_of(self.session, _mentioned(attributions))
         for one in attributions:
             chain = tuple(names[party_id] for party_id, _role in one.chain)
             party = names[one.party_id] if one.party_id is not None else None
@@ -242,9 +243,3 @@ class _Facts:
 def _mentioned(attributions: Iterable[Attribution]) -> set[int]:
     mentioned = {party_id for one in attributions for party_id, _role in one.chain}
     return mentioned | {one.party_id for one in attributions if one.party_id is not None}
-
-
-def _party_names(session: Session, party_ids: Collection[int]) -> dict[int, str]:
-    if not party_ids:
-        return {}
-    return {row.id: row.name for row in session.execute(select(Party.id, Party.name).where(Party.id.in_(party_ids)))}

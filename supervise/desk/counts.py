@@ -31,11 +31,12 @@ def waiting_counts(session: Session, worker: Worker) -> dict[str, int]:
     counts: dict[str, int] = {}
     for endpoint, needed, query_for in _COUNTED:
         if needed in worker.permissions:
-            counts[endpoint] = counts.get(endpoint, 0) + _capped(session, query_for(worker))
+            counts[endpoint] = counts.get(endpoint, 0) + capped(session, query_for(worker))
     return {endpoint: min(count, COUNT_MAX) for endpoint, count in counts.items()}
 
 
-def _capped(session: Session, query: Select[int]) -> int:
+def capped(session: Session, query: Select[Any]) -> int:
+    """Return how many rows *query* has, counted no further than ``COUNT_MAX``."""
     return session.execute(select(func.count()).select_from(query.limit(COUNT_MAX).subquery())).scalar_one()
 
 

@@ -76,6 +76,7 @@ class QueueRow(NamedTuple):
     received_at: dt.datetime
     due_on: dt.date
     due_provisional: bool
+    first_replied_at: dt.datetime | None
     sensitive: bool
     unit: str | None
     number_mask: str | None
@@ -213,6 +214,7 @@ def _row(ticket: Ticket, unit: str | None, mask: str | None, calls: _Calls) -> Q
         received_at=ticket.received_at,
         due_on=ticket.due_on,
         due_provisional=ticket.due_provisional,
+        first_replied_at=ticket.first_replied_at,
         sensitive=ticket.sensitive,
         unit=unit,
         number_mask=mask,

@@ -2,13 +2,15 @@
 
 import datetime as dt
 from enum import Enum
+from typing import Protocol
 
 from flask import Flask
 
 from supervise import clock
-from supervise.labels import N_, _, ngettext, translate
+from supervise.labels import N_, _, current_locale, ngettext, translate
 from supervise.money import format_yuan
 from supervise.views.assets import asset_url
+from supervise.views.telling import flag_words, reasons_in_words
 
 _HOUR = dt.timedelta(hours=1)
 _DAY = dt.timedelta(days=1)
@@ -92,6 +94,23 @@ def tone(state: Enum | str) -> str:
     return _TONE_OF.get(str(state.value if isinstance(state, Enum) else state), "secondary")
 
 
+def day_end(day: dt.date) -> dt.datetime:
+    """Return the last second of a China day: a duty of that day is late from then on."""
+    return clock.start_of_day(day + _DAY) - dt.timedelta(seconds=1)
+
+
+class Named(Protocol):
+    """A reference row with its name in both languages."""
+
+    name_zh: str
+    name_en: str
+
+
+def named(row: Named) -> str:
+    """Return the name of *row* in the language of the reader."""
+    return row.name_en if current_locale() == "en" else row.name_zh
+
+
 #: What a page of refusal says: heading, and what to do next (by HTTP status).
 _REFUSALS = {
     400: (N_("The request was not understood"), N_("Go back, reload the page and try once more.")),
@@ -136,6 +155,10 @@ def register_filters(app: Flask) -> None:
         china_time=china_time,
         relative_due=relative_due,
         due_tone=due_tone,
+        day_end=day_end,
+        named=named,
+        sentences=reasons_in_words,
+        flag_words=flag_words,
         tone=tone,
     )
     app.jinja_env.globals.update(_=_, ngettext=ngettext, asset_url=asset_url, refusal_words=refusal_words)

@@ -1,0 +1,96 @@
+"""The first page of everybody: what waits for me, what is late, this month's money."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from supervise import clock, db
+from supervise.access.identity import CurrentUser, current_user
+from supervise.access.policy import signed_in
+from supervise.access.roles import Permission, Role
+from supervise.complaints.deadlines import provisional_years
+from supervise.desk import overview
+from supervise.desk.counts import COUNT_MAX, Worker
+from supervise.desk.home import Task, missing_calendars, tasks_of
+from supervise.desk.queue import Lateness, QueueFilters, QueueRow, queue_page
+from supervise.labels import N_, _
+from supervise.parties.scope import Scope
+from supervise.views.navigation import url_of
+
+bp = Blueprint("home", __name__)
+
+#: Late tickets shown on the page itself.
+_SHOWN = 8
+_NOTHING_WAITS = {
+    Role.CLERK: N_("Enter a complaint that came by phone, or import today's files."),
+    Role.TRIAGER: N_("New calls appear here as soon as complaints are entered or imported."),
+    Role.SUPERVISOR: N_("Amounts to approve, overrides and objections appear here."),
+    Role.BRANCH_MANAGER: N_("A penalty of your branch or of its partners appears here as soon as it is approved."),
+    Role.PARTNER_CONTACT: N_("A penalty of your company appears here as soon as it is approved."),
+    Role.FINANCE: N_("Credits appear here as soon as a supervisor has approved them."),
+    Role.AUDITOR: N_("Full numbers shown, overrides and refused requests of this month appear here."),
+    Role.ADMIN: N_("Users with initial passwords and missing calendars appear here."),
+}
+
+
+class TaskLine(NamedTuple):
+    """A task with the address of its list; None where the application has no such page."""
+
+    task: Task
+    words: str
+    url: str | None
+
+
+@bp.get("/")
+@signed_in
+def index() -> ResponseReturnValue:
+    """Show the home page of the user's role."""
+    me, today = current_user(), clock.today()
+    with db.reading() as session:
+        scope = Scope.of(session, me)
+        tasks = tasks_of(session, Worker(me.id, me.permissions, scope), today)
+        since = overview.month_start(today)
+        penalties = overview.penalties_approved(session, scope, since) if me.can(Permission.READ_PENALTIES) else None
+        credits_ = overview.credits_approved(session, scope, since) if me.can(Permission.READ_CREDITS) else None
+        late: Sequence[QueueRow] = ()
+        if me.can(Permission.READ_TICKETS):
+            late = queue_page(session, scope, QueueFilters(lateness=Lateness.LATE), today).rows[:_SHOWN]
+        calendars = missing_calendars(session, today) if me.can(Permission.EDIT_REFERENCE) else ()
+        provisional = provisional_years(session) if me.can(Permission.READ_TICKETS) else ()
+    lines = [TaskLine(task, _(task.words), url_of(task.endpoint, **task.arguments)) for task in tasks]
+    return render_template(
+        "home/index.html",
+        lines=lines,
+        late=late,
+        penalties=penalties,
+        credits=credits_,
+        month=clock.month_of(today),
+        calendars=calendars,
+        provisional=provisional,
+        hint=_(_NOTHING_WAITS[me.role]),
+        ways=_ways(me),
+        count_max=COUNT_MAX,
+    )
+
+
+def _ways(me: CurrentUser) -> list[tuple[str, str, str]]:
+    """Return (words, address, icon) of what the role does most."""
+    ways = (
+        (N_("Enter a complaint"), "intake.new", "plus-lg", Permission.CREATE_TICKETS),
+        (N_("Import a file"), "imports.index", "upload", Permission.IMPORT_TICKETS),
+        (N_("To the tickets"), "tickets.queue", "inbox", Permission.READ_TICKETS),
+        (N_("To the calls without a verdict"), "incidents.unattributed", "signpost-split", Permission.TRIAGE),
+        (N_("To the approvals"), "approvals.index", "check2-square", Permission.APPROVE_MONEY),
+        (N_("To the penalties"), "penalties.index", "exclamation-octagon", Permission.ACKNOWLEDGE_PENALTIES),
+        (N_("To the credit batches"), "batches.index", "box-seam", Permission.EXPORT_CREDITS),
+        (N_("Reports"), "reports.index", "file-earmark-spreadsheet", Permission.READ_REPORTS),
+        (N_("To the users"), "users.index", "person-gear", Permission.MANAGE_USERS),
+        (N_("To the audit trail"), "audit.index", "clock-history", Permission.READ_AUDIT),
+    )
+    return [
+        (_(words), url, picture)
+        for words, endpoint, picture, needed in ways
+        if me.can(needed) and (url := url_of(endpoint)) is not None
+    ]

@@ -1,0 +1,117 @@
+"""The forms on the page of an incident."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from wtforms import HiddenField, RadioField, SelectMultipleField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from supervise.attribution.findings import Proof
+from supervise.attribution.models import CHARGEABLE_VERDICTS, Verdict
+from supervise.complaints.models import OffenceType
+from supervise.labels import _, _l
+from supervise.views.filters import named
+from supervise.views.forms import Form
+
+_REASON_CHARS_MAX = 500
+
+
+class VerdictForm(Form):
+    """Who answers for the call; ``shown`` is the verdict in force that the user saw, empty for none."""
+
+    shown = HiddenField(validators=[Optional(), Regexp(r"^[0-9]{1,18}$")])
+    verdict = RadioField(_l("Verdict"), validators=[InputRequired(_l("Choose a verdict"))])
+    party = StringField(
+        _l("Responsible party"),
+        description=_l("Code or name; only where somebody answers for the call"),
+        validators=[Optional(), Length(max=100)],
+    )
+    reason = TextAreaField(
+        _l("Reason"),
+        description=_l("Needed for a decision against the suggestion, and wherever no party answers"),
+        validators=[Optional(), Length(max=_REASON_CHARS_MAX)],
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.verdict.choices = [(verdict.value, verdict.label) for verdict in Verdict]
+
+    def validate_party(self, field: StringField) -> None:
+        """Ask for a party where one answers, and refuse it where none does."""
+        if not self.verdict.data:
+            return
+        names_party = Verdict(self.verdict.data) in CHARGEABLE_VERDICTS
+        if names_party and not (field.data or "").strip():
+            raise ValidationError(_("Choose the party that answers"))
+        if not names_party and (field.data or "").strip():
+            raise ValidationError(_("This verdict names no party: leave the field empty"))
+
+    @property
+    def shown_id(self) -> int | None:
+        """The verdict that the user saw in force."""
+        return int(self.shown.data) if self.shown.data else None
+
+
+class FindingsForm(Form):
+    """Which offences are proven, and which are found not to be, with one note of evidence."""
+
+    proven = SelectMultipleField(
+        _l("Proven"), validators=[Optional()], widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+    )
+    not_proven = SelectMultipleField(
+        _l("Checked and not proven"),
+        validators=[Optional()],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+    )
+    evidence_note = TextAreaField(
+        _l("Evidence"),
+        description=_l("What was heard, seen or read, by whom and when; it is kept with every finding"),
+        validators=[InputRequired(_l("Say what was heard, seen or read")), Length(max=2_000)],
+    )
+
+    def __init__(self, offences: Sequence[OffenceType], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        choices = [(offence.code, named(offence)) for offence in offences]
+        self.proven.choices = choices
+        self.not_proven.choices = choices
+
+    def validate_not_proven(self, field: SelectMultipleField) -> None:
+        """Refuse both answers to one question, and no answer at all."""
+        both = set(self.proven.data or ()) & set(field.data or ())
+        if both:
+            raise ValidationError(_("An offence is either proven or not"))
+        if not self.proven.data and not field.data:
+            raise ValidationError(_("Choose at least one offence type"))
+
+    @property
+    def proofs(self) -> list[Proof]:
+        """The findings as the decision takes them."""
+        note = self.evidence_note.data
+        return [
+            *(Proof(code, proven=True, evidence_note=note) for code in self.proven.data or ()),
+            *(Proof(code, proven=False, evidence_note=note) for code in self.not_proven.data or ()),
+        ]
+
+
+class ReasonForm(Form):
+    """A step that says why."""
+
+    reason = TextAreaField(
+        _l("Reason"), validators=[InputRequired(_l("Give a reason")), Length(min=4, max=_REASON_CHARS_MAX)]
+    )
+
+
+class LinkForm(ReasonForm):
+    """Another ticket that reports the same call."""
+
+    reference = StringField(
+        _l("Number of the ticket"), validators=[InputRequired(_l("Enter a number")), Length(max=60)]
+    )
+
+
+class RowForm(ReasonForm):
+    """A row of the page that the step is about: a ticket, or another incident."""
+
+    row_id = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9]{1,18}$")])

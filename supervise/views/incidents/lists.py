@@ -1,0 +1,156 @@
+"""Calls that nobody answers for yet, by age; overrides for a second person; second looks after a register changed."""
+
+import datetime as dt
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from supervise import clock, db
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.queries import display_names
+from supervise.access.roles import Permission
+from supervise.attribution import queries
+from supervise.attribution.candidates import suggestions
+from supervise.attribution.decide import confirm_override, reject_override
+from supervise.attribution.recheck import dismiss_proposal
+from supervise.desk.parties import names_of
+from supervise.desk.reach import incident_of_attribution, incident_of_proposal
+from supervise.errors import InvalidInputError
+from supervise.labels import N_, _
+from supervise.parties.scope import Scope
+from supervise.views.addresses import address_with
+from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.forms import ReasonForm
+
+
+class BadPlaceError(InvalidInputError):
+    """The address names no place in the list."""
+
+    message = N_("This address names no page of the list; begin at the first one")
+
+
+@bp.get("/unattributed")
+@require(Permission.TRIAGE)
+def unattributed() -> ResponseReturnValue:
+    """List the calls without a verdict, the longest waiting first, with what the registers say now."""
+    after = _place_of(request.args.get("after"))
+    with db.reading() as session:
+        scope = Scope.of(session, current_user())
+        rows = queries.unattributed_incidents(session, scope, after=after, limit=queries.PAGE + 1)
+        more, rows = len(rows) > queries.PAGE, rows[: queries.PAGE]
+        ages = queries.unattributed_by_age(session, scope, clock.now())
+        suggested = suggestions(session, [row.incident_id for row in rows])
+    place = f"{rows[-1].waiting_since.isoformat()}_{rows[-1].incident_id}" if more else None
+    return render_template(
+        "incidents/unattributed.html",
+        rows=rows,
+        ages=ages,
+        suggested=suggested,
+        next_url=address_with(after=place) if place else None,
+        first_url=url_for(".unattributed") if after else None,
+        now=clock.now(),
+    )
+
+
+def _place_of(text: str | None) -> tuple[dt.datetime, int] | None:
+    if not text:
+        return None
+    at, _bar, incident_id = text.partition("_")
+    if not (incident_id.isascii() and incident_id.isdecimal() and len(incident_id) < 19):  # noqa: PLR2004 - 64 bits
+        raise BadPlaceError
+    try:
+        moment = dt.datetime.fromisoformat(at)
+    except ValueError:
+        raise BadPlaceError from None
+    if moment.tzinfo is None:
+        raise BadPlaceError
+    return moment, int(incident_id)
+
+
+@bp.get("/overrides")
+@require(Permission.CONFIRM_OVERRIDES, Permission.TRIAGE)
+def overrides() -> ResponseReturnValue:
+    """List the decisions against the suggestion that wait for a second person."""
+    return _overrides_page(ReasonForm(formdata=None), None)
+
+
+def _overrides_page(form: ReasonForm, refused_id: int | None) -> ResponseReturnValue:
+    me = current_user()
+    with db.reading() as session:
+        rows = queries.waiting_overrides(session)
+        names = display_names(session, [row.decided_by for row in rows])
+    page = render_template(
+        "incidents/overrides.html",
+        rows=rows,
+        names=names,
+        form=form,
+        refused_id=refused_id,
+        may_confirm=me.can(Permission.CONFIRM_OVERRIDES),
+        me_id=me.id,
+    )
+    return page, 400 if form.errors else 200
+
+
+@bp.post("/overrides/<int:attribution_id>/confirm")
+@require(Permission.CONFIRM_OVERRIDES)
+def confirm(attribution_id: int) -> ResponseReturnValue:
+    """Put an override into force, as the second person."""
+    me = current_user()
+    with db.reading() as session:
+        incident_of_attribution(session, Scope.of(session, me), attribution_id)
+    db.decide(confirm_override, attribution_id, actor_id=me.id)
+    flash(_("The override is in force"), "success")
+    return redirect(url_for(".overrides"), code=303)
+
+
+@bp.post("/overrides/<int:attribution_id>/reject")
+@require(Permission.CONFIRM_OVERRIDES)
+def reject(attribution_id: int) -> ResponseReturnValue:
+    """Reject an override; the verdict before it stays in force."""
+    me, form = current_user(), ReasonForm()
+    with db.reading() as session:
+        incident_of_attribution(session, Scope.of(session, me), attribution_id)
+    if not form.validate():
+        return _overrides_page(form, attribution_id)
+    db.decide(reject_override, attribution_id, form.reason.data, actor_id=me.id)
+    flash(_("The override is rejected"), "success")
+    return redirect(url_for(".overrides"), code=303)
+
+
+@bp.get("/proposals")
+@require(Permission.TRIAGE)
+def proposals() -> ResponseReturnValue:
+    """List the calls that the registers of today would attribute otherwise."""
+    return _proposals_page(ReasonForm(formdata=None), None)
+
+
+def _proposals_page(form: ReasonForm, refused_id: int | None) -> ResponseReturnValue:
+    after_id = request.args.get("after", default=0, type=int)
+    with db.reading() as session:
+        rows = queries.open_proposals(session, after_id=after_id, limit=queries.PAGE + 1)
+        more, rows = len(rows) > queries.PAGE, rows[: queries.PAGE]
+        names = names_of(session, {row.party_id for row in rows if row.party_id is not None})
+    page = render_template(
+        "incidents/proposals.html",
+        rows=rows,
+        names=names,
+        form=form,
+        refused_id=refused_id,
+        next_url=url_for(".proposals", after=rows[-1].proposal_id) if more else None,
+    )
+    return page, 400 if form.errors else 200
+
+
+@bp.post("/proposals/<int:proposal_id>/dismiss")
+@require(Permission.TRIAGE)
+def dismiss(proposal_id: int) -> ResponseReturnValue:
+    """Leave the verdict as it is."""
+    me, form = current_user(), ReasonForm()
+    with db.reading() as session:
+        incident_of_proposal(session, Scope.of(session, me), proposal_id)
+    if not form.validate():
+        return _proposals_page(form, proposal_id)
+    db.decide(dismiss_proposal, proposal_id, form.reason.data, actor_id=me.id)
+    flash(_("The verdict stays as it is"), "success")
+    return redirect(url_for(".proposals"), code=303)

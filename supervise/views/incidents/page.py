@@ -1,0 +1,109 @@
+"""The page on which a call is decided: what the registers say, the verdicts so far, findings, money, tickets."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from supervise import db
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.roles import Permission
+from supervise.attribution.findings import suggested_offences
+from supervise.complaints.link import duplicate_candidates
+from supervise.complaints.models import Incident, IncidentState
+from supervise.desk.offences import offences_on
+from supervise.desk.parties import codes_of, parties_to_choose
+from supervise.desk.story import IncidentStory, has_proven, incident_story, probable_same
+from supervise.parties.scope import Scope
+from supervise.views.forms import Form
+from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.forms import FindingsForm, LinkForm, ReasonForm, VerdictForm
+from supervise.views.money_words import money_words
+from supervise.views.telling import told
+
+
+class _Beside(NamedTuple):
+    """What the page offers beside the story."""
+
+    offences: tuple[Any, ...]
+    suggested: tuple[str, ...]
+    parties: tuple[tuple[str, str], ...]
+    #: Codes of the suggested parties, by party id.
+    codes: Mapping[int, str]
+    same: tuple[Incident, ...]
+    same_tickets: Mapping[int, list[tuple[int, str]]]
+
+
+@bp.get("/<int:incident_id>")
+@require(Permission.READ_TICKETS)
+def detail(incident_id: int) -> ResponseReturnValue:
+    """Show the story of a call."""
+    return incident_page(incident_id)
+
+
+def incident_page(incident_id: int, filled: Mapping[str, Form] | None = None) -> ResponseReturnValue:
+    """Return the page; a form in *filled* was refused and shows why, which makes the answer a 400.
+
+    Raises:
+        NotFoundError: if there is no such incident, or no ticket within the user's scope reports it.
+    """
+    me = current_user()
+    with db.reading() as session:
+        scope = Scope.of(session, me)
+        story = incident_story(session, scope, incident_id)
+        beside = _beside(session, scope, story)
+    forms = _forms(story, beside) | dict(filled or {})
+    is_live = story.call.incident.state is not IncidentState.MERGED
+    page = render_template(
+        "incidents/detail.html",
+        story=story,
+        call=story.call,
+        incident=story.call.incident,
+        beside=beside,
+        forms=forms,
+        money=money_words([story.call]),
+        timeline_items=told(story.timeline, story.names),
+        may_decide=is_live and me.can(Permission.TRIAGE),
+        may_link=is_live and me.can(Permission.TRIAGE, Permission.CREATE_TICKETS),
+        may_propose=is_live and me.can(Permission.TRIAGE) and has_proven(story.call),
+        may_confirm=me.can(Permission.CONFIRM_OVERRIDES),
+        me_id=me.id,
+        refused=[name for name, form in forms.items() if form.errors],
+    )
+    return page, 400 if filled else 200
+
+
+def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
+    incident = story.call.incident
+    same = duplicate_candidates(session, incident) if incident.state is not IncidentState.MERGED else []
+    suggestion = story.call.suggestion
+    ids = [candidate.party_id for candidate in suggestion.candidates] if suggestion else []
+    return _Beside(
+        tuple(offences_on(session, incident.occurred_on)),
+        suggested_offences(session, [incident])[incident.id],
+        tuple(parties_to_choose(session)),
+        codes_of(session, ids),
+        tuple(same),
+        probable_same(session, scope, same),
+    )
+
+
+def _forms(story: IncidentStory, beside: _Beside) -> dict[str, Form]:
+    in_force, suggestion = story.call.in_force, story.call.suggestion
+    only = suggestion.unambiguous if suggestion else None
+    verdict = VerdictForm(
+        formdata=None,
+        shown=str(in_force.attribution.id) if in_force else "",
+        verdict=suggestion.verdict.value if suggestion and suggestion.verdict and not in_force else None,
+        party=beside.codes.get(only.party_id) if only and not in_force else None,
+    )
+    proven = list(beside.suggested) if not story.call.findings else None
+    return {
+        "verdict": verdict,
+        "findings": FindingsForm(beside.offences, formdata=None, proven=proven),
+        "link": LinkForm(formdata=None),
+        "row": ReasonForm(formdata=None),
+    }

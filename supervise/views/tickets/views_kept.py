@@ -1,0 +1,52 @@
+"""Keeping the filters of the queue under a name, for oneself or for all."""
+
+from urllib.parse import parse_qsl, urlencode
+
+from flask import flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+from wtforms import BooleanField, HiddenField, StringField
+from wtforms.validators import InputRequired, Length
+
+from supervise import db
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.roles import Permission
+from supervise.desk.saved_views import delete_view, save_view
+from supervise.labels import _, _l
+from supervise.views.forms import Form
+from supervise.views.tickets.blueprint import bp
+
+_FILTERS = frozenset({"q", "state", "channel", "due", "unit", "party", "since", "last", "undecided"})
+
+
+class ViewForm(Form):
+    """The name of a view; its filters are those on screen."""
+
+    name = StringField(_l("Name of the view"), validators=[InputRequired(_l("Enter a name")), Length(max=40)])
+    shared = BooleanField(_l("Show it to all colleagues"))
+    query = HiddenField(validators=[Length(max=2_000)])
+
+
+@bp.post("/views")
+@require(Permission.READ_TICKETS)
+def save() -> ResponseReturnValue:
+    """Keep the filters on screen."""
+    form = ViewForm()
+    query = urlencode([(name, value) for name, value in parse_qsl(form.query.data or "") if name in _FILTERS and value])
+    if not form.validate():
+        flash(" ".join(error for errors in form.errors.values() for error in errors), "danger")
+    else:
+        db.decide(
+            save_view, name=form.name.data.strip(), query=query, shared=form.shared.data, actor_id=current_user().id
+        )
+        flash(_("The view is kept"), "success")
+    return redirect(f"{url_for('.queue')}?{query}", code=303)
+
+
+@bp.post("/views/<int:view_id>/delete")
+@require(Permission.READ_TICKETS)
+def forget(view_id: int) -> ResponseReturnValue:
+    """Forget a view of one's own."""
+    db.decide(delete_view, view_id, actor_id=current_user().id)
+    flash(_("The view is gone"), "success")
+    return redirect(url_for(".queue"), code=303)
