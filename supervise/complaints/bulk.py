@@ -92,4 +92,4 @@ def _aware(at: dt.datetime) -> dt.datetime:
 
 def _sqlite_moment(at: dt.datetime) -> str:
     # The text that SQLAlchemy's own type writes: UTC, no zone, always with microseconds.
-    return _aware(at).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return _aware(at).astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -169,7 +169,7 @@ class _TakeOver:
                 reason=_difference(before, content),
             )
         )
-        reindex_ticket(self.session, Searchable(ticket.id, search_texts(report, ticket.reference)))
+        reindex_ticket(self.session, Searchable(ticket.id, search_texts(report, ticket.reference, content)))
 
     def report(self, row: StoredRow) -> ReportedTicket:
         if row.cells is None:

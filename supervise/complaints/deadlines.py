@@ -45,7 +45,8 @@ class Deadlines:
         self._placements: dict[int, list[OrgUnitPlacement]] = {}
         for placement in placements:
             self._placements.setdefault(placement.unit_id, []).append(placement)
-        self._chosen: dict[tuple[Channel, int | None, dt.date], DeadlineRule] = {}
+        # A file brings thousands of tickets of few days and regions.
+        self._due: dict[tuple[Channel, int | None, dt.date], Due] = {}
 
     @classmethod
     def load(cls, session: Session) -> "Deadlines":
@@ -63,12 +64,18 @@ class Deadlines:
         Raises:
             NoDeadlineRuleError: if no rule covers the day of receipt.
         """
-        received_on = clock.china_day(received_at)
-        rule = self.rule(channel, unit_id, received_on)
-        by_rule = self._calendar.add_days(received_on, rule.days, rule.day_type)
-        if stated_due_on is not None and stated_due_on <= by_rule.day:
-            return Due(stated_due_on, rule.id, provisional=False)
-        return Due(by_rule.day, rule.id, by_rule.provisional)
+        by_rule = self._due_by_rule(channel, unit_id, clock.china_day(received_at))
+        if stated_due_on is not None and stated_due_on <= by_rule.on:
+            return Due(stated_due_on, by_rule.rule_id, provisional=False)
+        return by_rule
+
+    def _due_by_rule(self, channel: Channel, unit_id: int | None, received_on: dt.date) -> Due:
+        key = (channel, unit_id, received_on)
+        if key not in self._due:
+            rule = self.rule(*key)
+            reached = self._calendar.add_days(received_on, rule.days, rule.day_type)
+            self._due[key] = Due(reached.day, rule.id, reached.provisional)
+        return self._due[key]
 
     def rule(self, channel: Channel, unit_id: int | None, day: dt.date) -> DeadlineRule:
         """Return the rule for a ticket of *channel* from *unit_id* received on *day*.
@@ -76,12 +83,6 @@ class Deadlines:
         Raises:
             NoDeadlineRuleError: if there is none.
         """
-        key = (channel, unit_id, day)
-        if key not in self._chosen:
-            self._chosen[key] = self._choose(channel, unit_id, day)
-        return self._chosen[key]
-
-    def _choose(self, channel: Channel, unit_id: int | None, day: dt.date) -> DeadlineRule:
         valid = [rule for rule in self._rules if _covers(rule.valid_from, rule.valid_to, day)]
         for unit in (*self._upwards(unit_id, day), None):
             for wanted in (channel, None):

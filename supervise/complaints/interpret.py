@@ -5,8 +5,9 @@ commit, times as China wall clock.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from supervise import clock, phone
@@ -48,14 +49,16 @@ class Interpreter:
     columns: Columns
     channel: Channel
     now: dt.datetime
+    _numbers: dict[str, str] = field(default_factory=dict)
+    _moments: dict[str, values.Moment] = field(default_factory=dict)
 
     def read(self, row: MappedRow) -> Interpreted:
         """Return what *row* says; every wrong cell is named at once."""
         cells = RowValues(row, self.columns)
         found: dict[str, Any] = {}
         self._read_times(cells, row, found)
-        for name, parse in self._parsers().items():
-            value = cells.optional(name, parse) if row.cells.get(name) else None
+        for name, parse in self._parsers:
+            value = cells.optional(name, parse)
             if value is not None:
                 found[name] = value
         if not row.problems and not any(row.cells.values()):
@@ -64,22 +67,31 @@ class Interpreter:
             return Interpreted(row.number, dict(row.cells), cells.remarks, is_wrong=True)
         return Interpreted(row.number, found, self._notes(found), is_wrong=False)
 
-    def _parsers(self) -> Mapping[str, Callable[[str], Any]]:
-        return {
+    @functools.cached_property
+    def _parsers(self) -> Sequence[tuple[str, Callable[[str], Any]]]:
+        """What reads each field that this file has, but for the times."""
+        parsers = {
             **_PARSERS,
             "number": self._number,
             "caller_number": self._number,
             "stated_due_on": self._day,
         }
+        present = {*self.columns.places, *self.columns.mapping.constants}
+        return [(name, parse) for name, parse in parsers.items() if name in present]
 
     def _number(self, text: str) -> str:
-        return phone.normalise(text, self.columns.mapping.plan)
+        # A day's file names few callers many times.
+        if text not in self._numbers:
+            self._numbers[text] = phone.normalise(text, self.columns.mapping.plan)
+        return self._numbers[text]
 
     def _day(self, text: str) -> str:
         return values.parse_day(text, self.columns.mapping.date_formats).isoformat()
 
     def _moment(self, text: str) -> values.Moment:
-        return values.parse_moment(text, self.columns.mapping.date_formats)
+        if text not in self._moments:
+            self._moments[text] = values.parse_moment(text, self.columns.mapping.date_formats)
+        return self._moments[text]
 
     def _call_time(self, row: MappedRow) -> Callable[[str], values.Moment]:
         """Return what reads the time of a call: a day in one column and the time of day in another count as one."""

@@ -122,7 +122,11 @@ class _Judge:
 
     def slice(self, rows: Sequence[Interpreted]) -> Iterator[StagedRow]:
         right = [row for row in rows if not row.is_wrong]
-        keys = {row.row_number: self.row_keys.key(identity_values(row.cells)) for row in right}
+        keys = {
+            row.row_number: self.row_keys.key(identity_values(row.cells))
+            for row in right
+            if "external_ref" not in row.cells
+        }
         calls = {row.row_number: call_of(row.cells, self.plan) for row in right}
         known = self.known(right, keys, [call for call in calls.values() if call is not None])
         homes = self.regions.homes(self.session, self.home_questions(right, calls, known.number_ids))
@@ -132,7 +136,7 @@ class _Judge:
                 continue
             question = _home_question(row, calls[row.row_number], known.number_ids)
             row.cells["unit_id"] = self.regions.unit_of(row.cells, homes.get(question) if question else None)
-            yield self.judged(row, keys[row.row_number], calls[row.row_number], known)
+            yield self.judged(row, keys.get(row.row_number), calls[row.row_number], known)
 
     def home_questions(
         self, rows: Sequence[Interpreted], calls: dict[int, ReportedCall | None], number_ids: dict[str, int]
@@ -142,19 +146,18 @@ class _Judge:
 
     def known(self, rows: Sequence[Interpreted], keys: dict[int, str], calls: Sequence[ReportedCall]) -> _Known:
         references = [row.cells["external_ref"] for row in rows if "external_ref" in row.cells]
-        loose = [keys[row.row_number] for row in rows if "external_ref" not in row.cells]
         numbers = {row.cells["number"] for row in rows if "number" in row.cells}
         number_ids = known_number_ids(self.session, self.keyring, numbers)
         known_calls = KnownCalls.load(self.session, number_ids.values(), calls)
         return _Known(
             known_tickets(self.session, self.keyring, self.channel, references),
-            known_row_keys(self.session, self.channel, loose),
+            known_row_keys(self.session, self.channel, list(keys.values())),
             number_ids,
             known_calls,
             reporting_tickets(self.session, known_calls.incident_ids()),
         )
 
-    def judged(self, row: Interpreted, key: str, call: ReportedCall | None, known: _Known) -> StagedRow:
+    def judged(self, row: Interpreted, key: str | None, call: ReportedCall | None, known: _Known) -> StagedRow:
         reference = row.cells.get("external_ref")
         if not self.scope.covers(row.cells["unit_id"]) and not self.scope.sees_everything:
             return self.wrong(row, remark(N_("This row belongs to a region that is not yours")))
@@ -164,7 +167,7 @@ class _Judge:
                 return self.wrong(
                     row, remark(N_("%(reference)s stands in row %(row)d already"), reference=reference, row=earlier)
                 )
-        ticket = known.by_reference.get(reference) if reference else known.by_row_key.get(key)
+        ticket = known.by_reference.get(reference) if reference else known.by_row_key.get(key or "")
         if ticket is not None:
             return self.recognised(row, key, ticket)
         duplicate = self.duplicate(row, call, known)
@@ -175,7 +178,7 @@ class _Judge:
     def wrong(self, row: Interpreted, why: Remark) -> StagedRow:
         return StagedRow(row.row_number, RowVerdict.ERROR, row.cells, [why])
 
-    def recognised(self, row: Interpreted, key: str, ticket: KnownTicket) -> StagedRow:
+    def recognised(self, row: Interpreted, key: str | None, ticket: KnownTicket) -> StagedRow:
         stated = row.cells.get("stated_due_on")
         same_limit = stated is None or (ticket.stated_due_on and ticket.stated_due_on.isoformat() == stated)
         if "external_ref" not in row.cells or (ticket.original == content_of(row.cells) and same_limit):

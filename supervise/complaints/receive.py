@@ -176,6 +176,7 @@ class _Intake:
         self.session, self.keyring, self.reports, self.actor_id = session, keyring, reports, actor_id
         calls = [call for report in reports for call in report.calls]
         self.now = clock.now()
+        self.prefix = f"TS{clock.china_day(self.now):%Y%m%d}"
         self.number_ids = number_ids(session, keyring, {report.number for report in reports if report.number})
         self.deadlines = Deadlines.load(session)
         self.known = KnownCalls.load(session, self.number_ids.values(), calls)
@@ -191,9 +192,10 @@ class _Intake:
     def receive(self, report: ReportedTicket) -> Received:
         ticket_id = next(self.ticket_ids)
         # The id makes it unique without a counter that everyone would wait for.
-        reference = f"TS{clock.china_day(self.now):%Y%m%d}-{ticket_id:06d}"
+        reference = f"{self.prefix}-{ticket_id:06d}"
         number_id = self.number_ids[report.number] if report.number else None
-        self.rows.tickets.append(self.ticket_row(report, ticket_id, reference, number_id))
+        content = phone.mask_in_text(report.content)
+        self.rows.tickets.append(self.ticket_row(report, ticket_id, reference, number_id, content))
         self.rows.steps.append(
             {
                 "ticket_id": ticket_id,
@@ -217,12 +219,15 @@ class _Intake:
         linked: list[int] = []
         matched = 0
         # A call of the very moment of a known incident is that one, before a near call may take it.
-        for call in sorted(report.calls, key=lambda call: not self.is_known(number_id, call)):
+        calls = report.calls
+        if len(calls) > 1:
+            calls = tuple(sorted(calls, key=lambda call: not self.is_known(number_id, call)))
+        for call in calls:
             incident_id, how = self.incident(report, reference, number_id, call, linked)
             linked.append(incident_id)
             matched += how is LinkHow.MATCHED
             self.rows.links.append(self.link_row(ticket_id, incident_id, how, call))
-        self.rows.words.append(Searchable(ticket_id, search_texts(report, reference)))
+        self.rows.words.append(Searchable(ticket_id, search_texts(report, reference, content)))
         return Received(ticket_id, reference, number_id, tuple(linked), matched, report)
 
     def is_known(self, number_id: int | None, call: ReportedCall) -> bool:
@@ -232,10 +237,9 @@ class _Intake:
         return self.known.has(CallKey(number_id, call.caller_number, call.kind), call.occurred_at)
 
     def ticket_row(
-        self, report: ReportedTicket, ticket_id: int, reference: str, number_id: int | None
+        self, report: ReportedTicket, ticket_id: int, reference: str, number_id: int | None, content: str
     ) -> dict[str, Any]:
         due = self.deadlines.due(report.channel, report.unit_id, report.received_at, report.stated_due_on)
-        content = phone.mask_in_text(report.content)
         return {
             "id": ticket_id,
             "reference": reference,
@@ -336,9 +340,9 @@ def incident_facts(call: ReportedCall) -> dict[str, Any]:
     }
 
 
-def search_texts(report: ReportedTicket, reference: str) -> list[str | None]:
-    """Return the texts by which the ticket of *report* is found; never a subscriber's number."""
-    texts = [reference, report.external_ref, phone.mask_in_text(report.content), report.claimed_party]
+def search_texts(report: ReportedTicket, reference: str, content: str) -> list[str | None]:
+    """Return the texts by which the ticket of *report* is found, *content* masked; never a subscriber's number."""
+    texts = [reference, report.external_ref, content, report.claimed_party]
     for call in report.calls:
         texts += [call.caller_number, call.subject, phone.mask_in_text(call.sms_text) if call.sms_text else None]
     return texts

@@ -83,7 +83,8 @@ def tickets_with(session: Session, text: str) -> sa.Select[int] | None:
 
 
 def _joined(texts: Iterable[str | None]) -> str:
-    return " ".join(dict.fromkeys(gram for text in texts if text for gram in grams(text)))
+    # A line end keeps words of two texts apart.
+    return " ".join(grams("\n".join(filter(None, texts))))
 
 
 def _copy_words(session: Session, ticket_ids: Sequence[int]) -> None:
