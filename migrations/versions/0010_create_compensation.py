@@ -20,7 +20,8 @@ CREDITBATCHSTATE = ("sent", "voided", "completed")
 CREDITKIND = ("per_call", "lump")
 CREDITSTATE = ("proposed", "returned", "approved", "batched", "accepted", "cancelled")
 LINERESULT = ("accepted", "rejected", "voided")
-TABLES = ("credit_batch_line", "credit", "undertaking", "credit_batch", "compensation_policy")
+CANCELLATIONSTATE = ("open", "confirmed", "withdrawn")
+TABLES = ("credit_cancellation", "credit_batch_line", "credit", "undertaking", "credit_batch", "compensation_policy")
 
 
 def upgrade() -> None:
@@ -30,6 +31,7 @@ def upgrade() -> None:
     _create_undertaking()
     _create_credit()
     _create_credit_batch_line()
+    _create_credit_cancellation()
     _refuse_overlaps()
 
 
@@ -261,6 +263,44 @@ def _create_credit_batch_line() -> None:
         unique=True,
         sqlite_where=sa.text("result IS NULL OR result = 'accepted'"),
         postgresql_where=sa.text("result IS NULL OR result = 'accepted'"),
+    )
+
+
+def _create_credit_cancellation() -> None:
+    op.create_table(
+        "credit_cancellation",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("credit_id", KEY, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(40), nullable=False),
+        sa.Column("proposed_by", KEY, nullable=False),
+        sa.Column("proposed_at", MOMENT, nullable=False),
+        sa.Column("decided_by", KEY, nullable=True),
+        sa.Column("decided_at", MOMENT, nullable=True),
+        sa.CheckConstraint("reason <> ''", name=op.f("ck_credit_cancellation_has_reason")),
+        sa.CheckConstraint(
+            "(state = 'open') = (decided_by IS NULL)", name=op.f("ck_credit_cancellation_decided_by_set")
+        ),
+        sa.CheckConstraint(
+            "(decided_by IS NULL) = (decided_at IS NULL)", name=op.f("ck_credit_cancellation_decided_at_set")
+        ),
+        sa.CheckConstraint(
+            "state <> 'confirmed' OR decided_by <> proposed_by", name=op.f("ck_credit_cancellation_two_people")
+        ),
+        sa.ForeignKeyConstraint(["credit_id"], ["credit.id"], name=op.f("fk_credit_cancellation_credit_id")),
+        sa.CheckConstraint(
+            _one_of("state", CANCELLATIONSTATE), name=op.f("ck_credit_cancellation_cancellationstate")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_cancellation")),
+    )
+    op.create_index(op.f("ix_credit_cancellation_credit_id"), "credit_cancellation", ["credit_id"])
+    op.create_index(
+        "uq_credit_cancellation_open",
+        "credit_cancellation",
+        ["credit_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
     )
 
 

@@ -33,6 +33,7 @@ from supervise.ledger.drafts import EntryDraft
 from supervise.ledger.post import post
 from supervise.ledger.queries import entries_of_keys
 from supervise.ledger.reverse import ReversalDraft, reverse
+from supervise.ledger.sets import in_set
 
 
 class BatchStateError(ConflictError):
@@ -159,7 +160,7 @@ def _insert_lines(
 def _set_state(session: Session, credit_ids: Sequence[int], state: CreditState, **values: object) -> None:
     session.execute(
         update(Credit)
-        .where(Credit.id.in_(credit_ids))
+        .where(in_set(session.connection(), Credit.id, list(credit_ids)))
         .values(state=state, version=Credit.version + 1, **values)
         .execution_options(synchronize_session=False)
     )
@@ -230,7 +231,7 @@ def _lock_batch(session: Session, batch_id: int) -> CreditBatch:
 def _lock_lines(session: Session, batch_id: int, line_ids: Sequence[int]) -> dict[int, CreditBatchLine]:
     rows = session.scalars(
         select(CreditBatchLine)
-        .where(CreditBatchLine.batch_id == batch_id, CreditBatchLine.id.in_(line_ids))
+        .where(CreditBatchLine.batch_id == batch_id, in_set(session.connection(), CreditBatchLine.id, list(line_ids)))
         .order_by(CreditBatchLine.id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -260,7 +261,8 @@ def _write_results(session: Session, outcomes: Sequence[LineOutcome], actor_id: 
 
 
 def _subscribers(session: Session, credit_ids: Sequence[int]) -> dict[int, int]:
-    query = select(Credit.id, Credit.subscriber_id).where(Credit.id.in_(credit_ids))
+    of_lines = in_set(session.connection(), Credit.id, list(credit_ids))
+    query = select(Credit.id, Credit.subscriber_id).where(of_lines)
     return {row.id: row.subscriber_id for row in session.execute(query)}
 
 
@@ -347,18 +349,18 @@ def confirm_void(session: Session, batch_id: int, *, actor_id: int) -> CreditBat
         raise AlreadyDecidedError(N_("Nobody has proposed to void this batch"))
     if batch.void_proposed_by == actor_id:  # also a CHECK on credit_batch
         raise SamePersonError
-    lines = session.execute(
-        select(CreditBatchLine.id, CreditBatchLine.credit_id)
+    credit_ids = session.scalars(
+        select(CreditBatchLine.credit_id)
         .where(CreditBatchLine.batch_id == batch_id, CreditBatchLine.result.is_(None))
         .order_by(CreditBatchLine.id)
     ).all()
-    _take_back(session, batch, [row.credit_id for row in lines], batch.void_reason, actor_id)
+    _take_back(session, batch, credit_ids, batch.void_reason, actor_id)
     session.execute(
         update(CreditBatchLine)
-        .where(CreditBatchLine.id.in_([row.id for row in lines]))
+        .where(CreditBatchLine.batch_id == batch_id, CreditBatchLine.result.is_(None))
         .values(result=LineResult.VOIDED)
     )
-    _set_state(session, [row.credit_id for row in lines], CreditState.APPROVED)
+    _set_state(session, credit_ids, CreditState.APPROVED)
     batch.state = CreditBatchState.VOIDED
     batch.voided_by, batch.voided_at = actor_id, clock.now()
     batch.version += 1

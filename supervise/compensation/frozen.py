@@ -12,6 +12,7 @@ from supervise.access.models import User
 from supervise.compensation.models import CompensationPolicy, Credit, CreditKind, Undertaking
 from supervise.complaints.models import Incident, Precision, Subscriber, Ticket
 from supervise.labels import _, use_locale
+from supervise.ledger.sets import in_set
 from supervise.parties.models import OrgUnit, Party
 
 
@@ -22,11 +23,12 @@ def frozen_rows(session: Session, batch_number: str, credit_ids: Sequence[int], 
     """
     with use_locale(locale):
         return [
-            _frozen(batch_number, line, row) for line, row in enumerate(session.execute(_rows(credit_ids)), start=1)
+            _frozen(batch_number, line, row)
+            for line, row in enumerate(session.execute(_rows(session, credit_ids)), start=1)
         ]
 
 
-def _rows(credit_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
+def _rows(session: Session, credit_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
     return (
         select(
             Credit,
@@ -48,7 +50,7 @@ def _rows(credit_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
         .outerjoin(Undertaking, Undertaking.id == Credit.undertaking_id)
         .outerjoin(CompensationPolicy, CompensationPolicy.id == Credit.policy_id)
         .outerjoin(User, User.id == Credit.approver_id)
-        .where(Credit.id.in_(credit_ids))
+        .where(in_set(session.connection(), Credit.id, credit_ids))
         .order_by(Credit.id)
     )
 
