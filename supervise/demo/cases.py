@@ -10,20 +10,28 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from supervise import clock, phone
-from supervise.attribution.decide import accept_suggestions
+from supervise.attribution.decide import accept_suggestions, decide_verdict
 from supervise.attribution.findings import Proof, record_findings_for
-from supervise.attribution.models import IncidentVerdict
+from supervise.attribution.models import IncidentVerdict, Verdict
 from supervise.cipher import Keyring
 from supervise.compensation.approve import Shown as ShownCredit
 from supervise.compensation.approve import approve_credits
 from supervise.compensation.batches import LineOutcome, freeze_batch, mark_lines
 from supervise.compensation.models import Credit, CreditBatchLine, CreditState, Undertaking
 from supervise.compensation.propose import propose_credits, propose_lump
-from supervise.complaints.models import CallerKind, Channel, IncidentKind, Precision, Ticket, TicketIncident
+from supervise.complaints.models import (
+    CallerKind,
+    Channel,
+    IncidentKind,
+    Precision,
+    Ticket,
+    TicketIncident,
+    TicketState,
+)
 from supervise.complaints.receive import receive_tickets
 from supervise.complaints.reported import ReportedCall, ReportedRefusal, ReportedTicket
 from supervise.complaints.tickets import investigate_ticket
@@ -35,7 +43,7 @@ from supervise.parties.scope import Scope
 from supervise.penalties.approve import Shown as ShownPenalty
 from supervise.penalties.approve import approve as approve_penalties
 from supervise.penalties.finalise import finalise_due
-from supervise.penalties.models import ObjectionState, Penalty, PenaltyState
+from supervise.penalties.models import ObjectionState, Penalty, PenaltyFamily, PenaltyState
 from supervise.penalties.objections import decide_objection, file_objection
 from supervise.penalties.propose import propose_penalties
 from supervise.penalties.queries import open_objections
@@ -107,6 +115,7 @@ def steps(keyring: Keyring, registers: Registers, now: dt.datetime) -> list[Step
             Step(week.at(7, 10), partial(_approve, registers)),
             Step(week.at(7, 15), partial(_answer, registers, week.ticket_ids)),
             Step(week.at(9, 9), partial(_hear_the_charged, registers, objecting=bool(week.ago % 2))),
+            Step(week.at(14, 10), partial(_give_up, registers, week.ticket_ids)),
             Step(week.at(20, 9), partial(_decide_objections, registers)),
             Step(week.at(22, 9), _finalise),
         ]
@@ -223,21 +232,51 @@ def _approve(registers: Registers, session: Session) -> None:
 
 def _answer(registers: Registers, ticket_ids: Sequence[int], session: Session) -> None:
     """Answer and close what has a result; the rest stays open, and some of it late."""
-    clerk = registers.users["clerk"]
-    undecided = set(
-        session.scalars(
-            select(TicketIncident.ticket_id)
-            .outerjoin(IncidentVerdict, IncidentVerdict.incident_id == TicketIncident.incident_id)
-            .where(IncidentVerdict.incident_id.is_(None))
+    undecided = set(session.scalars(_undecided().with_only_columns(TicketIncident.ticket_id)))
+    for ticket_id in ticket_ids:
+        if ticket_id not in undecided:
+            body = "您好，您反映的营销来电（编号{reference}）经核查属实，已对责任方按合同处理，并登记营销免打扰。"
+            _close(session, registers, ticket_id, body, "redressed")
+
+
+def _give_up(registers: Registers, ticket_ids: Sequence[int], session: Session) -> None:
+    """Decide, two weeks on, that the register cannot tell who called, and answer so."""
+    undecided = session.execute(
+        _undecided()
+        .with_only_columns(TicketIncident.ticket_id, TicketIncident.incident_id)
+        .where(TicketIncident.ticket_id.in_(ticket_ids))
+    ).all()
+    for incident_id in sorted({row.incident_id for row in undecided}):
+        decide_verdict(
+            session,
+            incident_id,
+            Verdict.INSUFFICIENT,
+            None,
+            reason="主叫号码无登记持有人，回拨为空号，暂无法认定。",
+            shown_id=None,
+            actor_id=registers.users["triager"],
         )
+    for ticket_id in sorted({row.ticket_id for row in undecided}):
+        body = "您好，您反映的来电（编号{reference}）暂无法确认主叫，已登记营销免打扰，如再次接到请告知时间和号码。"
+        _close(session, registers, ticket_id, body, "not_confirmed")
+
+
+def _undecided() -> Select[int]:
+    return (
+        select(TicketIncident.id)
+        .outerjoin(IncidentVerdict, IncidentVerdict.incident_id == TicketIncident.incident_id)
+        .where(IncidentVerdict.incident_id.is_(None))
     )
-    for ticket in session.scalars(select(Ticket).where(Ticket.id.in_(ticket_ids)).order_by(Ticket.id)).all():
-        if ticket.id in undecided:
-            continue
-        body = f"您好，您反映的营销来电（编号{ticket.reference}）经核查属实，已对责任方按合同处理，并登记营销免打扰。"
-        reply_to_ticket(session, ticket.id, body, "redressed", version=ticket.version, actor_id=clerk)
-        session.refresh(ticket)
-        close_ticket(session, ticket.id, version=ticket.version, actor_id=clerk)
+
+
+def _close(session: Session, registers: Registers, ticket_id: int, body: str, resolution_code: str) -> None:
+    ticket = session.get_one(Ticket, ticket_id)
+    if ticket.state is not TicketState.INVESTIGATING:
+        return
+    clerk = registers.users["clerk"]
+    words = body.format(reference=ticket.reference)
+    reply_to_ticket(session, ticket_id, words, resolution_code, version=ticket.version, actor_id=clerk)
+    close_ticket(session, ticket_id, version=ticket.version, actor_id=clerk)
 
 
 def _hear_the_charged(registers: Registers, session: Session, *, objecting: bool) -> None:
@@ -250,7 +289,11 @@ def _hear_the_charged(registers: Registers, session: Session, *, objecting: bool
             party_ids=frozenset({registers.parties[party]} if party else ()),
         )
         query = scope.limit(
-            select(Penalty.id).where(Penalty.state == PenaltyState.APPROVED, Penalty.window_start.is_(None)),
+            select(Penalty.id).where(
+                Penalty.state == PenaltyState.APPROVED,
+                Penalty.window_start.is_(None),
+                Penalty.family == (PenaltyFamily.INTERNAL if unit else PenaltyFamily.EXTERNAL),
+            ),
             unit=Penalty.unit_id,
             party=Penalty.party_id,
         )

@@ -204,7 +204,7 @@ def _make_subscribers(session: Session, keyring: Keyring, registers: Registers, 
 
 
 def _give_scopes(session: Session, registers: Registers) -> None:
-    scopes = (
+    scopes: tuple[tuple[str, list[str], list[str]], ...] = (
         ("clerk", ["YZ"], []),
         ("manager", ["YZ-CD"], []),
         ("manager2", ["YZ-BJ"], []),
