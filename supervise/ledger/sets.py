@@ -14,7 +14,8 @@ def in_set(
 ) -> sa.ColumnElement[bool]:
     """Return the condition that *column* is one of *values*."""
     if connection.dialect.name == "postgresql":
-        kind = sa.BigInteger() if values and isinstance(values[0], int) else sa.Text()
+        # By the column: an empty list does not say what it holds.
+        kind = sa.BigInteger() if issubclass(column.type.python_type, int) else sa.Text()
         return column == sa.any_(sa.literal(list(values), ARRAY(kind)))
     each = sa.func.json_each(json.dumps(list(values))).table_valued("value")
     return column.in_(sa.select(each.c.value))
