@@ -3,8 +3,6 @@
 Both sides run in this process, on the same machine, one after the other. The bare side writes the very rows that
 the import left behind (tickets, incidents, links, steps, words, numbers) by executemany or COPY, without any check,
 index of words or encryption: the floor below which no import can go.
-
-    python benchmarks/intake.py [postgresql://...]       (without an address: SQLite in a temporary folder)
 """
 
 import csv
@@ -58,7 +56,7 @@ def make_file(path: Path) -> None:
                 f"2026-09-29 {minute // 60:02d}:{minute % 60:02d}",
                 str(chance.randrange(1, 180)),
                 "骚扰电话",
-                f"来电自称运营商工作人员，推销{offer}，本人已明确拒绝仍反复来电，要求停止骚扰并赔偿，编号{number}",
+                f"来电自称运营商工作人员。推销{offer}。本人已明确拒绝仍反复来电。要求停止骚扰并赔偿。编号{number}",
                 chance.choice(_CITIES),
             ]
         )
@@ -156,11 +154,10 @@ def main() -> None:
     """Measure both engines, SQLite first."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        urls = [clone_sqlite(folder) for _ in range(2)]
-        compare("SQLite", *urls, folder)
+        compare("SQLite", clone_sqlite(folder), clone_sqlite(folder), folder)
         with postgres_server() as server:
             names = [server.create(server.template()) for _ in range(2)]
-            compare("PostgreSQL", *(server.url(database) for database in names), folder)
+            compare("PostgreSQL", server.url(names[0]), server.url(names[1]), folder)
             for database in names:
                 server.drop(database)
 

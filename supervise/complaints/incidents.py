@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.complaints.bulk import slices
+from supervise.bulk import slices
 from supervise.complaints.models import Incident, IncidentKind, IncidentState, Precision
 from supervise.complaints.reported import ReportedCall
 
@@ -50,6 +50,9 @@ class Match:
     def is_ambiguous(self) -> bool:
         """Several known calls fit and none exactly."""
         return self.incident_id is None and bool(self.candidates)
+
+
+_NO_MATCH = Match(None, ())
 
 
 def is_same_time(call: ReportedCall, known: KnownCall) -> bool:
@@ -109,9 +112,10 @@ class KnownCalls:
 
         A known call of the very same moment is the one (index uq_incident_same_call holds it unique).
         """
-        fitting = [
-            known for known in self._calls.get(key, ()) if known.incident_id not in taken and is_same_time(call, known)
-        ]
+        calls = self._calls.get(key)
+        if calls is None:
+            return _NO_MATCH
+        fitting = [known for known in calls if known.incident_id not in taken and is_same_time(call, known)]
         exact = [known for known in fitting if known.occurred_at == call.occurred_at]
         chosen = exact[:1] or (fitting if len(fitting) == 1 else [])
         return Match(chosen[0].incident_id if chosen else None, tuple(known.incident_id for known in fitting))

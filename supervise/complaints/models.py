@@ -32,11 +32,11 @@ class Channel(LabelledEnum):
 class TicketState(LabelledEnum):
     """Where a ticket stands (domain 6.4)."""
 
-    NEW = "new", N_("New")
-    ACCEPTED = "accepted", N_("Accepted")
+    NEW = "new", N_("Incoming")
+    ACCEPTED = "accepted", N_("Taken on")
     INVESTIGATING = "investigating", N_("Investigating")
     REPLIED = "replied", N_("Replied")
-    CLOSED = "closed", N_("Closed")
+    CLOSED = "closed", N_("Case closed")
     REFUSED = "refused", N_("Not accepted")
     TRANSFERRED = "transferred", N_("Transferred")
     WITHDRAWN = "withdrawn", N_("Withdrawn")

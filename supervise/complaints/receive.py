@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise import clock, phone
+from supervise.bulk import insert_rows, slices
 from supervise.cipher import Keyring
-from supervise.complaints.bulk import insert_rows, slices
 from supervise.complaints.deadlines import Deadlines
 from supervise.complaints.incidents import CallKey, KnownCall, KnownCalls
 from supervise.complaints.messages import read_marks

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from supervise.complaints.bulk import insert_rows, slices
+from supervise.bulk import insert_rows, slices
 from supervise.complaints.models import TicketSearch
 
 #: Letters and digits as one word; any other script as a run of characters.

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from supervise import phone
 from supervise.audit.record import record_events
+from supervise.bulk import insert_rows, slices
 from supervise.cipher import Keyring
-from supervise.complaints.bulk import insert_rows, slices
 from supervise.complaints.models import Subscriber
 from supervise.complaints.subscribers import known_number_ids, number_ids
 from supervise.db import reserve_ids, take_turn

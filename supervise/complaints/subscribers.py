@@ -5,13 +5,12 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from supervise import phone
 from supervise.audit.record import record_event
+from supervise.bulk import insert_rows, slices
 from supervise.cipher import Keyring
-from supervise.complaints.bulk import slices
 from supervise.complaints.models import Subscriber, SubscriberNumber
 from supervise.db import take_turn
 from supervise.errors import ConflictError, InvalidInputError, NotFoundError
@@ -52,10 +51,11 @@ def number_ids(session: Session, keyring: Keyring, numbers: Collection[str]) -> 
     """
     by_index = {keyring.blind_index(number): number for number in numbers}
     found = _known(session, by_index)
-    missing = sorted(by_index.keys() - found.keys())
-    if missing:
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        statement = insert(SubscriberNumber).on_conflict_do_nothing(index_elements=["number_index"])
+    if len(found) < len(by_index):
+        # In turn, and asked again: whoever had the turn before may have brought the same number.
+        take_turn(session, "subscriber numbers")
+        found |= _known(session, by_index.keys() - found.keys())
+        missing = sorted(by_index.keys() - found.keys())
         rows = [
             {
                 "number_index": index,
@@ -64,7 +64,7 @@ def number_ids(session: Session, keyring: Keyring, numbers: Collection[str]) -> 
             }
             for index in missing
         ]
-        session.execute(statement, rows)
+        insert_rows(session, SubscriberNumber.__table__, rows)
         found |= _known(session, missing)
     return {number: found[index] for index, number in by_index.items()}
 

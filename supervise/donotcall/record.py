@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
-from supervise.complaints.bulk import insert_rows, slices
+from supervise.bulk import insert_rows, slices
 from supervise.complaints.models import IncidentKind
 from supervise.complaints.receive import Received
 from supervise.donotcall.models import PermissionEvent, PermissionScope

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.bulk import insert_rows, update_column
 from supervise.cipher import Keyring
 from supervise.errors import ConflictError, NotFoundError
 from supervise.files.models import BatchState, ImportBatch, ImportKind, ImportRow, RowVerdict
@@ -134,7 +135,7 @@ def stage_rows(
     session.execute(sa.delete(_ROWS).where(_ROWS.c.batch_id == batch_id))
     counts: Counter[RowVerdict] = Counter()
     for part in _sliced(rows):
-        session.execute(sa.insert(_ROWS), [_values(batch_id, row, keyring) for row in part])
+        insert_rows(session, _ROWS, [_values(batch_id, row, keyring) for row in part])
         counts.update(row.verdict for row in part)
     return move_batch(session, batch_id, BatchState.PREVIEWED, header=list(header), **_row_counts(counts))
 
@@ -208,10 +209,7 @@ def finish_batch(session: Session, batch_id: int, *, actor_id: int) -> ImportBat
 
 def link_subjects(session: Session, subjects: Mapping[int, int]) -> None:
     """Note what each row became: ``{import_row.id: subject id}``."""
-    pairs = [{"row_id": row_id, "became": subject_id} for row_id, subject_id in subjects.items()]
-    statement = sa.update(_ROWS).where(_ROWS.c.id == sa.bindparam("row_id")).values(subject_id=sa.bindparam("became"))
-    for start in range(0, len(pairs), _SLICE_ROWS):
-        session.execute(statement, pairs[start : start + _SLICE_ROWS])
+    update_column(session, ImportRow.subject_id, subjects)
 
 
 def staged_rows(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 T = TypeVar("T")
 
@@ -45,6 +45,23 @@ def insert_rows(session: Session, table: sa.FromClause, rows: Sequence[Mapping[s
         marks = ", ".join("?" * len(names))
         statement = f"INSERT INTO {table} ({listed}) VALUES ({marks})"  # noqa: S608 - our own names
         session.connection().exec_driver_sql(statement, list(lines))
+
+
+def update_column(session: Session, column: InstrumentedAttribute[Any], values: Mapping[int, int]) -> None:
+    """Set an integer *column* of the rows with these ids: ``{id: value}``."""
+    table, name = column.class_.__table__, column.key
+    ids = list(values)
+    if session.get_bind().dialect.name == "postgresql":
+        statement = sa.text(
+            f"UPDATE {table} SET {name} = pair.value "  # noqa: S608 - our own names
+            "FROM unnest(CAST(:ids AS bigint[]), CAST(:values AS bigint[])) AS pair (id, value) "
+            f"WHERE {table}.id = pair.id"
+        )
+        session.execute(statement, {"ids": ids, "values": list(values.values())})
+        return
+    statement = sa.text(f"UPDATE {table} SET {name} = :value WHERE id = :id")  # noqa: S608 - our own names
+    if ids:
+        session.execute(statement, [{"id": row_id, "value": value} for row_id, value in values.items()])
 
 
 def _copy(session: Session, statement: str, lines: Iterable[tuple[Any, ...]]) -> None:
