@@ -7,10 +7,10 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, TextClause, insert, select, text
+from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,8 +19,9 @@ from supervise.labels import N_
 from supervise.ledger.chart import DimensionKind
 from supervise.ledger.drafts import EntryDraft, check_draft, content_sha256
 from supervise.ledger.errors import InvalidEntryError, KeyReusedError, NoOpenPeriodError
-from supervise.ledger.models import Account, JournalEntry, Posting
+from supervise.ledger.models import Account
 from supervise.ledger.remaining import reversible_entries
+from supervise.ledger.rows import EntryRow, PostingRow, insert_rows
 
 #: As many rivals as may win before us on one key or one original; then the database's refusal stands.
 _ATTEMPTS = 20
@@ -41,40 +42,6 @@ _SITUATION = {
         "UNION ALL SELECT 'serial', NULL, coalesce(max(id), 0) + 1, NULL FROM journal_entry"
     ),
 }
-_POSTING_ARRAYS = {
-    "entry_id": "bigint",
-    "line": "bigint",
-    "lines": "bigint",
-    "account_id": "bigint",
-    "dimension_id": "bigint",
-    "amount_fen": "bigint",
-}
-_ENTRY_ARRAYS = {
-    "id": "bigint",
-    "lines": "bigint",
-    "idempotency_key": "text",
-    "content_sha256": "text",
-    "event": "text",
-    "effective_on": "date",
-    "period": "text",
-    "recorded_at": "timestamptz",
-    "actor_id": "bigint",
-    "approver_id": "bigint",
-    "reverses_id": "bigint",
-    "reversal_no": "bigint",
-    "reason": "text",
-}
-
-
-def _from_arrays(table: str, arrays: Mapping[str, str]) -> TextClause:
-    # One statement, however many rows: PostgreSQL takes a list for each column.
-    lists = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in arrays.items())
-    return text(f"INSERT INTO {table} ({', '.join(arrays)}) SELECT * FROM unnest({lists})")  # noqa: S608 - names above
-
-
-_INSERT_POSTINGS = _from_arrays("posting", _POSTING_ARRAYS)
-_INSERT_ENTRIES = _from_arrays("journal_entry", _ENTRY_ARRAYS)
-_PLAIN_POSTINGS, _PLAIN_ENTRIES = insert(Posting), insert(JournalEntry)
 _CHART = select(Account.code, Account.id, Account.family, Account.dimension_kind)
 #: Accounts are never changed (trigger), so each engine is asked once; a code it lacks is looked for again.
 _charts: WeakKeyDictionary[Engine, Mapping[str, "_AccountRow"]] = WeakKeyDictionary()
@@ -126,17 +93,19 @@ def post(session: Session, drafts: Sequence[EntryDraft]) -> list[int]:
         missing = [fact for key, fact in facts.items() if key not in known]
         if not missing:
             break
-        rows = _entry_rows(connection, missing, situation)
+        entries = _entry_rows(connection, missing, situation)
+        postings = _posting_rows(missing, entries, accounts)
         try:
             with connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext():
-                _insert(connection, missing, rows, accounts)
+                # By key: two batches that share facts wait for each other, and never each for the other.
+                insert_rows(connection, postings, sorted(entries, key=_key_of))
         except IntegrityError:
             # A rival took the key or the reversal's number, or closed the period: look again, and refuse by name.
             # On SQLite there are no rivals.
             if attempt == _ATTEMPTS or connection.dialect.name == "sqlite":
                 raise
             continue
-        known.update((row["idempotency_key"], row["id"]) for row in rows)
+        known.update((entry.idempotency_key, entry.id) for entry in entries)
         break
     return [known[draft.key] for draft in drafts]
 
@@ -189,7 +158,7 @@ def _situation(connection: Connection, facts: Mapping[str, _Fact]) -> _Situation
     return situation
 
 
-def _entry_rows(connection: Connection, facts: Sequence[_Fact], situation: _Situation) -> list[dict[str, Any]]:
+def _entry_rows(connection: Connection, facts: Sequence[_Fact], situation: _Situation) -> list[EntryRow]:
     days = {fact.draft.effective_on for fact in facts}
     periods = {day: booking_month(day, situation.open_months) for day in days}
     serials = situation.serials
@@ -197,27 +166,25 @@ def _entry_rows(connection: Connection, facts: Sequence[_Fact], situation: _Situ
     originals = [fact.draft.reverses_id for fact in facts if fact.draft.reverses_id is not None]
     reversible = reversible_entries(connection, originals) if originals else {}
     recorded_at = clock.now()
-    rows = []
-    for entry_id, (draft, sha256) in zip(ids, facts, strict=False):
-        original = None if draft.reverses_id is None else reversible[draft.reverses_id]
-        rows.append(
-            {
-                "id": entry_id,
-                "lines": len(draft.lines),
-                "idempotency_key": draft.key,
-                "content_sha256": sha256,
-                "event": draft.event,
-                "effective_on": draft.effective_on,
-                "period": periods[draft.effective_on],
-                "recorded_at": recorded_at,
-                "actor_id": draft.actor_id,
-                "approver_id": draft.approver_id,
-                "reverses_id": draft.reverses_id,
-                "reversal_no": None if original is None else original.take(draft.lines),
-                "reason": draft.reason,
-            },
+    return [
+        EntryRow(
+            id=entry_id,
+            lines=len(draft.lines),
+            idempotency_key=draft.key,
+            content_sha256=sha256,
+            event=draft.event,
+            effective_on=draft.effective_on,
+            period=periods[draft.effective_on],
+            recorded_at=recorded_at,
+            actor_id=draft.actor_id,
+            approver_id=draft.approver_id,
+            reverses_id=draft.reverses_id,
+            reversal_no=None if draft.reverses_id is None else reversible[draft.reverses_id].take(draft.lines),
+            reason=draft.reason,
         )
-    return rows
+        # PostgreSQL gave an id for each draft, also for those known before: some are left over.
+        for entry_id, (draft, sha256) in zip(ids, facts, strict=False)
+    ]
 
 
 def booking_month(day: dt.date, open_months: set[str]) -> str:
@@ -237,37 +204,15 @@ def booking_month(day: dt.date, open_months: set[str]) -> str:
     return max(later)
 
 
-def _insert(
-    connection: Connection,
-    facts: Sequence[_Fact],
-    rows: Sequence[dict[str, Any]],
-    accounts: Mapping[str, _AccountRow],
-) -> None:
-    postings = [
-        {
-            "entry_id": row["id"],
-            "line": number,
-            "lines": row["lines"],
-            "account_id": accounts[account].id,
-            "dimension_id": dimension_id,
-            "amount_fen": amount_fen,
-        }
-        for row, (draft, _sha256) in zip(rows, facts, strict=True)
-        for number, (account, dimension_id, amount_fen) in enumerate(draft.lines, start=1)
+def _posting_rows(
+    facts: Sequence[_Fact], entries: Sequence[EntryRow], accounts: Mapping[str, _AccountRow]
+) -> list[PostingRow]:
+    return [
+        PostingRow(entry.id, line, entry.lines, accounts[account].id, dimension_id, amount_fen)
+        for entry, (draft, _sha256) in zip(entries, facts, strict=True)
+        for line, (account, dimension_id, amount_fen) in enumerate(draft.lines, start=1)
     ]
-    # By key: two batches that share facts wait for each other, and never each for the other.
-    entries = sorted(rows, key=_key_of)
-    if connection.dialect.name == "postgresql":
-        connection.execute(_INSERT_POSTINGS, _columns(postings, _POSTING_ARRAYS))
-        connection.execute(_INSERT_ENTRIES, _columns(entries, _ENTRY_ARRAYS))
-    else:
-        connection.execute(_PLAIN_POSTINGS, postings)
-        connection.execute(_PLAIN_ENTRIES, entries)
 
 
-def _columns(rows: Sequence[Mapping[str, Any]], arrays: Mapping[str, str]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in arrays}
-
-
-def _key_of(row: Mapping[str, Any]) -> str:
-    return str(row["idempotency_key"])
+def _key_of(entry: EntryRow) -> str:
+    return entry.idempotency_key

@@ -13,6 +13,7 @@ from supervise.ledger.errors import (
     InvalidEntryError,
     KeyReusedError,
     NoOpenPeriodError,
+    ReversalError,
 )
 from supervise.ledger.models import Account, JournalEntry, Period, PeriodState, Posting
 from supervise.ledger.post import post
@@ -209,7 +210,7 @@ def test_the_postings_of_an_entry_never_outlive_a_failed_batch(session: Session)
     make_period(session)
     drafts: list[EntryDraft] = [make_draft(), make_draft(key="b:1", reverses_id=999, reason="no such entry")]
 
-    with pytest.raises(Exception, match="cannot be reversed"):
+    with pytest.raises(ReversalError):
         post(session, drafts)
 
     assert session.scalar(sa.select(sa.func.count()).select_from(Posting)) == 0
