@@ -25,7 +25,7 @@ from supervise.app import create_app
 from supervise.cipher import Keyring
 from supervise.config import Settings
 from supervise.db import Database
-from tests.databases import PostgresServer, clone_sqlite, opened, postgres_server, violations
+from tests.databases import PostgresServer, clone_sqlite, fast_folder, opened, postgres_server, violations
 
 #: A test of one subject meets rows of all: every table must be known to the mappers.
 TABLES = models.__all__
@@ -61,10 +61,11 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(engine_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(engine_name: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a migrated database that is this test's alone."""
     if engine_name == "sqlite":
-        yield clone_sqlite(tmp_path)
+        with fast_folder() as folder:
+            yield clone_sqlite(folder)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     name = server.create(server.template())
@@ -80,13 +81,11 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def _standing_database(
-    engine_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
+def _standing_database(engine_name: str, request: pytest.FixtureRequest) -> Iterator[Database]:
     # Kept through the run, since whoever uses it rolls back.
     with ExitStack() as stack:
         if engine_name == "sqlite":
-            url = clone_sqlite(tmp_path_factory.mktemp("standing"))
+            url = clone_sqlite(stack.enter_context(fast_folder()))
         else:
             server: PostgresServer = request.getfixturevalue("postgres")
             name = server.create(server.template())

