@@ -48,6 +48,8 @@ class Column(Generic[T]):
     value: Callable[[T], str | int | None]
     kind: CellKind = CellKind.TEXT
     width: int = 16
+    #: What the column says, a message id: for the page of reports and docs/reports.md.
+    meaning: str = ""
 
 
 @dataclass(frozen=True)

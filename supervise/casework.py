@@ -16,7 +16,6 @@ from flask.cli import AppGroup
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from reports.credit_batch import build_credit_batch_workbook
 from supervise import db
 from supervise.access.models import User
 from supervise.access.queries import user_id_of
@@ -25,7 +24,7 @@ from supervise.attribution.decide import accept_suggestions
 from supervise.attribution.findings import Proof, record_findings_for
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
 from supervise.compensation import approve as credit_approval
-from supervise.compensation.batches import freeze_batch
+from supervise.compensation.batches import sendable
 from supervise.compensation.models import Credit, CreditState
 from supervise.compensation.propose import propose_credits
 from supervise.complaints.models import Channel, Incident, IncidentState
@@ -37,9 +36,9 @@ from supervise.files.models import BatchState, ImportBatch, ImportKind
 from supervise.files.staging import open_batch
 from supervise.files.uploads import record_upload, store_file, uploads_folder
 from supervise.jobs.imports import preview_import, take_over_import
+from supervise.jobs.sending import batch_workbook, record_export, send_to_billing
 from supervise.jobs.surroundings import Surroundings
 from supervise.labels import DEFAULT_LOCALE, _, ngettext, translate
-from supervise.ledger.seal import append_anchor, newest_anchor, seal_closed_entries
 from supervise.penalties import approve as penalty_approval
 from supervise.penalties.models import Penalty, PenaltyState
 from supervise.penalties.propose import propose_penalties
@@ -274,15 +273,10 @@ def send_batch(output: Path, username: str) -> None:
     """Freeze every approved credit into one batch and write its workbook to OUTPUT."""
     actor_id = _actor(username, Permission.EXPORT_CREDITS)
     with db.reading() as session:
-        ids = list(session.scalars(select(Credit.id).where(Credit.state == CreditState.APPROVED)))
-    db.decide(seal_closed_entries, _settings().keyring)
-    with db.reading() as session:
-        anchor = newest_anchor(session)
-    if anchor is not None:
-        append_anchor(_settings().anchor_file, anchor)
-    batch = db.decide(freeze_batch, ids, locale=DEFAULT_LOCALE, anchor=str(anchor or ""), actor_id=actor_id)
-    with db.reading() as session:
-        workbook = build_credit_batch_workbook(session, _settings().keyring, batch.id, output)
+        ids = list(session.scalars(select(Credit.id).where(sendable())))
+    batch = send_to_billing(_surroundings(), ids, locale=DEFAULT_LOCALE, actor_id=actor_id)
+    workbook = batch_workbook(_surroundings(), batch.id, output)
+    db.decide(record_export, batch.id, workbook.sha256, actor_id=actor_id)
     click.echo(
         _("%(number)s: %(lines)d credits, %(sha)s", number=batch.number, lines=batch.lines_total, sha=workbook.sha256)
     )

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock, db
 from supervise.attribution.recheck import recheck_unattributed
+from supervise.files.exports import exports_folder, sweep_exports
 from supervise.files.staging import purge_cells
 from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
 from supervise.jobs.surroundings import Surroundings
@@ -59,12 +60,13 @@ def recheck_attribution(_surroundings: Surroundings) -> None:
 
 
 def purge(surroundings: Surroundings) -> None:
-    """Delete uploads and staged cells that have served."""
+    """Delete uploads, staged cells and exports that have served."""
     before = clock.now() - KEEP_UPLOADS
     db.decide(purge_cells, before)
     db.decide(purge_uploads, before)
     with db.reading() as session:
         sweep_files(session, uploads_folder(surroundings.instance))
+    sweep_exports(exports_folder(surroundings.instance))
 
 
 #: 16:00 UTC is midnight in China: what falls due on a day is done as the day begins.

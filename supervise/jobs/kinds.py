@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 
-from supervise.jobs import imports
+from supervise.jobs import checking, imports, sending
+from supervise.jobs.records import Outcome
 
 #: ``work(surroundings, progress, actor_id, **arguments)``: opens its own sessions; doing it twice does it once.
-#: A ``RefusalError`` ends the job with words for the user.
-Work = Callable[..., None]
+#: What it returns stands in the job's row; a ``RefusalError`` ends the job with words for the user.
+Work = Callable[..., Outcome | None]
 
 KINDS: Mapping[str, Work] = {
     imports.PREVIEW: imports.preview_import,
     imports.TAKE_OVER: imports.take_over_import,
+    sending.EXPORT: sending.write_export,
+    checking.VERIFY: checking.verify_ledger,
 }

@@ -63,12 +63,13 @@ class JobQueue:
             claimed = db.decide(records.claim_job, job_id)
             if claimed is None:
                 return
-            refusal = None
+            refusal = outcome = None
             try:
-                KINDS[claimed.kind](self._surroundings, records.beat(job_id), claimed.actor_id, **claimed.arguments)
+                work = KINDS[claimed.kind]
+                outcome = work(self._surroundings, records.beat(job_id), claimed.actor_id, **claimed.arguments)
             except RefusalError as error:
                 refusal = error
-            db.decide(records.finish_job, job_id, refusal)
+            db.decide(records.finish_job, job_id, refusal, outcome)
 
     def _broke(self, _signal: str, task: Task, error: Exception | None = None) -> None:
         """Fail a job that ended with an error nobody foresaw: its transaction is undone, its page says so."""

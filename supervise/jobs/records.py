@@ -22,6 +22,13 @@ UNHEARD = dt.timedelta(seconds=20)
 ATTEMPTS_MAX = 3
 
 
+class Outcome(NamedTuple):
+    """What a finished job has to say: a message id and its parameters, or facts for the page that asked for it."""
+
+    message: str
+    parameters: Mapping[str, str | int | None]
+
+
 class Claimed(NamedTuple):
     """What a worker needs to know of the job that is now its own."""
 
@@ -63,15 +70,19 @@ def move_on(session: Session, job_id: int, steps_done: int, steps_total: int) ->
     )
 
 
-def finish_job(session: Session, job_id: int, refusal: RefusalError | None = None) -> None:
-    """Write the end of a job: done, or refused in words."""
+def finish_job(
+    session: Session, job_id: int, refusal: RefusalError | None = None, outcome: Outcome | None = None
+) -> None:
+    """Write the end of a job: done, with its outcome if it has one, or refused in words."""
+    if refusal is not None:
+        outcome = Outcome(refusal.message_id, refusal.parameters)
     session.execute(
         update(Job)
         .where(Job.id == job_id)
         .values(
             state=JobState.DONE if refusal is None else JobState.FAILED,
-            message=None if refusal is None else refusal.message_id,
-            message_parameters=None if refusal is None else dict(refusal.parameters),
+            message=None if outcome is None else outcome.message,
+            message_parameters=None if outcome is None else dict(outcome.parameters),
             finished_at=clock.now(),
         )
     )
