@@ -6,23 +6,37 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from supervise.db import take_turn
+from supervise.ledger.chart import AccountCode
+from supervise.ledger.queries import balances_by_dimension
 from supervise.parties.locks import TREE_OF_PARTIES, load
 from supervise.parties.models import Party
-from supervise.parties.refusals import CycleError
+from supervise.parties.refusals import CycleError, OpenMoneyError
 from supervise.parties.register import add_alias
 from supervise.parties.relations import check_open, first_day_above_itself, record_party
+
+#: What a party may owe, be owed or have left with us (domain 8).
+_PARTY_ACCOUNTS = (
+    AccountCode.PENALTY_CONTESTABLE,
+    AccountCode.PENALTY_RECEIVABLE,
+    AccountCode.COMPENSATION_RECOVERABLE,
+    AccountCode.COMMISSION_CLEARING,
+    AccountCode.DEPOSITS_HELD,
+    AccountCode.REFUND_DUE,
+    AccountCode.PENALTY_DEFERRED,
+)
 
 
 def merge_party(session: Session, party_id: int, *, into_id: int, reason: str, actor_id: int) -> Party:
     """Declare *party_id* to be the same as *into_id*; the old id stays as an alias and leads to the other.
 
     Rows keep the id they were written with; look-ups of holders and chains name the surviving party.
-    That no money is open is checked before, above the registers (``penalties``): they do not know amounts.
+    What is proposed and not posted yet is looked at above the registers: ``penalties.merge_parties``.
 
     Raises:
         NoSuchRowError, MergedError: if one of them is gone.
         UnitPartyError: for a branch.
         CycleError: if one stands above the other.
+        OpenMoneyError: if an account of the party is not even.
     """
     take_turn(session, TREE_OF_PARTIES)
     party, into = load(session, Party, party_id), load(session, Party, into_id)
@@ -32,6 +46,8 @@ def merge_party(session: Session, party_id: int, *, into_id: int, reason: str, a
         day = first_day_above_itself(session, lower.id, upper.id, dt.date.min, None)
         if day is not None or lower.id == upper.id:
             raise CycleError(name=lower.name, day=f"{day}")
+    if any(balances_by_dimension(session, account, [party_id]) for account in _PARTY_ACCOUNTS):
+        raise OpenMoneyError(name=party.name)
     party.merged_into_id = into_id
     party.version += 1
     # One step always leads to the survivor.

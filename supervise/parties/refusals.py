@@ -133,7 +133,7 @@ class UnitHasChildrenError(ConflictError):
 class OpenMoneyError(ConflictError):
     """A party with an open balance is not merged away (domain F27)."""
 
-    message = N_("%(name)s has open amounts in the ledger; settle or reverse them first")
+    message = N_("%(name)s has open amounts; settle, return or reverse them first")
 
 
 class NoSuchRowError(NotFoundError):

@@ -18,12 +18,14 @@ from supervise.parties.refusals import (
     CycleError,
     MergedError,
     NoSponsorError,
+    OpenMoneyError,
     PeriodOrderError,
     RelationOverlapError,
     UnitPartyError,
 )
 from supervise.parties.register import Tie, add_alias, change_status, edit_party, enter_party
 from supervise.parties.relations import end_relation, relate
+from tests.factories.ledger import make_entry
 from tests.factories.parties import EVER_SINCE, make_party, make_relation, make_unit, unit_party
 
 MARCH = dt.date(2026, 3, 1)
@@ -311,3 +313,13 @@ def test_two_links_of_one_chain_are_not_one_party(session: Session) -> None:
     for party, into in ((worker, employer), (employer, worker), (worker, worker)):
         with pytest.raises(CycleError):
             merge_party(session, party.id, into_id=into.id, reason="x", actor_id=1)
+
+
+def test_an_entry_with_open_money_is_not_merged_away(session: Session) -> None:
+    party, into = make_party(session), make_party(session)
+    make_entry(session, dimension_id=party.id)
+
+    with pytest.raises(OpenMoneyError):
+        merge_party(session, party.id, into_id=into.id, reason="x", actor_id=1)
+
+    assert party.merged_into_id is None

@@ -22,13 +22,14 @@ from supervise.parties.imports.register_file import (
     Judgement,
     KnownParty,
     error,
+    member_named,
     parties_by_code,
     portions,
     why_unusable,
 )
 from supervise.parties.models import NumberHolder, Party, PhoneNumber
 from supervise.parties.periods import in_words
-from supervise.phone import NumberClass, NumberingPlan, PhoneError, classify, normalise
+from supervise.phone import NumberClass, NumberingPlan, classify, normalise
 
 #: Core statements: the unit of work would hold every row.
 _NUMBERS = cast("sa.Table", PhoneNumber.__table__)
@@ -82,7 +83,7 @@ class NumberFile:
 
     def parse(self, row_number: int, values: RowValues) -> Any:
         """Return the row; a number without a plan is read by China's."""
-        plan = values.optional("plan", _plan) or NumberingPlan.CHINA
+        plan = values.optional("plan", lambda text: member_named(NumberingPlan, text)) or NumberingPlan.CHINA
         digits = values.required("number", lambda text: normalise(text, plan)) or ""
         number_class = classify(digits) if plan is NumberingPlan.CHINA else NumberClass.OTHER
         held_from = values.required("held_from", _at)
@@ -133,14 +134,6 @@ class NumberFile:
 
 def _at(text: str) -> dt.datetime:
     return parse_moment(text).at
-
-
-def _plan(text: str) -> NumberingPlan:
-    folded = text.strip().casefold()
-    for plan in NumberingPlan:
-        if folded in {plan.value, plan.label.casefold()}:
-            return plan
-    raise PhoneError(N_("There is no numbering plan %(text)s"), text=text[:40])
 
 
 def _registered(session: Session, all_digits: Iterable[str]) -> dict[str, _Registered]:

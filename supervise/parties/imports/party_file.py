@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -10,15 +10,13 @@ from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportKind, RowVerdict
 from supervise.files.remarks import remark
 from supervise.files.row_values import RowValues
-from supervise.files.values import CellError, parse_boolean, parse_day, parse_text
-from supervise.labels import N_, LabelledEnum
+from supervise.files.values import parse_boolean, parse_day, parse_text
+from supervise.labels import N_
 from supervise.parties.credit_code import normalise_credit_code
 from supervise.parties.imports.order import parents_first
-from supervise.parties.imports.register_file import Judgement, KnownParty, error, parties_by_code
+from supervise.parties.imports.register_file import Judgement, KnownParty, error, member_named, parties_by_code
 from supervise.parties.models import PartyKind, RelationRole
 from supervise.parties.register import Tie, add_alias, enter_party
-
-L = TypeVar("L", bound=LabelledEnum)
 
 
 class PartyRow(NamedTuple):
@@ -62,11 +60,11 @@ class PartyFile:
     def parse(self, row_number: int, values: RowValues) -> Any:
         """Return the row; without a relation a party is sponsored by the branch above it."""
         code, name = values.required("code", parse_text), values.required("name", parse_text)
-        kind = values.required("kind", lambda text: _member(PartyKind, text))
+        kind = values.required("kind", lambda text: member_named(PartyKind, text))
         if kind is PartyKind.ORG_UNIT:
             values.add("kind", N_("A branch is imported as an org unit"))
         above_code, valid_from = values.required("above", parse_text), values.required("valid_from", parse_day)
-        role = values.optional("role", lambda text: _member(RelationRole, text)) or RelationRole.SPONSORED_BY
+        role = values.optional("role", lambda text: member_named(RelationRole, text)) or RelationRole.SPONSORED_BY
         credit_code = values.optional("credit_code", normalise_credit_code)
         is_person = values.optional("is_person", parse_boolean) or False
         aliases = tuple(filter(None, map(str.strip, (values.optional("aliases", _one_separator) or "").split(";"))))
@@ -132,14 +130,6 @@ def _one_separator(text: str) -> str:
     for separator in ("；", "、", "\n"):  # noqa: RUF001 - as people type lists in Chinese
         text = text.replace(separator, ";")
     return text
-
-
-def _member(kind: type[L], text: str) -> L:
-    folded = text.strip().casefold()
-    for member in kind:
-        if folded in {member.value, member.label.casefold()}:
-            return member
-    raise CellError(N_("This is none of the possible values: %(text)s"), text=text[:40])
 
 
 def _judge_alone(row: PartyRow, known: Mapping[str, KnownParty], seen: Mapping[str, int]) -> Judgement:

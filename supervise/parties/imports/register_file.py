@@ -1,5 +1,6 @@
 """What every register file has in common: rows are parsed one by one, judged together, written together."""
 
+import functools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -10,10 +11,12 @@ from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportKind, RowVerdict
 from supervise.files.remarks import Remark, remark
 from supervise.files.row_values import RowValues
-from supervise.labels import N_
+from supervise.files.values import CellError
+from supervise.labels import LOCALES, N_, LabelledEnum, use_locale
 from supervise.parties.models import Party, PartyKind, PartyStatus
 
 T = TypeVar("T")
+L = TypeVar("L", bound=LabelledEnum)
 #: Keys asked for at once; below what either database takes as parameters.
 _AT_ONCE = 5_000
 
@@ -92,6 +95,27 @@ def why_unusable(code: str, party: KnownParty | None) -> Remark | None:
     if party.status is PartyStatus.TERMINATED:
         return remark(N_("%(name)s is terminated"), name=party.name)
     return None
+
+
+def member_named(kind: type[L], text: str) -> L:
+    """Return the member of *kind* that a cell names by its value or its words in any of our languages.
+
+    Raises:
+        CellError: if there is none.
+    """
+    member: L | None = _members_by_name(kind).get(text.strip().casefold())
+    if member is None:
+        raise CellError(N_("This is none of the possible values: %(text)s"), text=text[:40])
+    return member
+
+
+@functools.cache
+def _members_by_name(kind: type[LabelledEnum]) -> dict[str, Any]:
+    found: dict[str, Any] = {member.value.casefold(): member for member in kind}
+    for locale in LOCALES:
+        with use_locale(locale):
+            found |= {member.label.casefold(): member for member in kind}
+    return found
 
 
 def error(*remarks: Remark) -> Judgement:

@@ -68,7 +68,7 @@ class StaffFile:
             "alias": ("化名", "称呼", "Alias"),
             "employer": ("雇主编码", "用工单位编码", "Employer code"),
             "place": ("驻点编码", "Place code"),
-            "valid_from": ("启用日期", "Valid from"),
+            "valid_from": ("启用日期", "生效日期", "Valid from"),
             "valid_to": ("停用日期", "Valid until"),
         },
         required=frozenset({"carrier", "staff_number", "employer", "valid_from"}),

@@ -11,10 +11,10 @@ from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportKind, RowVerdict
 from supervise.files.remarks import remark
 from supervise.files.row_values import RowValues
-from supervise.files.values import CellError, parse_day, parse_text
+from supervise.files.values import parse_day, parse_text
 from supervise.labels import N_
 from supervise.parties.imports.order import parents_first
-from supervise.parties.imports.register_file import Judgement, error, portions
+from supervise.parties.imports.register_file import Judgement, error, member_named, portions
 from supervise.parties.models import OrgUnit, Party, UnitKind
 from supervise.parties.units import found_unit
 
@@ -56,7 +56,10 @@ class UnitFile:
     def parse(self, row_number: int, values: RowValues) -> Any:
         """Return the row; an empty parent is a root."""
         code, name = values.required("code", parse_text), values.required("name", parse_text)
-        kind, valid_from = values.required("kind", _kind), values.required("valid_from", parse_day)
+        kind, valid_from = (
+            values.required("kind", lambda text: member_named(UnitKind, text)),
+            values.required("valid_from", parse_day),
+        )
         parent_code = values.optional("parent", parse_text)
         cost_centre = values.optional("cost_centre", parse_text)
         if code is None or name is None or kind is None or valid_from is None:
@@ -109,14 +112,6 @@ class UnitFile:
             )
             ids[code] = unit.id
         return {row.row_number: ids[row.code] for row in new.values()}
-
-
-def _kind(text: str) -> UnitKind:
-    folded = text.strip().casefold()
-    for kind in UnitKind:
-        if folded in {kind.value, kind.label.casefold()}:
-            return kind
-    raise CellError(N_("There is no such level: %(text)s"), text=text[:40])
 
 
 def _known_units(session: Session, codes: Iterable[str]) -> dict[str, _Known]:

@@ -10,13 +10,13 @@ from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.labels import _
-from supervise.parties import merge as merging
 from supervise.parties import number_queries, queries, register, relations
 from supervise.parties.chain import chain_at, sponsoring_unit
 from supervise.parties.codes import party_named
 from supervise.parties.models import Party, PartyStatus
 from supervise.parties.queries import PartyFilters
 from supervise.parties.register import Tie
+from supervise.penalties.merge_parties import merge_parties
 from supervise.views.addresses import address_with
 from supervise.views.navigation import url_of
 from supervise.views.parties.forms import (
@@ -288,5 +288,5 @@ def merge(party_id: int) -> ResponseReturnValue:
             cancel_url=url_for(".detail", party_id=party_id),
             hint=_("This entry becomes another name of the one that stays, and leads to it."),
         )
-    db.decide(merging.merge_party, party_id, into_id=into.id, reason=form.reason.data, actor_id=current_user().id)
+    db.decide(merge_parties, party_id, into_id=into.id, reason=form.reason.data, actor_id=current_user().id)
     return _done(into.id)
