@@ -16,6 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Page
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
@@ -25,13 +26,14 @@ from supervise.app import create_app
 from supervise.cipher import Keyring
 from supervise.config import Settings
 from supervise.db import Database
-from tests.databases import PostgresServer, clone_sqlite, fast_folder, opened, postgres_server, violations
+from tests.databases import SHARED, PostgresServer, clone_sqlite, fast_folder, opened, postgres_server, violations
 
 #: A test of one subject meets rows of all: every table must be known to the mappers.
 TABLES = models.__all__
 ENGINES = ("sqlite", "postgresql")
 #: Debian's name, and what other distributions call the same browser.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+TEMPLATES = SHARED / "templates"
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 
 
@@ -142,6 +144,9 @@ def app(settings: Settings) -> Iterator[Flask]:
     """The application on ``database``'s own clone."""
     app = create_app(settings)
     app.testing = True
+    # Each test has its own application, and compiling a page takes longer than showing it.
+    TEMPLATES.mkdir(parents=True, exist_ok=True)
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(TEMPLATES))
     yield app
     app.extensions["supervise.db"].engine.dispose()
 
