@@ -13,11 +13,9 @@ from supervise.audit.record import record_event
 from supervise.complaints.models import Incident, IncidentState, OffenceType
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, RefusalError, RowResult
 from supervise.labels import N_
-from supervise.parties.models import OfficialUse
 from supervise.parties.officials import official_uses_at
 
-#: From this day on marketing calls come from official outbound numbers only (domain C1, C3).
-OFFICIAL_NUMBERS_ONLY_FROM = dt.date(2025, 8, 1)
+#: The type of a marketing call from any number that is not official (domain C1, C3); its row says since when.
 UNAUTHORISED_NUMBER = "unauthorised_number"
 
 
@@ -264,15 +262,15 @@ def lift(session: Session, finding_ids: Collection[int], *, actor_id: int) -> No
 def suggested_offences(session: Session, incidents: Iterable[Incident]) -> dict[int, tuple[str, ...]]:
     """Return the offence types that the registers suggest for each incident (by id); a person proves them.
 
-    A marketing call from a number that its carrier did not declare official for outbound calls, since
-    2025-08-01, is made from an unauthorised number (domain C1-C3).
+    A marketing call from a number that no carrier declared official is made from an unauthorised number, since
+    that is an offence type (2025-08-01; domain C1-C3). A hotline is official, for whatever else it must not be used.
     """
     rows = list(incidents)
+    kinds = _types(session, [UNAUTHORISED_NUMBER])[UNAUTHORISED_NUMBER]
     uses = official_uses_at(session, {(row.caller_number, row.occurred_on) for row in rows if row.caller_number})
     found: dict[int, tuple[str, ...]] = {}
     for row in rows:
-        official = uses.get((row.caller_number or "", row.occurred_on))
-        allowed = official is not None and official.use in (OfficialUse.OUTBOUND, OfficialUse.HOTLINE)
-        unauthorised = row.caller_number and row.occurred_on >= OFFICIAL_NUMBERS_ONLY_FROM and not allowed
+        is_offence = any(_holds(kind, row.occurred_on) for kind in kinds)
+        unauthorised = is_offence and row.caller_number and (row.caller_number, row.occurred_on) not in uses
         found[row.id] = (UNAUTHORISED_NUMBER,) if unauthorised else ()
     return found

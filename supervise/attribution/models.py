@@ -48,7 +48,7 @@ class AttributionState(LabelledEnum):
 class ProposalState(LabelledEnum):
     """Where a proposal to look at an incident again stands."""
 
-    OPEN = "open", N_("Open")
+    OPEN = "open", N_("Waiting for a decision")
     TAKEN = "taken", N_("Taken up")
     DISMISSED = "dismissed", N_("Dismissed")
 

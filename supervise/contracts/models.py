@@ -23,7 +23,7 @@ class ContractState(LabelledEnum):
     """A draft has no effect; only an active contract prices anything."""
 
     DRAFT = "draft", N_("Draft")
-    ACTIVE = "active", N_("Active")
+    ACTIVE = "active", N_("In force")
     TERMINATED = "terminated", N_("Terminated")
 
 
@@ -31,7 +31,7 @@ class RuleState(LabelledEnum):
     """A draft may be edited; an active version never again."""
 
     DRAFT = "draft", N_("Draft")
-    ACTIVE = "active", N_("Active")
+    ACTIVE = "active", N_("In force")
     RETIRED = "retired", N_("Retired")
 
 

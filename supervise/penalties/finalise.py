@@ -1,7 +1,7 @@
 """Finality: when the window has ended without an open objection, what is owed becomes receivable and income."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
@@ -72,6 +72,24 @@ def _make_final(session: Session, penalties: Sequence[Penalty]) -> None:
     ids = [penalty.id for penalty in penalties]
     days = _final_days(session, penalties)
     owed = [penalty for penalty in penalties if penalty.amount_fen > penalty.lifted_fen]
+    _post(session, owed, days)
+    for penalty in penalties:
+        penalty.state = PenaltyState.FINAL
+        penalty.finalised_at = clock.now()
+        penalty.version += 1
+    session.flush()
+    record_steps(session, ids, PenaltyState.FINAL, actor_id=None, reason=BECAME_FINAL)
+    record_event(
+        session,
+        actor_id=None,
+        action="penalties.final",
+        subject="penalty",
+        subject_id=ids[0] if len(ids) == 1 else None,
+        changes={"penalty_ids": ids, "total_fen": sum(one.amount_fen - one.lifted_fen for one in owed)},
+    )
+
+
+def _post(session: Session, owed: Sequence[Penalty], days: Mapping[int, dt.date]) -> None:
     approvals = entries_of_keys(session, [f"penalty:approved:{penalty.id}" for penalty in owed])
     # Two entries: a later reversal takes back the second alone (design.md section 5).
     reverse(
@@ -98,20 +116,6 @@ def _make_final(session: Session, penalties: Sequence[Penalty]) -> None:
             )
             for penalty in owed
         ],
-    )
-    for penalty in penalties:
-        penalty.state = PenaltyState.FINAL
-        penalty.finalised_at = clock.now()
-        penalty.version += 1
-    session.flush()
-    record_steps(session, ids, PenaltyState.FINAL, actor_id=None, reason=BECAME_FINAL)
-    record_event(
-        session,
-        actor_id=None,
-        action="penalties.final",
-        subject="penalty",
-        subject_id=ids[0] if len(ids) == 1 else None,
-        changes={"penalty_ids": ids, "total_fen": sum(one.amount_fen - one.lifted_fen for one in owed)},
     )
 
 

@@ -46,7 +46,6 @@ def load_offences(
             Penalty.offence_code,
             Incident.occurred_at,
             Penalty.incident_id,
-            Penalty.occurred_on,
         )
         .join(Contract, Contract.id == Penalty.contract_id)
         .join(Incident, Incident.id == Penalty.incident_id)
@@ -57,9 +56,9 @@ def load_offences(
             Penalty.occurred_on <= last,
         )
     )
-    for contract_id, contract_party_id, party_id, code, occurred_at, incident_id, occurred_on in session.execute(query):
+    for contract_id, contract_party_id, party_id, code, occurred_at, incident_id in session.execute(query):
         subject = Subject(contract_id, party_id if contract_party_id is None else None)
-        history.add_offence(subject, code, occurred_at, incident_id, occurred_on)
+        history.add_offence(subject, code, occurred_at, incident_id)
 
 
 def _window_start(offence: Offence) -> dt.date:

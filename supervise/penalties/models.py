@@ -44,7 +44,7 @@ class WindowStart(LabelledEnum):
 class ObjectionState(LabelledEnum):
     """Where an objection stands; a live one holds finality."""
 
-    OPEN = "open", N_("Open")
+    OPEN = "open", N_("Waiting for a decision")
     UPHELD = "upheld", N_("Upheld")
     REDUCED = "reduced", N_("Upheld in part")
     REJECTED = "rejected", N_("Rejected")
@@ -54,7 +54,7 @@ class ObjectionState(LabelledEnum):
 class ReversalState(LabelledEnum):
     """Where a proposed reversal stands."""
 
-    OPEN = "open", N_("Open")
+    OPEN = "open", N_("Waiting for a decision")
     APPROVED = "approved", N_("Approved")
     REJECTED = "rejected", N_("Rejected")
 

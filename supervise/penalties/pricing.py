@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from supervise import clock
 from supervise.contracts.rules import AcrossTypes, Basis, CapPer, RuleParameters, ShareMode, Tiers, TierWindow
 from supervise.money import split_by_largest_remainder
 
@@ -96,17 +97,16 @@ class Portion:
 class History:
     """The earlier offences that tiers count, and the amounts that caps have taken in; grows while pricing."""
 
-    offences: dict[tuple[Subject, str], list[tuple[dt.datetime, int, dt.date]]] = field(
+    #: The moment and the incident of each charged offence, by subject and type, in time.
+    offences: dict[tuple[Subject, str], list[tuple[dt.datetime, int]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     used_fen: dict[CapKey, int] = field(default_factory=lambda: defaultdict(int))
 
-    def add_offence(
-        self, subject: Subject, code: str, occurred_at: dt.datetime, incident_id: int, occurred_on: dt.date
-    ) -> None:
+    def add_offence(self, subject: Subject, code: str, occurred_at: dt.datetime, incident_id: int) -> None:
         """Count one more charged offence; one incident counts once for each offence type."""
         known = self.offences[subject, code]
-        entry = (occurred_at, incident_id, occurred_on)
+        entry = (occurred_at, incident_id)
         place = bisect_left(known, entry)
         if place == len(known) or known[place] != entry:
             known.insert(place, entry)
@@ -119,7 +119,7 @@ class History:
     def add(self, charge: Charge) -> None:
         """Count a charge, as an offence and as an amount."""
         offence = charge.offence
-        self.add_offence(offence.subject, offence.code, offence.occurred_at, offence.incident_id, offence.occurred_on)
+        self.add_offence(offence.subject, offence.code, offence.occurred_at, offence.incident_id)
         self.add_amount(offence.subject, offence.incident_id, offence.occurred_on, charge.amount_fen)
 
     def earlier(self, offence: Offence, tiers: Tiers) -> int:
@@ -128,9 +128,9 @@ class History:
             first = offence.occurred_on.replace(day=1)
         else:
             first = offence.occurred_on - dt.timedelta(days=tiers.days or 0)
-        before = self.offences[offence.subject, offence.code]
-        end = bisect_left(before, (offence.occurred_at, offence.incident_id, offence.occurred_on))
-        return sum(1 for _at, _incident, day in before[:end] if day >= first)
+        charged = self.offences[offence.subject, offence.code]
+        start = bisect_left(charged, (clock.start_of_day(first), 0))
+        return max(0, bisect_left(charged, (offence.occurred_at, offence.incident_id)) - start)
 
 
 def _cap_key(subject: Subject, per: CapPer, incident_id: int, occurred_on: dt.date) -> CapKey:

@@ -77,9 +77,7 @@ def _history(session: Session, found: Mapping[int, PricedFinding]) -> History:
     offences = [one.offence for one in found.values()]
     load_offences(session, history, offences, _APPROVED)
     for offence in offences:
-        history.add_offence(
-            offence.subject, offence.code, offence.occurred_at, offence.incident_id, offence.occurred_on
-        )
+        history.add_offence(offence.subject, offence.code, offence.occurred_at, offence.incident_id)
     return history
 
 
