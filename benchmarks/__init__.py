@@ -1,0 +1,1 @@
+"""Ratios measured in one run, with peak memory; no test asserts them."""
