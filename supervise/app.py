@@ -20,9 +20,12 @@ from supervise.jobs.queue import JobQueue
 from supervise.jobs.surroundings import Surroundings
 from supervise.views import (
     account,
+    approvals,
     audit,
     background,
+    contracts,
     deputies,
+    gl_map,
     health,
     home,
     incidents,
@@ -30,13 +33,17 @@ from supervise.views import (
     official_numbers,
     org_units,
     parties,
+    penalties,
     preferences,
     refusals,
     register_proposals,
+    reports,
     requests,
     session,
     staff,
+    statements,
     tickets,
+    undertakings,
     users,
 )
 from supervise.views.filters import register_filters
@@ -49,9 +56,12 @@ VERSION = "0.1.0"
 #: Every page family; a module of ``supervise.views`` with its blueprint ``bp``.
 BLUEPRINTS = (
     account.bp,
+    approvals.bp,
     audit.bp,
     background.bp,
+    contracts.bp,
     deputies.bp,
+    gl_map.bp,
     health.bp,
     home.bp,
     incidents.bp,
@@ -59,11 +69,15 @@ BLUEPRINTS = (
     official_numbers.bp,
     org_units.bp,
     parties.bp,
+    penalties.bp,
     preferences.bp,
     register_proposals.bp,
+    reports.bp,
     session.bp,
     staff.bp,
+    statements.bp,
     tickets.bp,
+    undertakings.bp,
     users.bp,
 )
 

@@ -86,7 +86,7 @@ def credit_totals(session: Session) -> Sequence[CreditTotal]:
         .group_by(_promise(), OrgUnit.name)
         .order_by(amount.desc(), _promise(), OrgUnit.name)
     )
-    return [CreditTotal(*row[:3], int(row[3])) for row in session.execute(query)]
+    return [CreditTotal._make((*row[:3], int(row[3]))) for row in session.execute(query)]
 
 
 def _promise() -> ColumnElement[str]:

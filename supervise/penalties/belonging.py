@@ -1,5 +1,7 @@
 """Who belongs to whom is charged: they neither approve the amount nor decide on an objection to it."""
 
+from typing import Any, Protocol
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -7,6 +9,7 @@ from supervise import clock
 from supervise.errors import NotPermittedError
 from supervise.labels import N_
 from supervise.parties.models import Party, UserScope
+from supervise.parties.scope import Scope
 from supervise.parties.tree import path_to_root
 from supervise.penalties.models import Penalty, PenaltyFamily
 
@@ -15,6 +18,28 @@ class OwnUnitError(NotPermittedError):
     """The user belongs to the unit or party that is charged."""
 
     message = N_("%(reference)s charges your own unit or party; somebody else must decide")
+
+
+class ChargedRow(Protocol):
+    """What says whom a penalty charges: the row itself, or a line of a list."""
+
+    @property
+    def family(self) -> Any:
+        """Damages or assessment."""
+
+    @property
+    def party_id(self) -> Any:
+        """Who pays."""
+
+    @property
+    def unit_id(self) -> Any:
+        """The sponsoring branch."""
+
+
+class NotChargedError(NotPermittedError):
+    """Who only sponsors the charged party, or reads its penalty, does not speak for it."""
+
+    message = N_("%(reference)s charges somebody else: only the charged party itself acknowledges or objects")
 
 
 class ChargedUnits:
@@ -37,6 +62,19 @@ class ChargedUnits:
         if penalty.family is PenaltyFamily.INTERNAL:
             return penalty.unit_id in self._unit_ids
         return penalty.party_id in self._party_ids
+
+
+def speaks_for_charged(scope: Scope, penalty: ChargedRow) -> bool:
+    """Say whether a user of *scope* speaks for whom *penalty* charges.
+
+    An assessment charges the branch; damages charge the partner, not the branch that sponsors it. Jobs, and
+    supervisors who enter what a party wrote, see everything and speak for all.
+    """
+    if scope.sees_everything:
+        return True
+    if penalty.family is PenaltyFamily.INTERNAL:
+        return penalty.unit_id in scope.unit_ids
+    return not scope.unit_ids and penalty.party_id in scope.party_ids
 
 
 def belongs_to_unit(session: Session, user_id: int, penalty: Penalty) -> bool:

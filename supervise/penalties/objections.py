@@ -19,7 +19,7 @@ from supervise.ledger.queries import entries_of_keys
 from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.money import format_yuan
 from supervise.parties.scope import Scope
-from supervise.penalties.belonging import OwnUnitError, belongs_to_unit
+from supervise.penalties.belonging import NotChargedError, OwnUnitError, belongs_to_unit, speaks_for_charged
 from supervise.penalties.lift import lift_findings
 from supervise.penalties.locks import lock_penalty
 from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, WindowStart
@@ -58,13 +58,14 @@ def file_objection(
 
     Raises:
         NotFoundError: if it is not in *scope*.
+        NotChargedError: if it charges somebody else.
         NotContestableError: if it is not approved, or final already.
         LateObjectionError: after the last day.
         ObjectionOpenError: if one is open or was decided.
         InvalidInputError: without text.
     """
     penalty = lock_penalty(session, penalty_id)
-    scope.check(penalty.unit_id, penalty.party_id)
+    _check_speaks_for(scope, penalty)
     if not body.strip():  # also a CHECK of the table
         raise InvalidInputError(N_("Say what is objected to"))
     if penalty.state is not PenaltyState.APPROVED:
@@ -92,15 +93,22 @@ def withdraw_objection(session: Session, objection_id: int, scope: Scope, *, act
 
     Raises:
         NotFoundError: if it is not in *scope*.
+        NotChargedError: if it is not the charged party's to take back.
         AlreadyDecidedError: if it is not open.
     """
     objection, penalty = _locked_objection(session, objection_id)
-    scope.check(penalty.unit_id, penalty.party_id)
+    _check_speaks_for(scope, penalty)
     if objection.state is not ObjectionState.OPEN:
         raise AlreadyDecidedError
     objection.state = ObjectionState.WITHDRAWN
     _record(session, "objection.withdrawn", objection, actor_id)
     return objection
+
+
+def _check_speaks_for(scope: Scope, penalty: Penalty) -> None:
+    scope.check(penalty.unit_id, penalty.party_id)
+    if not speaks_for_charged(scope, penalty):
+        raise NotChargedError(reference=penalty.reference)
 
 
 def decide_objection(

@@ -23,6 +23,7 @@ from supervise.penalties.models import (
     PenaltyStep,
     ReversalRequest,
     ReversalState,
+    WindowStart,
 )
 
 #: What the charged party sees: from its listing on.
@@ -40,6 +41,8 @@ class PenaltyFilter:
     unit_id: int | None = None
     period: str | None = None
     offence_code: str | None = None
+    #: A part of the reference, in whatever case.
+    reference: str = ""
     #: Only what was listed to the charged party: what branches and partners see.
     listed_only: bool = False
     with_open_objection: bool = False
@@ -68,6 +71,8 @@ class PenaltyRow(NamedTuple):
     objection_until_on: dt.date | None
     content_sha256: str
     version: int
+    unit_id: int | None
+    window_start: WindowStart | None
 
     @property
     def owed_fen(self) -> int:
@@ -157,6 +162,8 @@ def penalties_in_scope(
             Penalty.objection_until_on,
             Penalty.content_sha256,
             Penalty.version,
+            Penalty.unit_id,
+            Penalty.window_start,
         )
         .join(Party, Party.id == Penalty.party_id)
         .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
@@ -178,6 +185,8 @@ def _conditions(wanted: PenaltyFilter) -> list[ColumnElement[bool]]:
         (Penalty.offence_code, wanted.offence_code),
     )
     conditions: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
+    if wanted.reference:
+        conditions.append(Penalty.reference.contains(wanted.reference.strip().upper(), autoescape=True))
     if wanted.listed_only:
         conditions.append(Penalty.state.in_(LISTED_STATES))
     if wanted.with_open_objection:
@@ -219,6 +228,18 @@ def steps_of_penalty(session: Session, penalty_id: int) -> Sequence[PenaltyStep]
 def objections_of_penalty(session: Session, penalty_id: int) -> Sequence[Objection]:
     """Return the objections to a penalty, in time."""
     return session.scalars(select(Objection).where(Objection.penalty_id == penalty_id).order_by(Objection.id)).all()
+
+
+def objection_by_id(session: Session, objection_id: int) -> Objection:
+    """Return one objection.
+
+    Raises:
+        NotFoundError: if there is none.
+    """
+    objection = session.get(Objection, objection_id)
+    if objection is None:
+        raise NotFoundError
+    return objection
 
 
 def reversals_of_penalty(session: Session, penalty_id: int) -> Sequence[ReversalRequest]:

@@ -13,6 +13,7 @@ from supervise.contracts.models import Contract
 from supervise.errors import ConflictError, NotFoundError, RefusalError, RowResult
 from supervise.labels import N_
 from supervise.parties.scope import Scope
+from supervise.penalties.belonging import NotChargedError, speaks_for_charged
 from supervise.penalties.locks import lock_penalties
 from supervise.penalties.models import Penalty, PenaltyState, WindowStart
 
@@ -26,11 +27,11 @@ class NotContestableError(ConflictError):
 def open_by_charged_party(session: Session, penalty_ids: Sequence[int], scope: Scope, *, actor_id: int) -> list[int]:
     """Start the window of those penalties that the charged party sees for the first time; return their ids.
 
-    Others, and those outside *scope*, are left alone: looking is no decision.
+    Others are left alone, those outside *scope* too, and those that charge somebody else: looking is no decision.
     """
     locked = lock_penalties(session, penalty_ids)
     fresh = [penalty for penalty in locked.values() if _contestable(penalty) and penalty.window_start is None]
-    seen = [penalty for penalty in fresh if scope.covers(penalty.unit_id, penalty.party_id)]
+    seen = [penalty for penalty in fresh if speaks_for_charged(scope, penalty)]
     start_windows(session, seen, WindowStart.OPENED, clock.today())
     _record(session, "penalties.opened", [penalty.id for penalty in seen], actor_id)
     return [penalty.id for penalty in seen]
@@ -75,6 +76,8 @@ def _contestable(penalty: Penalty) -> bool:
 def _refusal(penalty: Penalty | None, scope: Scope) -> RefusalError | None:
     if penalty is None or not scope.covers(penalty.unit_id, penalty.party_id):
         return NotFoundError()
+    if not speaks_for_charged(scope, penalty):
+        return NotChargedError(reference=penalty.reference)
     return None if _contestable(penalty) else NotContestableError(reference=penalty.reference)
 
 

@@ -76,6 +76,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         N_("Money"),
         (
             Entry("penalties.index", N_("Penalties"), "exclamation-octagon", frozenset({P.READ_PENALTIES})),
+            Entry("statements.index", N_("Statements"), "file-earmark-text", frozenset({P.READ_STATEMENTS})),
             Entry("credits.index", N_("Credits"), "cash-coin", frozenset({P.READ_CREDITS})),
             Entry(
                 "batches.index", N_("Credit batches"), "box-seam", frozenset({P.EXPORT_CREDITS, P.APPROVE_REVERSALS})
@@ -109,6 +110,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("official_numbers.index", N_("Official numbers"), "telephone-forward", frozenset({P.READ_REFERENCE})),
             Entry("reference.index", N_("Reference data"), "sliders", frozenset({P.READ_REFERENCE})),
             Entry("deputies.index", N_("Deputies"), "person-check", frozenset({P.DELEGATE})),
+            Entry("gl_map.index", N_("Accounting labels"), "tags", frozenset({P.EDIT_GL_MAP})),
             Entry("users.index", N_("Users"), "person-gear", frozenset({P.MANAGE_USERS})),
             Entry("audit.index", N_("Audit trail"), "clock-history", frozenset({P.READ_AUDIT})),
         ),

@@ -1,0 +1,235 @@
+"""The statement of a party: what was owed, what came, what was taken back, what is owed; to the fen as the ledger."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from supervise import clock
+from supervise.errors import InvalidInputError, NotFoundError
+from supervise.labels import N_, LabelledEnum
+from supervise.ledger.chart import AccountCode
+from supervise.ledger.movements import Movement, balances_before, movements
+from supervise.parties.models import Party, PartyKind
+from supervise.parties.scope import Scope
+from supervise.penalties.models import Penalty, PenaltyFamily
+
+MONTHS_MAX = 24
+
+#: Where a penalty stands while it can be objected to, and afterwards.
+ACCOUNTS = {
+    PenaltyFamily.EXTERNAL: (AccountCode.PENALTY_CONTESTABLE, AccountCode.PENALTY_RECEIVABLE),
+    PenaltyFamily.INTERNAL: (AccountCode.ASSESSMENT_CONTESTABLE, AccountCode.ASSESSMENT_FINAL),
+}
+_PENALTY_KEY = re.compile(r"penalty:(?:approved|final):([0-9]+)", re.ASCII)
+
+
+class StatementKind(LabelledEnum):
+    """What happened to what is owed."""
+
+    APPROVED = "approved", N_("Charged")
+    LIFTED = "lifted", N_("Lifted after an objection")
+    FINAL = "final", N_("Became final")
+    REVERSED = "reversed", N_("Taken back after it was final")
+    OTHER = "other", N_("Other movement")
+
+
+#: What each event of the ledger means to the charged party.
+KIND_OF_EVENT = {
+    "penalty.approved": StatementKind.APPROVED,
+    "penalty.voided": StatementKind.LIFTED,
+    "penalty.reduced": StatementKind.LIFTED,
+    "penalty.contestable_settled": StatementKind.FINAL,
+    "penalty.final": StatementKind.FINAL,
+    "penalty.reversed": StatementKind.REVERSED,
+}
+
+
+class StatementLine(NamedTuple):
+    """One thing that happened; amounts in fen. Becoming final moves an amount from one column to the other."""
+
+    on: dt.date
+    period: str
+    kind: StatementKind
+    penalty_id: int | None
+    reference: str
+    offence_code: str
+    occurred_on: dt.date | None
+    contestable_fen: int
+    final_fen: int
+    #: What is owed in all after it.
+    balance_fen: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class PartyStatement:
+    """A party's account for some months, both included."""
+
+    party: Party
+    family: PenaltyFamily
+    first_month: str
+    last_month: str
+    opening_contestable_fen: int
+    opening_final_fen: int
+    lines: tuple[StatementLine, ...]
+    #: What the ledger holds at the end: None where the reader sees only some of the party's penalties.
+    ledger_fen: int | None
+
+    @property
+    def opening_fen(self) -> int:
+        """What was owed before the first month."""
+        return self.opening_contestable_fen + self.opening_final_fen
+
+    @property
+    def closing_contestable_fen(self) -> int:
+        """What can still be objected to at the end."""
+        return self.opening_contestable_fen + sum(line.contestable_fen for line in self.lines)
+
+    @property
+    def closing_final_fen(self) -> int:
+        """What is final at the end."""
+        return self.opening_final_fen + sum(line.final_fen for line in self.lines)
+
+    @property
+    def closing_fen(self) -> int:
+        """What is owed at the end."""
+        return self.closing_contestable_fen + self.closing_final_fen
+
+    def total_fen(self, kind: StatementKind) -> int:
+        """Return what movements of *kind* changed in all."""
+        return sum(line.contestable_fen + line.final_fen for line in self.lines if line.kind is kind)
+
+
+def party_statement(
+    session: Session, scope: Scope, party_id: int, *, first_month: str, last_month: str
+) -> PartyStatement:
+    """Return the statement of a party within *scope*, by month and order of posting.
+
+    A branch sees of a partner that it sponsors only the penalties of its own calls; everybody else sees the account
+    as it stands in the ledger.
+
+    Raises:
+        NotFoundError: if the party does not exist or nothing of it is in scope.
+        InvalidInputError: if the months are upside down or more than ``MONTHS_MAX``.
+    """
+    _check_months(first_month, last_month)
+    party = session.get(Party, party_id)
+    if party is None:
+        raise NotFoundError
+    family = PenaltyFamily.INTERNAL if party.kind is PartyKind.ORG_UNIT else PenaltyFamily.EXTERNAL
+    visible = _visible_penalties(session, scope, party)
+    dimension_id = party.org_unit_id if family is PenaltyFamily.INTERNAL else party.id
+    accounts = ACCOUNTS[family]
+    if visible is None:
+        before = balances_before(session, accounts, first_month, dimension_id=dimension_id)
+        moved = list(
+            movements(session, accounts, dimension_id=dimension_id, first_month=first_month, last_month=last_month)
+        )
+        after = balances_before(session, accounts, clock.next_month(last_month), dimension_id=dimension_id)
+        ledger_fen: int | None = sum(after.values())
+    else:
+        known = [
+            one
+            for one in movements(session, accounts, dimension_id=dimension_id, last_month=last_month)
+            if penalty_id_of(one) in visible
+        ]
+        moved = [one for one in known if one.period >= first_month]
+        before = {
+            account: sum(one.amount_fen for one in known if one.period < first_month and one.account is account)
+            for account in accounts
+        }
+        ledger_fen = None
+    return PartyStatement(
+        party=party,
+        family=family,
+        first_month=first_month,
+        last_month=last_month,
+        opening_contestable_fen=before[accounts[0]],
+        opening_final_fen=before[accounts[1]],
+        lines=tuple(_lines(session, moved, sum(before.values()), accounts)),
+        ledger_fen=ledger_fen,
+    )
+
+
+def _check_months(first_month: str, last_month: str) -> None:
+    first, _next = clock.month_bounds(first_month)
+    last, _next = clock.month_bounds(last_month)
+    months = (last.year - first.year) * 12 + last.month - first.month + 1
+    if not 0 < months <= MONTHS_MAX:
+        raise InvalidInputError(N_("Choose a period of 1 to %(most)d months"), most=MONTHS_MAX)
+
+
+def _visible_penalties(session: Session, scope: Scope, party: Party) -> set[int] | None:
+    """Return the party's penalties that *scope* shows; None: the whole account."""
+    is_own = party.org_unit_id in scope.unit_ids if party.org_unit_id is not None else party.id in scope.party_ids
+    if scope.sees_everything or (is_own and (party.org_unit_id is not None or not scope.unit_ids)):
+        return None
+    query = select(Penalty.id).where(Penalty.party_id == party.id)
+    visible = set(session.scalars(scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id)))
+    if not visible and party.id not in scope.party_ids:
+        raise NotFoundError
+    return visible
+
+
+def penalty_id_of(movement: Movement) -> int | None:
+    """Return which penalty a posting belongs to; None: to none."""
+    match = _PENALTY_KEY.fullmatch(movement.origin_key)
+    return int(match[1]) if match else None
+
+
+def _lines(
+    session: Session, moved: Sequence[Movement], balance_fen: int, accounts: tuple[AccountCode, AccountCode]
+) -> Iterator[StatementLine]:
+    ids = {penalty_id for one in moved if (penalty_id := penalty_id_of(one)) is not None}
+    penalties = _facts(session, ids)
+    for group in grouped(moved):
+        first = group[0]
+        penalty_id = penalty_id_of(first)
+        fact = penalties.get(penalty_id or 0)
+        contestable_fen = sum(one.amount_fen for one in group if one.account is accounts[0])
+        final_fen = sum(one.amount_fen for one in group if one.account is accounts[1])
+        balance_fen += contestable_fen + final_fen
+        yield StatementLine(
+            first.effective_on,
+            first.period,
+            KIND_OF_EVENT.get(first.event, StatementKind.OTHER),
+            penalty_id if fact else None,
+            fact.reference if fact else "",
+            fact.offence_code if fact else "",
+            fact.occurred_on if fact else None,
+            contestable_fen,
+            final_fen,
+            balance_fen,
+            first.reason,
+        )
+
+
+def grouped(moved: Sequence[Movement]) -> list[list[Movement]]:
+    """Put the two entries of one penalty's becoming final together; every other entry stands alone."""
+    groups: dict[object, list[Movement]] = {}
+    for one in moved:
+        is_final = KIND_OF_EVENT.get(one.event) is StatementKind.FINAL
+        key: object = ("final", penalty_id_of(one), one.period) if is_final else one.entry_id
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
+class _Fact(NamedTuple):
+    reference: str
+    offence_code: str
+    occurred_on: dt.date
+
+
+def _facts(session: Session, penalty_ids: set[int]) -> dict[int, _Fact]:
+    facts: dict[int, _Fact] = {}
+    ids = sorted(penalty_ids)
+    for start in range(0, len(ids), 1_000):
+        query = select(Penalty.id, Penalty.reference, Penalty.offence_code, Penalty.occurred_on)
+        for row in session.execute(query.where(Penalty.id.in_(ids[start : start + 1_000]))):
+            facts[row.id] = _Fact(row.reference, row.offence_code, row.occurred_on)
+    return facts

@@ -1,0 +1,134 @@
+"""The approver's decisions: each answers with what became of every row."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from supervise import db
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.roles import Permission
+from supervise.compensation import waiting as credits_waiting
+from supervise.compensation.approve import Shown as ShownCredit
+from supervise.compensation.approve import return_credits
+from supervise.compensation.batches import withdraw_void
+from supervise.compensation.queries import batch_by_id
+from supervise.desk.approvals import approve_credits_within_authority, confirm_void_within_authority
+from supervise.errors import InvalidInputError, RowResult
+from supervise.labels import N_, _
+from supervise.penalties import waiting as penalties_waiting
+from supervise.penalties.approve import Shown as ShownPenalty
+from supervise.penalties.approve import approve, return_penalties
+from supervise.penalties.reversals import approve_reversal, reject_reversal
+from supervise.views.approvals.blueprint import bp
+from supervise.views.picked import picked_rows
+
+_REASON_MAX = 500
+
+
+class ResultRow(NamedTuple):
+    """What became of one chosen row, for the page of results."""
+
+    reference: str
+    url: str | None
+    is_done: bool
+    words: str
+
+
+@bp.post("/penalties")
+@require(Permission.APPROVE_MONEY)
+def decide_penalties() -> ResponseReturnValue:
+    """Approve or return the chosen penalties; a line that changed since it was shown falls out, in words."""
+    rows, me = picked_rows(), current_user()
+    if _is_approval():
+        shown = [ShownPenalty(row.id, row.content_sha256) for row in rows]
+        results = db.decide(approve, shown, actor_id=me.id)
+        done = _("Approved and posted")
+    else:
+        results = db.decide(return_penalties, [row.id for row in rows], _reason(), actor_id=me.id)
+        done = _("Returned")
+    with db.reading() as session:
+        references = penalties_waiting.references_of(session, [row.id for row in rows])
+    urls = {row.id: url_for("penalties.detail", penalty_id=row.id) for row in rows}
+    return _results(results, references, urls, done, back_url=url_for(".index"))
+
+
+@bp.post("/credits")
+@require(Permission.APPROVE_MONEY)
+def decide_credits() -> ResponseReturnValue:
+    """Approve or return the chosen credits; a line that changed since it was shown falls out, in words."""
+    rows, me = picked_rows(), current_user()
+    if _is_approval():
+        shown = [ShownCredit(row.id, row.content_sha256) for row in rows]
+        results = db.decide(approve_credits_within_authority, shown, actor_id=me.id)
+        done = _("Approved; it can be sent to billing")
+    else:
+        results = db.decide(return_credits, [row.id for row in rows], _reason(), actor_id=me.id)
+        done = _("Returned")
+    with db.reading() as session:
+        references = credits_waiting.references_of(session, [row.id for row in rows])
+    return _results(results, references, {}, done, back_url=url_for(".credits"))
+
+
+def _is_approval() -> bool:
+    action = request.form.get("action")
+    if action not in {"approve", "return"}:
+        raise InvalidInputError
+    return action == "approve"
+
+
+def _reason() -> str:
+    reason = request.form.get("reason", "").strip()
+    if not reason:
+        raise InvalidInputError(N_("Say why it is returned; who proposed it reads the reason"))
+    if len(reason) > _REASON_MAX:
+        raise InvalidInputError(N_("A reason has at most %(most)d characters"), most=_REASON_MAX)
+    return reason
+
+
+def _results(
+    results: Sequence[RowResult], references: Mapping[int, str], urls: Mapping[int, str], done: str, *, back_url: str
+) -> ResponseReturnValue:
+    rows = [
+        ResultRow(
+            references.get(result.subject_id, str(result.subject_id)),
+            urls.get(result.subject_id) if result.subject_id in references else None,
+            result.refusal is None,
+            done if result.refusal is None else str(result.refusal),
+        )
+        for result in results
+    ]
+    rows.sort(key=lambda row: row.is_done)
+    return render_template("approvals/results.html", rows=rows, back_url=back_url)
+
+
+@bp.post("/reversals/<int:request_id>")
+@require(Permission.APPROVE_REVERSALS)
+def decide_reversal(request_id: int) -> ResponseReturnValue:
+    """Approve or refuse the reversal of a final penalty, as the second person."""
+    with db.reading() as session:
+        penalties_waiting.reversal_request_by_id(session, request_id)
+    if _is_approval():
+        db.decide(approve_reversal, request_id, actor_id=current_user().id)
+        flash(_("The reversal is posted"), "success")
+    else:
+        db.decide(reject_reversal, request_id, request.form.get("reason", "")[:_REASON_MAX], actor_id=current_user().id)
+        flash(_("The reversal is refused; the penalty stays as it is"), "success")
+    return redirect(url_for(".second_person"), code=303)
+
+
+@bp.post("/voids/<int:batch_id>")
+@require(Permission.APPROVE_REVERSALS)
+def decide_void(batch_id: int) -> ResponseReturnValue:
+    """Void a credit batch as the second person, or refuse the void."""
+    with db.reading() as session:
+        batch_by_id(session, batch_id)
+    if _is_approval():
+        db.decide(confirm_void_within_authority, batch_id, actor_id=current_user().id)
+        flash(_("The batch is voided; its credits can be sent again"), "success")
+    else:
+        db.decide(withdraw_void, batch_id, actor_id=current_user().id)
+        flash(_("The void is refused; the batch stays"), "success")
+    return redirect(url_for(".second_person"), code=303)

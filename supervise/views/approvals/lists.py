@@ -1,0 +1,102 @@
+"""What waits for an approver: penalties, credits, and what needs a second person."""
+
+import re
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+
+from supervise import db
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.queries import display_names
+from supervise.access.roles import Permission
+from supervise.compensation import waiting as credits_waiting
+from supervise.compensation.pricing import explain_in_words as explain_credit
+from supervise.complaints.offences import offence_types
+from supervise.desk.approvals import waiting_for_approval
+from supervise.penalties import waiting as penalties_waiting
+from supervise.penalties.explain import explain_in_words
+from supervise.penalties.queries import approval_totals
+from supervise.views.addresses import address_with
+from supervise.views.approvals.blueprint import bp
+from supervise.views.filters import named
+from supervise.views.navigation import url_of
+
+
+def _after() -> tuple[int, int] | None:
+    """Return the place in the address after which this page begins; nonsense begins at the top."""
+    match = re.fullmatch(r"([01])-([0-9]{1,18})", request.args.get("after", ""), re.ASCII)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+@bp.get("/")
+@require(Permission.APPROVE_MONEY)
+def index() -> ResponseReturnValue:
+    """Show the proposed penalties, the exceptions first, with the sums of each party and rule on top."""
+    me, after, party_id = current_user(), _after(), request.args.get("party", type=int)
+    with db.reading() as session:
+        page = penalties_waiting.waiting_penalties(
+            session, actor_id=me.id, party_id=party_id, after=penalties_waiting.Place(*after) if after else None
+        )
+        names = {code: named(row) for code, row in offence_types(session).items()}
+        people = display_names(session, [row.penalty.maker_id for row in page.rows])
+        totals = approval_totals(session)
+        counts = waiting_for_approval(session)
+    return render_template(
+        "approvals/penalties.html",
+        rows=page.rows,
+        words={row.penalty.id: explain_in_words(row.penalty.explanation, names) for row in page.rows},
+        names=names,
+        people=people,
+        totals=totals,
+        counts=counts,
+        overrides_url=url_of("incidents.overrides"),
+        party_id=party_id,
+        me=me,
+        next_url=address_with(after=f"{page.after.rank}-{page.after.penalty_id}") if page.after else None,
+    )
+
+
+@bp.get("/credits")
+@require(Permission.APPROVE_MONEY)
+def credits() -> ResponseReturnValue:  # noqa: A001 - the endpoint is called so
+    """Show the proposed credits, lump sums first, with the sums of each promise and branch on top."""
+    me = current_user()
+    with db.reading() as session:
+        page = credits_waiting.waiting_credits(session, after=_after())
+        totals = credits_waiting.credit_totals(session)
+        people = display_names(session, [row.credit.maker_id for row in page.rows])
+        counts = waiting_for_approval(session)
+    return render_template(
+        "approvals/credits.html",
+        rows=page.rows,
+        words={row.credit.id: explain_credit(row.credit.explanation) for row in page.rows},
+        people=people,
+        totals=totals,
+        counts=counts,
+        overrides_url=url_of("incidents.overrides"),
+        me=me,
+        next_url=address_with(after=f"{page.after[0]}-{page.after[1]}") if page.after else None,
+    )
+
+
+@bp.get("/second-person")
+@require(Permission.APPROVE_REVERSALS)
+def second_person() -> ResponseReturnValue:
+    """Show the reversals and the voids of batches that wait for a second person."""
+    me = current_user()
+    with db.reading() as session:
+        reversals = penalties_waiting.reversals_to_decide(session)
+        batches = credits_waiting.batches_to_void(session)
+        proposers = [row.request.proposed_by for row in reversals] + [batch.void_proposed_by for batch in batches]
+        people = display_names(session, proposers)
+        counts = waiting_for_approval(session)
+    return render_template(
+        "approvals/second_person.html",
+        reversals=reversals,
+        batches=batches,
+        people=people,
+        counts=counts,
+        overrides_url=url_of("incidents.overrides"),
+        me=me,
+    )

@@ -1,0 +1,143 @@
+"""The pages of contracts and of the assessment policy."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from supervise import db
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.queries import display_names
+from supervise.access.roles import Permission
+from supervise.complaints.models import DayType
+from supervise.complaints.offences import offence_types
+from supervise.contracts import queries
+from supervise.contracts.agreements import activate_contract, draft_contract, edit_contract_draft, terminate_contract
+from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState
+from supervise.contracts.rules import parse_parameters
+from supervise.contracts.words import rule_in_words
+from supervise.errors import AlreadyDecidedError
+from supervise.labels import _
+from supervise.views.addresses import address_with
+from supervise.views.contracts.blueprint import bp
+from supervise.views.contracts.forms import ContractFilterForm, ContractForm, EndForm, shown_terms
+from supervise.views.filters import named
+from supervise.views.registers import version_of
+
+
+@bp.get("/")
+@require(Permission.READ_CONTRACTS)
+def index() -> ResponseReturnValue:
+    """List contracts and policies by number."""
+    form = ContractFilterForm(formdata=request.args)
+    with db.reading() as session:
+        rows = queries.contracts_by_number(
+            session, form.wanted(), after=request.args.get("after", ""), limit=queries.PAGE + 1
+        )
+    more = len(rows) > queries.PAGE
+    rows = rows[: queries.PAGE]
+    next_url = address_with(after=rows[-1].contract.number) if more else None
+    return render_template("contracts/index.html", form=form, rows=rows, next_url=next_url, me=current_user())
+
+
+@bp.get("/<int:contract_id>")
+@require(Permission.READ_CONTRACTS)
+def detail(contract_id: int) -> ResponseReturnValue:
+    """Show a contract with its rules, and whose turn it is."""
+    with db.reading() as session:
+        contract = queries.contract_by_id(session, contract_id)
+        return _page(session, contract, EndForm(formdata=None, version=contract.version))
+
+
+def _page(session: Session, contract: Contract, end_form: EndForm) -> str:
+    party, unit = queries.sides_of(session, contract)
+    rules = queries.rules_of_contract(session, contract.id)
+    people = display_names(session, [contract.drafted_by, contract.activated_by, *(rule.drafted_by for rule in rules)])
+    names = {code: named(row) for code, row in offence_types(session).items()}
+    return render_template(
+        "contracts/detail.html",
+        contract=contract,
+        party=party,
+        unit=unit,
+        rules=rules,
+        words={rule.id: rule_in_words(parse_parameters(rule.parameters)) for rule in rules},
+        names=names,
+        people=people,
+        end_form=end_form,
+        me=current_user(),
+    )
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@require(Permission.DRAFT_CONTRACTS)
+def new() -> ResponseReturnValue:
+    """Draft a contract or policy."""
+    with db.reading() as session:
+        parties, units = queries.parties_to_sign(session), queries.units_to_sign(session)
+    form = ContractForm(
+        parties,
+        units,
+        direction=ContractDirection.WE_BUY.value,
+        scope=ContractScope.ALL.value,
+        appeal_day_type=DayType.WORKING.value,
+    )
+    if not form.validate_on_submit():
+        return _form_page(form, _("New contract or policy"), url_for(".index")), 400 if form.errors else 200
+    contract = db.decide(draft_contract, form.terms(), actor_id=current_user().id)
+    flash(_("Drafted; a supervisor puts it into force"), "success")
+    return redirect(url_for(".detail", contract_id=contract.id), code=303)
+
+
+@bp.route("/<int:contract_id>/edit", methods=["GET", "POST"])
+@require(Permission.DRAFT_CONTRACTS)
+def edit(contract_id: int) -> ResponseReturnValue:
+    """Change a draft."""
+    with db.reading() as session:
+        contract = queries.contract_by_id(session, contract_id)
+        parties, units = queries.parties_to_sign(session), queries.units_to_sign(session)
+    if contract.state is not ContractState.DRAFT:
+        raise AlreadyDecidedError
+    form = ContractForm(parties, units, data=shown_terms(contract))
+    back_url = url_for(".detail", contract_id=contract_id)
+    if not form.validate_on_submit():
+        return _form_page(form, _("Change the draft"), back_url), 400 if form.errors else 200
+    db.decide(edit_contract_draft, contract_id, version_of(form.version), form.terms(), actor_id=current_user().id)
+    flash(_("The draft is changed"), "success")
+    return redirect(back_url, code=303)
+
+
+def _form_page(form: ContractForm, title: str, cancel_url: str) -> str:
+    return render_template("contracts/form.html", form=form, page_title=title, cancel_url=cancel_url)
+
+
+@bp.post("/<int:contract_id>/activate")
+@require(Permission.ACTIVATE_CONTRACTS)
+def activate(contract_id: int) -> ResponseReturnValue:
+    """Put a draft into force, as the second person."""
+    with db.reading() as session:
+        queries.contract_by_id(session, contract_id)
+    version = request.form.get("version", type=int) or 0
+    db.decide(activate_contract, contract_id, version, actor_id=current_user().id)
+    flash(_("In force"), "success")
+    return redirect(url_for(".detail", contract_id=contract_id), code=303)
+
+
+@bp.post("/<int:contract_id>/terminate")
+@require(Permission.ACTIVATE_CONTRACTS)
+def terminate(contract_id: int) -> ResponseReturnValue:
+    """End a contract in force early."""
+    form = EndForm()
+    with db.reading() as session:
+        contract = queries.contract_by_id(session, contract_id)
+        if not form.validate():
+            return _page(session, contract, form), 400
+    db.decide(
+        terminate_contract,
+        contract_id,
+        version_of(form.version),
+        form.ends_on,
+        reason=form.reason.data,
+        actor_id=current_user().id,
+    )
+    flash(_("The end is recorded; earlier calls stay priced by it"), "success")
+    return redirect(url_for(".detail", contract_id=contract_id), code=303)

@@ -1,0 +1,140 @@
+"""What the charged party, supervisors and finance do with penalties."""
+
+from typing import Any
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from supervise import db
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.roles import Permission
+from supervise.desk.penalty_story import PenaltyStory, penalty_story
+from supervise.labels import _
+from supervise.parties.scope import Scope
+from supervise.penalties import waiting
+from supervise.penalties.models import Objection, ObjectionState
+from supervise.penalties.objections import decide_objection as decide
+from supervise.penalties.objections import file_objection, withdraw_objection
+from supervise.penalties.queries import objection_by_id, penalty_in_scope
+from supervise.penalties.reversals import propose_reversal as propose
+from supervise.penalties.windows import acknowledge as acknowledge_penalties
+from supervise.views.penalties.blueprint import bp
+from supervise.views.penalties.forms import DecisionForm, ObjectionForm, ReversalForm
+from supervise.views.penalties.lists import is_charged_side
+from supervise.views.penalties.pages import render_penalty
+from supervise.views.picked import picked_ids
+
+
+def _load(session: Session, penalty_id: int) -> tuple[Scope, PenaltyStory]:
+    """Return the user's scope and the penalty in it, for a decision and for the page that an error shows again."""
+    me = current_user()
+    scope = Scope.of(session, me)
+    return scope, penalty_story(session, scope, penalty_id, listed_only=is_charged_side(me))
+
+
+def _objection(session: Session, scope: Scope, objection_id: int) -> Objection:
+    objection = objection_by_id(session, objection_id)
+    penalty_in_scope(session, scope, objection.penalty_id, listed_only=is_charged_side(current_user()))
+    return objection
+
+
+def _back(penalty_id: int) -> ResponseReturnValue:
+    return redirect(url_for(".detail", penalty_id=penalty_id), code=303)
+
+
+@bp.post("/acknowledge")
+@require(Permission.ACKNOWLEDGE_PENALTIES)
+def acknowledge() -> ResponseReturnValue:
+    """Let the charged party acknowledge the chosen penalties, with a result for each."""
+    ids, me = picked_ids(), current_user()
+    with db.reading() as session:
+        scope = Scope.of(session, me)
+    results = db.decide(acknowledge_penalties, ids, scope, actor_id=me.id)
+    refused = [result for result in results if result.refusal is not None]
+    if len(ids) == 1 and not refused:
+        flash(_("Acknowledged; the window for an objection runs"), "success")
+        return _back(ids[0])
+    known = [result.subject_id for result in results if result.refusal is None or result.refusal.status != 404]  # noqa: PLR2004
+    with db.reading() as session:
+        references = waiting.references_of(session, known)
+    rows: list[dict[str, Any]] = [
+        {
+            "reference": references.get(result.subject_id, str(result.subject_id)),
+            "url": url_for(".detail", penalty_id=result.subject_id) if result.subject_id in references else None,
+            "is_done": result.refusal is None,
+            "words": str(result.refusal or _("Acknowledged")),
+        }
+        for result in results
+    ]
+    return render_template("approvals/results.html", rows=rows, back_url=url_for(".index"))
+
+
+@bp.post("/<int:penalty_id>/objection")
+@require(Permission.OBJECT, Permission.OBJECT_FOR_PARTY)
+def object_to(penalty_id: int) -> ResponseReturnValue:
+    """Object to a penalty, as the charged party or as a supervisor who enters what it wrote."""
+    me = current_user()
+    with db.reading() as session:
+        scope, story = _load(session, penalty_id)
+    form = ObjectionForm()
+    if not form.validate():
+        return render_penalty(me, scope, story, objection_form=form), 400
+    db.decide(
+        file_objection, penalty_id, form.body.data, scope, actor_id=me.id, for_party=me.can(Permission.OBJECT_FOR_PARTY)
+    )
+    flash(_("The objection is filed; the penalty does not become final before it is decided"), "success")
+    return _back(penalty_id)
+
+
+@bp.post("/objections/<int:objection_id>/withdraw")
+@require(Permission.OBJECT, Permission.OBJECT_FOR_PARTY)
+def withdraw(objection_id: int) -> ResponseReturnValue:
+    """Take an open objection back."""
+    me = current_user()
+    with db.reading() as session:
+        scope = Scope.of(session, me)
+        _objection(session, scope, objection_id)
+    objection = db.decide(withdraw_objection, objection_id, scope, actor_id=me.id)
+    flash(_("The objection is withdrawn"), "success")
+    return _back(objection.penalty_id)
+
+
+@bp.post("/objections/<int:objection_id>/decision")
+@require(Permission.DECIDE_APPEALS)
+def decide_objection(objection_id: int) -> ResponseReturnValue:
+    """Uphold an objection, wholly or in part, or reject it."""
+    me = current_user()
+    with db.reading() as session:
+        objection = _objection(session, Scope.of(session, me), objection_id)
+        scope, story = _load(session, objection.penalty_id)
+    form = DecisionForm()
+    if not form.validate():
+        return render_penalty(me, scope, story, decision_form=form), 400
+    decision = ObjectionState(form.decision.data)
+    db.decide(
+        decide,
+        objection_id,
+        decision,
+        note=form.note.data,
+        actor_id=me.id,
+        reduced_fen=form.reduced_fen.data if decision is ObjectionState.REDUCED else None,
+    )
+    flash(_("The objection is decided"), "success")
+    return _back(objection.penalty_id)
+
+
+@bp.post("/<int:penalty_id>/reversal")
+@require(Permission.PROPOSE_REVERSALS)
+def propose_reversal(penalty_id: int) -> ResponseReturnValue:
+    """Propose to reverse a final penalty, wholly or in part; a supervisor approves it."""
+    me = current_user()
+    with db.reading() as session:
+        scope, story = _load(session, penalty_id)
+    form = ReversalForm()
+    if not form.validate():
+        return render_penalty(me, scope, story, reversal_form=form), 400
+    db.decide(propose, penalty_id, amount_fen=form.amount_fen.data, reason=form.reason.data, actor_id=me.id)
+    flash(_("The reversal is proposed; a supervisor decides"), "success")
+    return _back(penalty_id)

@@ -1,0 +1,132 @@
+"""What is filtered by, objected, decided and proposed about penalties."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
+
+from supervise.desk.penalty_story import Choice
+from supervise.labels import _, _l
+from supervise.money import FEN_MAX
+from supervise.penalties.models import ObjectionState, PenaltyFamily, PenaltyState
+from supervise.penalties.objections import DECISIONS
+from supervise.penalties.queries import LISTED_STATES, PenaltyFilter
+from supervise.views.forms import Form, YuanField
+
+_TEXT_MAX = 4_000
+MONTH = r"20[0-9]{2}-(0[1-9]|1[0-2])"
+
+
+class PenaltyFilterForm(Form):
+    """The filters above the list; they stand in the address."""
+
+    class Meta(Form.Meta):
+        """A GET form has nothing to forge."""
+
+        csrf = False
+
+    q = StringField(_l("Penalty number"), validators=[Optional(), Length(max=40)])
+    state = SelectField(_l("State"), validators=[Optional()])
+    family = SelectField(_l("Kind"), validators=[Optional()])
+    party = SelectField(_l("Responsible party"), validators=[Optional()])
+    unit = SelectField(_l("Branch"), validators=[Optional()])
+    offence = SelectField(_l("Offence"), validators=[Optional()])
+    month = SelectField(_l("Month of the call"), validators=[Optional()])
+    objected = BooleanField(_l("Objection open"))
+
+    def __init__(
+        self,
+        *,
+        parties: Sequence[Choice],
+        units: Sequence[Choice],
+        offences: Mapping[str, str],
+        months: Sequence[str],
+        listed_only: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        every = ("", _("All"))
+        states = LISTED_STATES if listed_only else tuple(PenaltyState)
+        self.state.choices = [every, *((state.value, state.label) for state in states)]
+        self.family.choices = [every, *((family.value, family.label) for family in PenaltyFamily)]
+        self.party.choices = [every, *((str(one.id), one.name) for one in parties)]
+        self.unit.choices = [every, *((str(one.id), one.name) for one in units)]
+        self.offence.choices = [every, *offences.items()]
+        self.month.choices = [every, *((month, month) for month in months)]
+        self._listed_only = listed_only
+
+    def wanted(self) -> PenaltyFilter:
+        """Return what the address asks for; a value that is no choice narrows to nothing of that kind."""
+        self.validate()
+        return PenaltyFilter(
+            state=PenaltyState(self.state.data) if _chosen(self.state) else None,
+            family=PenaltyFamily(self.family.data) if _chosen(self.family) else None,
+            party_id=int(self.party.data) if _chosen(self.party) else None,
+            unit_id=int(self.unit.data) if _chosen(self.unit) else None,
+            period=self.month.data if _chosen(self.month) else None,
+            offence_code=self.offence.data if _chosen(self.offence) else None,
+            reference=(self.q.data or "").strip() if not self.q.errors else "",
+            listed_only=self._listed_only,
+            with_open_objection=self.objected.data,
+        )
+
+
+def _chosen(field: SelectField) -> bool:
+    return bool(field.data) and not field.errors
+
+
+class ObjectionForm(Form):
+    """What the charged party says against a penalty."""
+
+    body = TextAreaField(
+        _l("What is objected to"),
+        description=_l("Say which fact or which rule is wrong. Name no subscriber's full number."),
+        validators=[InputRequired(_l("Say what is objected to")), Length(max=_TEXT_MAX)],
+    )
+
+
+class DecisionForm(Form):
+    """What a supervisor decides on an objection."""
+
+    decision = RadioField(_l("Decision"), validators=[InputRequired(_l("Choose a decision"))])
+    reduced_fen = YuanField(
+        _l("Taken off (yuan)"),
+        description=_l("Only if it is upheld in part"),
+        validators=[Optional(), NumberRange(min=1, max=FEN_MAX)],
+    )
+    note = TextAreaField(
+        _l("Reason, shown to the charged party"), validators=[InputRequired(_l("Give a reason")), Length(max=_TEXT_MAX)]
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.decision.choices = [(decision.value, decision.label) for decision in DECISIONS]
+
+    def validate_reduced_fen(self, field: YuanField) -> None:
+        """Ask for the amount if it is needed."""
+        if self.decision.data == ObjectionState.REDUCED.value and field.data is None and not field.errors:
+            raise ValidationError(_("Enter what is taken off"))
+
+
+class ReversalForm(Form):
+    """What finance proposes to take back of a final penalty."""
+
+    amount_fen = YuanField(
+        _l("Amount to be reversed (yuan)"),
+        description=_l("Empty: all that is left"),
+        validators=[Optional(), NumberRange(min=1, max=FEN_MAX)],
+    )
+    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Give a reason")), Length(min=4, max=500)])
+
+
+class StatementForm(Form):
+    """The months of a statement."""
+
+    class Meta(Form.Meta):
+        """A GET form has nothing to forge."""
+
+        csrf = False
+
+    first = StringField(_l("First month"), validators=[Optional(), Regexp(f"^{MONTH}$", message=_l("Such as 2026-11"))])
+    last = StringField(_l("Last month"), validators=[Optional(), Regexp(f"^{MONTH}$", message=_l("Such as 2026-11"))])

@@ -1,0 +1,158 @@
+"""Undertakings: find the subscriber, draft, agree by a second person, settle history once, end."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from supervise import clock, db, phone
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.queries import display_names
+from supervise.access.roles import Permission
+from supervise.compensation import promise_queries as queries
+from supervise.compensation.models import CallUnit, CreditKind, CreditNature, PromiseState, Undertaking
+from supervise.compensation.promises import draft_undertaking, end_undertaking
+from supervise.compensation.propose import propose_lump
+from supervise.compensation.queries import LIVE_CREDIT_STATES
+from supervise.desk.approvals import agree_undertaking_within_authority
+from supervise.labels import _
+from supervise.views.addresses import address_with
+from supervise.views.navigation import url_of
+from supervise.views.settings import current_keyring
+from supervise.views.undertakings.blueprint import bp
+from supervise.views.undertakings.forms import EndPromiseForm, FindForm, UndertakingFilterForm, UndertakingForm
+
+
+@bp.get("/")
+@require(Permission.READ_CONTRACTS)
+def index() -> ResponseReturnValue:
+    """List undertakings, the newest first."""
+    form = UndertakingFilterForm(formdata=request.args)
+    with db.reading() as session:
+        rows = queries.undertakings_newest(
+            session, form.wanted(), before_id=request.args.get("before", type=int), limit=queries.PAGE + 1
+        )
+    more = len(rows) > queries.PAGE
+    rows = rows[: queries.PAGE]
+    next_url = address_with(before=rows[-1].undertaking.id) if more else None
+    return render_template("undertakings/index.html", form=form, rows=rows, next_url=next_url, me=current_user())
+
+
+@bp.route("/find", methods=["GET", "POST"])
+@require(Permission.DRAFT_CONTRACTS)
+def find() -> ResponseReturnValue:
+    """Find the subscriber to promise something to, by full number or account."""
+    form = FindForm()
+    found = None
+    if form.validate_on_submit():
+        who = form.who.data.strip()
+        with db.reading() as session:
+            found = queries.find_subscribers(session, current_keyring(), number=_as_number(who), account_ref=who)
+    page = render_template("undertakings/find.html", form=form, found=found, now=clock.now())
+    return page, 400 if form.errors else 200
+
+
+def _as_number(text: str) -> str | None:
+    try:
+        return phone.normalise(text)
+    except phone.PhoneError:
+        return None  # then it is an account
+
+
+@bp.route("/new/<int:subscriber_id>", methods=["GET", "POST"])
+@require(Permission.DRAFT_CONTRACTS)
+def new(subscriber_id: int) -> ResponseReturnValue:
+    """Draft an undertaking for a subscriber."""
+    with db.reading() as session:
+        subscriber = queries.subscriber_with_mask(session, subscriber_id)
+    form = UndertakingForm(
+        starts_at=clock.now().replace(microsecond=0),
+        call_unit=CallUnit.ATTEMPTED.value,
+        nature=CreditNature.COMPENSATION.value,
+    )
+    ticket_id = None
+    if form.validate_on_submit() and form.ticket.data:
+        try:
+            with db.reading() as session:
+                ticket_id = queries.ticket_id_of(session, form.ticket.data)
+        except queries.NoSuchTicketError as error:
+            form.ticket.errors = [str(error)]
+    if request.method == "GET" or form.errors:
+        page = render_template("undertakings/new.html", form=form, subscriber=subscriber)
+        return page, 400 if form.errors else 200
+    undertaking = db.decide(
+        draft_undertaking,
+        subscriber_id,
+        form.terms(),
+        lump_fen=form.lump_fen.data or 0,
+        text=(form.text.data or "").strip() or None,
+        ticket_id=ticket_id,
+        actor_id=current_user().id,
+    )
+    flash(_("Drafted; it has no effect before a second person agrees"), "success")
+    return redirect(url_for(".detail", undertaking_id=undertaking.id), code=303)
+
+
+@bp.get("/<int:undertaking_id>")
+@require(Permission.READ_CONTRACTS)
+def detail(undertaking_id: int) -> ResponseReturnValue:
+    """Show an undertaking, what it has cost, and whose turn it is."""
+    with db.reading() as session:
+        undertaking = queries.undertaking_by_id(session, undertaking_id)
+        return _page(session, undertaking, EndPromiseForm(formdata=None))
+
+
+def _page(session: Session, undertaking: Undertaking, end_form: EndPromiseForm) -> str:
+    owed = queries.credits_of_undertaking(session, undertaking.id)
+    live = [credit for credit in owed if credit.state in LIVE_CREDIT_STATES]
+    can_settle = undertaking.lump_fen > 0 and undertaking.state is not PromiseState.DRAFT
+    return render_template(
+        "undertakings/detail.html",
+        undertaking=undertaking,
+        subscriber=queries.subscriber_with_mask(session, undertaking.subscriber_id),
+        credits=owed,
+        credit_urls={credit.id: url_of("credits.detail", credit_id=credit.id) for credit in owed},
+        total_fen=sum(credit.amount_fen for credit in live),
+        can_settle=can_settle and not any(credit.kind is CreditKind.LUMP for credit in live),
+        ticket_url=url_of("tickets.detail", ticket_id=undertaking.ticket_id) if undertaking.ticket_id else None,
+        people=display_names(session, [undertaking.drafted_by, undertaking.agreed_by]),
+        end_form=end_form,
+        me=current_user(),
+    )
+
+
+@bp.post("/<int:undertaking_id>/agree")
+@require(Permission.AGREE_UNDERTAKINGS)
+def agree(undertaking_id: int) -> ResponseReturnValue:
+    """Agree to a drafted undertaking, as the second person."""
+    with db.reading() as session:
+        queries.undertaking_by_id(session, undertaking_id)
+    version = request.form.get("version", type=int) or 0
+    db.decide(agree_undertaking_within_authority, undertaking_id, version, actor_id=current_user().id)
+    flash(_("Agreed; from its beginning on it earns credits"), "success")
+    return redirect(url_for(".detail", undertaking_id=undertaking_id), code=303)
+
+
+@bp.post("/<int:undertaking_id>/end")
+@require(Permission.AGREE_UNDERTAKINGS)
+def end(undertaking_id: int) -> ResponseReturnValue:
+    """End an undertaking in force; credits for earlier calls stay."""
+    form = EndPromiseForm()
+    with db.reading() as session:
+        undertaking = queries.undertaking_by_id(session, undertaking_id)
+        if not form.validate():
+            return _page(session, undertaking, form), 400
+    db.decide(end_undertaking, undertaking_id, form.ends_at.moment, reason=form.reason.data, actor_id=current_user().id)
+    flash(_("The end is recorded; credits for earlier calls stay"), "success")
+    return redirect(url_for(".detail", undertaking_id=undertaking_id), code=303)
+
+
+@bp.post("/<int:undertaking_id>/lump")
+@require(Permission.TRIAGE)
+def settle_history(undertaking_id: int) -> ResponseReturnValue:
+    """Propose the lump sum for history, once."""
+    with db.reading() as session:
+        queries.undertaking_by_id(session, undertaking_id)
+    db.decide(propose_lump, undertaking_id, actor_id=current_user().id)
+    flash(_("The lump sum is proposed; an approver decides"), "success")
+    return redirect(url_for(".detail", undertaking_id=undertaking_id), code=303)
