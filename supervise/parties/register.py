@@ -48,9 +48,7 @@ def enter_party(
         raise UnitPartyError(name=name)
     if status is not PartyStatus.CLAIMED and tie is None:
         raise NoSponsorError
-    taken = session.scalar(select(Party.name).where(Party.code == code))
-    if taken is not None:
-        raise CodeTakenError(code=code, name=taken)
+    _check_code(session, code)
     party = Party(
         code=code,
         kind=kind,
@@ -63,18 +61,10 @@ def enter_party(
     )
     session.add(party)
     session.flush()
-    record_party(
-        session, party.id, "party.entered", actor_id=actor_id, changes={"code": code, "kind": kind, "status": status}
-    )
+    entered = {"code": code, "kind": kind, "status": status}
+    record_party(session, party.id, "party.entered", actor_id=actor_id, changes=entered)
     if tie is not None:
-        relate(
-            session,
-            child_id=party.id,
-            parent_id=tie.parent_id,
-            role=tie.role,
-            valid_from=tie.valid_from,
-            actor_id=actor_id,
-        )
+        relate(session, child_id=party.id, **tie._asdict(), actor_id=actor_id)
     return party
 
 
@@ -153,6 +143,12 @@ def add_alias(session: Session, party_id: int, *, name: str, source: str, actor_
     session.add(PartyAlias(party_id=party_id, name=name, source=source))
     session.flush()
     record_party(session, party_id, "party.alias_added", actor_id=actor_id, changes={"source": source})
+
+
+def _check_code(session: Session, code: str) -> None:
+    taken = session.scalar(select(Party.name).where(Party.code == code))
+    if taken is not None:
+        raise CodeTakenError(code=code, name=taken)
 
 
 def _free_credit_code(session: Session, text: str | None, party_id: int | None) -> str | None:

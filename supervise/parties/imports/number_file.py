@@ -305,17 +305,10 @@ def _add_holders(
             actor_id=actor_id,
             action="phone_number.held",
             subject="phone_number",
-            changes=(
-                (
-                    row["number_id"],
-                    {
-                        "holder_id": row["id"],
-                        "party_id": row["party_id"],
-                        "held_from": row["held_from"],
-                        "held_to": row["held_to"],
-                        "batch_id": batch_id,
-                    },
-                )
-                for row in values
-            ),
+            changes=((row["number_id"], _told(row, batch_id)) for row in values),
         )
+
+
+def _told(row: Mapping[str, Any], batch_id: int) -> dict[str, Any]:
+    facts = {name: row[name] for name in ("party_id", "held_from", "held_to")}
+    return {"holder_id": row["id"], **facts, "batch_id": batch_id}
