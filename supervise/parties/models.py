@@ -66,7 +66,7 @@ class OfficialUse(LabelledEnum):
 class ProposalState(LabelledEnum):
     """Where a proposed register change stands."""
 
-    OPEN = "open", N_("Open")
+    OPEN = "open", N_("Waiting for a decision")
     ACCEPTED = "accepted", N_("Accepted")
     REJECTED = "rejected", N_("Rejected")
     WITHDRAWN = "withdrawn", N_("Withdrawn")
