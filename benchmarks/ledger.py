@@ -30,7 +30,7 @@ from tests.databases import PostgresServer, clone_sqlite, migrate, opened
 TABLES = "('account', 'period', 'journal_entry', 'posting', 'seal', 'seal_entry')"
 BATCH = 10_000
 SINGLES = 300
-ROUNDS = 3
+ROUNDS = 7
 
 
 def drafts(series: str, number: int) -> list[EntryDraft]:

@@ -6,7 +6,6 @@ Written by Core: postings before their entries, which the unit of work would do 
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -20,10 +19,10 @@ from supervise.ledger.chart import DimensionKind
 from supervise.ledger.drafts import EntryDraft, check_draft, content_sha256
 from supervise.ledger.errors import InvalidEntryError, KeyReusedError, NoOpenPeriodError
 from supervise.ledger.models import Account
-from supervise.ledger.remaining import reversible_entries
+from supervise.ledger.remaining import Reversible, reversible_entries
 from supervise.ledger.rows import EntryRow, PostingRow, insert_rows
 
-#: As many rivals as may win before us on one key or one original; then the database's refusal stands.
+#: As many rivals may win before us on one key or one original; the database's refusal of one more attempt stands.
 _ATTEMPTS = 20
 
 # All that posting must know, in one round trip: which keys exist, which months are open, which ids are free.
@@ -87,27 +86,33 @@ def post(session: Session, drafts: Sequence[EntryDraft]) -> list[int]:
     accounts = _chart(connection, facts)
     for fact in facts.values():
         _check_accounts(fact.draft, accounts)
-    for attempt in range(1, _ATTEMPTS + 1):
-        situation = _situation(connection, facts)
-        known = situation.known
-        missing = [fact for key, fact in facts.items() if key not in known]
-        if not missing:
-            break
-        entries = _entry_rows(connection, missing, situation)
-        postings = _posting_rows(missing, entries, accounts)
+    # On SQLite there are no rivals.
+    for _attempt in range(_ATTEMPTS if connection.dialect.name == "postgresql" else 0):
         try:
-            with connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext():
-                # By key: two batches that share facts wait for each other, and never each for the other.
-                insert_rows(connection, postings, sorted(entries, key=_key_of))
+            with connection.begin_nested():
+                known = _post_missing(connection, facts, accounts)
         except IntegrityError:
             # A rival took the key or the reversal's number, or closed the period: look again, and refuse by name.
-            # On SQLite there are no rivals.
-            if attempt == _ATTEMPTS or connection.dialect.name == "sqlite":
-                raise
             continue
-        known.update((entry.idempotency_key, entry.id) for entry in entries)
-        break
+        return [known[draft.key] for draft in drafts]
+    known = _post_missing(connection, facts, accounts)
     return [known[draft.key] for draft in drafts]
+
+
+def _post_missing(
+    connection: Connection, facts: Mapping[str, _Fact], accounts: Mapping[str, _AccountRow]
+) -> Mapping[str, int]:
+    # Read before the keys: a rival's reversal that is seen here is then also known by its key.
+    originals = [fact.draft.reverses_id for fact in facts.values() if fact.draft.reverses_id is not None]
+    reversible = reversible_entries(connection, originals) if originals else {}
+    situation = _situation(connection, facts)
+    missing = [fact for key, fact in facts.items() if key not in situation.known]
+    if not missing:
+        return situation.known
+    entries = _entry_rows(connection, missing, situation, reversible)
+    # By key: two batches that share facts wait for each other, and never each for the other.
+    insert_rows(connection, _posting_rows(missing, entries, accounts), sorted(entries, key=_key_of))
+    return {**situation.known, **{entry.idempotency_key: entry.id for entry in entries}}
 
 
 def _distinct_facts(drafts: Sequence[EntryDraft]) -> dict[str, _Fact]:
@@ -158,13 +163,16 @@ def _situation(connection: Connection, facts: Mapping[str, _Fact]) -> _Situation
     return situation
 
 
-def _entry_rows(connection: Connection, facts: Sequence[_Fact], situation: _Situation) -> list[EntryRow]:
+def _entry_rows(
+    connection: Connection,
+    facts: Sequence[_Fact],
+    situation: _Situation,
+    reversible: Mapping[int, Reversible],
+) -> list[EntryRow]:
     days = {fact.draft.effective_on for fact in facts}
     periods = {day: booking_month(day, situation.open_months) for day in days}
     serials = situation.serials
     ids = serials if connection.dialect.name == "postgresql" else range(serials[0], serials[0] + len(facts))
-    originals = [fact.draft.reverses_id for fact in facts if fact.draft.reverses_id is not None]
-    reversible = reversible_entries(connection, originals) if originals else {}
     recorded_at = clock.now()
     return [
         EntryRow(

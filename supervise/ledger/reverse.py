@@ -1,7 +1,7 @@
 """Reversing: the only correction. Whole (all that is left) or in part, in the open period."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -48,6 +48,9 @@ def reverse(session: Session, drafts: Sequence[ReversalDraft]) -> list[int]:
     connection = session.connection()
     entries = reversible_entries(connection, [draft.entry_id for draft in drafts])
     known = _known_reversals(connection, [draft.key for draft in drafts])
+    if any(number not in entries[draft.entry_id].reversed for draft, number in _repeated(drafts, known)):
+        # It came in between the two readings, and others perhaps before it.
+        entries = reversible_entries(connection, [draft.entry_id for draft in drafts])
     planned: dict[str, EntryDraft] = {}
     for draft in drafts:
         entry = entries[draft.entry_id]
@@ -71,6 +74,15 @@ def _known_reversals(connection: Connection, keys: Sequence[str]) -> dict[str, t
     columns = select(JournalEntry.idempotency_key, JournalEntry.reverses_id, JournalEntry.reversal_no)
     rows = connection.execute(columns.where(in_set(connection, JournalEntry.idempotency_key, keys)))
     return {key: (original_id, number) for key, original_id, number in rows}
+
+
+def _repeated(
+    drafts: Sequence[ReversalDraft], known: Mapping[str, tuple[int | None, int | None]]
+) -> Iterator[tuple[ReversalDraft, int]]:
+    for draft in drafts:
+        original_id, number = known.get(draft.key, (None, None))
+        if number is not None and original_id == draft.entry_id:
+            yield draft, number
 
 
 def _lines(entry: Reversible, left: dict[Place, int], amount_fen: int | None) -> list[Line]:
