@@ -4,7 +4,7 @@ Add an endpoint to ``EXPECTATIONS`` when you add a view; add its rows to ``build
 of a new kind. ``tests/test_authorisation.py`` tries every endpoint with every role on own, foreign and missing rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from tests.factories.parties import (
     make_unit,
     unit_party,
 )
+from tests.money_world import MoneyIds, make_money
 
 CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR, ADMIN = Role
 EVERYONE = frozenset(Role)
@@ -59,6 +60,7 @@ def only(*roles: Role, writers: frozenset[Role] | None = None, rows: Mapping[str
 PUBLIC = Expectation(EVERYONE, is_public=True)
 SIGNED_IN = Expectation(EVERYONE)
 
+PENALTY_READERS = (CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR)
 REGISTER_READERS = (CLERK, TRIAGER, SUPERVISOR, AUDITOR, BRANCH, PARTNER)
 
 EXPECTATIONS: dict[str, Expectation] = {
@@ -131,6 +133,49 @@ EXPECTATIONS: dict[str, Expectation] = {
     "register_proposals.withdraw": only(BRANCH, PARTNER),
     # jobs: one's own only
     "jobs.status": Expectation(EVERYONE),
+    # money through people; a deputy has a supervisor's permissions by delegation, not by role
+    "approvals.index": only(SUPERVISOR),
+    "approvals.credits": only(SUPERVISOR),
+    "approvals.second_person": only(SUPERVISOR),
+    "approvals.decide_penalties": only(SUPERVISOR),
+    "approvals.decide_credits": only(SUPERVISOR),
+    "approvals.decide_reversal": only(SUPERVISOR),
+    "approvals.decide_void": only(SUPERVISOR),
+    "penalties.index": only(*PENALTY_READERS),
+    "penalties.chart": only(*PENALTY_READERS),
+    "penalties.detail": only(*PENALTY_READERS),
+    "penalties.acknowledge": only(BRANCH, PARTNER),
+    "penalties.object_to": only(BRANCH, PARTNER, SUPERVISOR),
+    "penalties.withdraw": only(BRANCH, PARTNER, SUPERVISOR),
+    "penalties.decide_objection": only(SUPERVISOR),
+    "penalties.propose_reversal": only(FINANCE),
+    "statements.index": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
+    "statements.party": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
+    "statements.workbook": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
+    "reports.index": only(TRIAGER, SUPERVISOR, FINANCE, AUDITOR),
+    "reports.penalty_workbook": only(TRIAGER, SUPERVISOR, FINANCE, AUDITOR),
+    "contracts.index": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "contracts.detail": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "contracts.new": only(TRIAGER),
+    "contracts.edit": only(TRIAGER),
+    "contracts.activate": only(SUPERVISOR),
+    "contracts.terminate": only(SUPERVISOR),
+    "contracts.rule": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "contracts.new_rule": only(TRIAGER),
+    "contracts.edit_rule": only(TRIAGER),
+    "contracts.activate_version": only(SUPERVISOR),
+    "contracts.retire_version": only(SUPERVISOR),
+    "undertakings.index": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "undertakings.detail": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "undertakings.find": only(TRIAGER),
+    "undertakings.new": only(TRIAGER),
+    "undertakings.agree": only(SUPERVISOR),
+    "undertakings.end": only(SUPERVISOR),
+    "undertakings.settle_history": only(TRIAGER),
+    "undertakings.policies": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "undertakings.new_policy": only(TRIAGER),
+    "undertakings.agree_to_policy": only(SUPERVISOR),
+    "gl_map.index": only(FINANCE, ADMIN),
     # audit
     "audit.index": only(AUDITOR),
     "audit.export": only(AUDITOR),
@@ -192,6 +237,9 @@ def build_world(session: Session) -> World:
                 foreign={CLERK: other_unit.id, BRANCH: other_unit.id, PARTNER: unit.id},
                 blind=frozenset({PARTNER}),
             ),
+            **_money(
+                make_money(session, units=(unit, other_unit), partners=(party, other_party), finance=users[FINANCE])
+            ),
             **_registers(session, users, Owners(unit_party(session, unit), party, other_party)),
         },
     )
@@ -219,6 +267,29 @@ def _registers(session: Session, users: Mapping[Role, User], owners: Owners) -> 
         "relation_id": Rows(shared=relation.id),
         "official_id": Rows(shared=official.id if official is not None else None),
     }
+
+
+def _money(ids: MoneyIds) -> dict[str, Rows]:
+    return {
+        "penalty_id": _of_charged(ids.penalties),
+        "objection_id": _of_charged(ids.objections),
+        "request_id": Rows(shared=ids.reversal_request),
+        "batch_id": Rows(shared=ids.batch),
+        "contract_id": Rows(shared=ids.contract),
+        "rule_id": Rows(shared=ids.rule),
+        "undertaking_id": Rows(shared=ids.undertaking),
+        "subscriber_id": Rows(shared=ids.subscriber),
+        "policy_id": Rows(shared=ids.policy),
+    }
+
+
+def _of_charged(ids: Sequence[int]) -> Rows:
+    of_branch, of_other_branch, of_partner, of_other_partner = ids
+    return Rows(
+        shared=of_partner,
+        own={CLERK: of_branch, BRANCH: of_branch, PARTNER: of_partner},
+        foreign={CLERK: of_other_branch, BRANCH: of_other_branch, PARTNER: of_other_partner},
+    )
 
 
 def _by_owner(of_branch: int, of_partner: int, of_stranger: int) -> Rows:
