@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 from supervise.files import values
 from supervise.labels import N_, LabelledEnum
 from supervise.phone import NumberClass, NumberingPlan
@@ -259,7 +259,7 @@ class Ticket(Base):
     #: Who was called; NULL for an anonymous report.
     number_id: Mapped[int | None] = mapped_column(ForeignKey("subscriber_number.id"), index=True)
     #: The region as the source wrote it.
-    region_text: Mapped[str | None]
+    region_text: Mapped[str | None] = mapped_column(MaskedText)
     #: The complaint with numbers masked.
     content: Mapped[str]
     #: The original where something was masked; context ``ticket.content_cipher``, bound to the reference.
@@ -267,7 +267,7 @@ class Ticket(Base):
     #: Name of the complainant, context ``ticket.complainant_cipher``, bound to the reference.
     complainant_cipher: Mapped[bytes | None]
     #: Whom the caller claimed to be (domain A6); never evidence by itself.
-    claimed_party: Mapped[str | None]
+    claimed_party: Mapped[str | None] = mapped_column(MaskedText)
     #: "About eight calls": counted here, never invented as incidents.
     claimed_calls: Mapped[int | None]
     sensitive: Mapped[bool] = mapped_column(default=False)
@@ -306,7 +306,7 @@ class TicketStep(Base):
     at: Mapped[dt.datetime]
     actor_id: Mapped[int]
     to_state: Mapped[TicketState]
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(MaskedText)
 
 
 class DemandLine(Base):
@@ -324,7 +324,7 @@ class DemandLine(Base):
     units: Mapped[int]
     unit_fen: Mapped[int]
     granted_fen: Mapped[int | None]
-    note: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(MaskedText)
 
 
 class Incident(Base):
@@ -367,7 +367,7 @@ class Incident(Base):
     seconds: Mapped[int | None]
     caller_kind: Mapped[CallerKind] = mapped_column(default=CallerKind.UNKNOWN)
     #: What was offered, as the source says.
-    subject: Mapped[str | None]
+    subject: Mapped[str | None] = mapped_column(MaskedText)
     #: Values of ``IncidentFlag``.
     flags: Mapped[list[Any]] = mapped_column(default=list)
     sms_signature: Mapped[str | None]
