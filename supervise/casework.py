@@ -16,7 +16,8 @@ from flask.cli import AppGroup
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from supervise import db
+from reports.penalties import build_penalty_workbook
+from supervise import clock, db
 from supervise.access.models import User
 from supervise.access.queries import user_id_of
 from supervise.access.roles import ROLE_PERMISSIONS, Permission
@@ -28,6 +29,7 @@ from supervise.compensation.batches import sendable
 from supervise.compensation.models import Credit, CreditState
 from supervise.compensation.propose import propose_credits
 from supervise.complaints.models import Channel, Incident, IncidentState
+from supervise.complaints.offences import offence_types
 from supervise.complaints.profiles import profiles_in_use, save_profile
 from supervise.config import Settings
 from supervise.errors import RefusalError, RowResult
@@ -280,3 +282,17 @@ def send_batch(output: Path, username: str) -> None:
     click.echo(
         _("%(number)s: %(lines)d credits, %(sha)s", number=batch.number, lines=batch.lines_total, sha=workbook.sha256)
     )
+
+
+@cases.command("penalty-workbook")
+@click.argument("month")
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@as_user
+@in_sentences
+def write_penalty_workbook(month: str, output: Path, username: str) -> None:
+    """Write the workbook of what was booked in MONTH (2026-11) to OUTPUT."""
+    _actor(username, Permission.READ_REPORTS)
+    with db.reading() as session:
+        names = {code: row.name_zh for code, row in offence_types(session).items()}
+        workbook = build_penalty_workbook(session, month, names, output, clock.now())
+    click.echo(f"{month}: SHA-256 {workbook.sha256}")

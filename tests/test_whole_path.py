@@ -248,3 +248,18 @@ def test_the_workbook_adds_up_sheet_by_sheet(runner: FlaskCliRunner, tmp_path: P
     by_grouping = pd.DataFrame(totals.iter_rows(min_row=2, values_only=True)).groupby(0)[3].sum()
     assert set(by_grouping) == {total}
     assert about.max_row > 5
+
+
+def test_the_penalty_workbook_of_the_month_adds_up_to_the_calculation(runner: FlaskCliRunner, tmp_path: Path) -> None:
+    first = complaints()
+    expected_penalties, _expected_credits = owed(first)
+    take_in(runner, tmp_path, first)
+    decide(runner)
+
+    month = clock.month_of(clock.today())
+    run(runner, "penalty-workbook", month, tmp_path / "penalties.xlsx", "--user", "finance")
+
+    details = pd.read_excel(tmp_path / "penalties.xlsx", sheet_name=1, dtype=str, engine="openpyxl")
+    amount = details.columns[11]
+    by_party = details[amount].astype(float).mul(100).round().astype(int).groupby(details[details.columns[1]]).sum()
+    assert by_party.to_dict() == expected_penalties

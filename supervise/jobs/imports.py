@@ -27,6 +27,9 @@ from supervise.parties.imports.steps import (
     take_over_register_file,
 )
 
+#: A register file of more bytes is read by the worker: some 5,000 rows, as many as a request reads of complaints.
+REGISTER_BYTES_IN_REQUEST = 256 * 1024
+
 PREVIEW = "imports.preview"
 TAKE_OVER = "imports.take_over"
 
@@ -89,6 +92,8 @@ def _preview(surroundings: Surroundings, progress: Progress, batch_id: int, *, r
         if kind is ImportKind.COMPLAINTS:
             db.decide(preview_batch, surroundings.keyring, folder, batch_id, progress=progress, rows_max=rows_max)
         elif kind in _register_files(surroundings.keyring):
+            if rows_max is not None and upload.size_bytes > REGISTER_BYTES_IN_REQUEST:
+                raise TooManyForRequestError
             _preview_register(surroundings.keyring, folder, batch_id, kind, upload)
         else:
             with plain_file(upload, folder, surroundings.keyring) as file:
