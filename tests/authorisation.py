@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 from supervise.access.models import User
 from supervise.access.roles import Role
+from supervise.complaints.profiles import profiles_in_use
 from supervise.jobs.records import create_job
-from supervise.parties.models import OfficialNumber, Party
+from supervise.parties.models import OfficialNumber, OrgUnit, Party
 from supervise.parties.proposals import Action, propose
 from supervise.parties.scope import Scope
 from tests.factories.access import make_deputy, make_user
+from tests.factories.complaints import make_import, make_subscriber, offence_type
 from tests.factories.parties import (
     give_scope,
     make_holder,
@@ -131,6 +133,31 @@ EXPECTATIONS: dict[str, Expectation] = {
     "register_proposals.accept": only(TRIAGER),
     "register_proposals.reject": only(TRIAGER),
     "register_proposals.withdraw": only(BRANCH, PARTNER),
+    # intake
+    "intake.new": only(CLERK, TRIAGER),
+    "imports.index": only(CLERK, TRIAGER),
+    "imports.new": only(CLERK, TRIAGER),
+    "imports.detail": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
+    "imports.mapping": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
+    "imports.take_over": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
+    "imports.discard": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
+    "imports.errors": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
+    "imports.profiles": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "imports.profile": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "imports.retire": only(CLERK, TRIAGER),
+    "subscribers.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR),
+    "subscribers.detail": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, rows={"subscriber_id": "regional_subscriber_id"}),
+    "subscribers.reveal": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, rows={"subscriber_id": "regional_subscriber_id"}),
+    "subscribers.new": only(TRIAGER),
+    "subscribers.end": only(TRIAGER, rows={"subscriber_id": "regional_subscriber_id"}),
+    "reference.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "reference.calendar": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "reference.offences": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "reference.new_deadline": only(ADMIN),
+    "reference.load_year": only(ADMIN),
+    "reference.set_day": only(ADMIN),
+    "reference.new_offence": only(ADMIN),
+    "reference.retire_offence": only(ADMIN),
     # jobs: one's own only
     "jobs.status": Expectation(EVERYONE),
     # money through people; a deputy has a supervisor's permissions by delegation, not by role
@@ -241,8 +268,21 @@ def build_world(session: Session) -> World:
                 make_money(session, units=(unit, other_unit), partners=(party, other_party), finance=users[FINANCE])
             ),
             **_registers(session, users, Owners(unit_party(session, unit), party, other_party)),
+            **_intake(session, users, unit, other_unit),
         },
     )
+
+
+def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_unit: OrgUnit) -> dict[str, Rows]:
+    of_clerk, of_triager = (make_import(session, actor_id=users[role].id) for role in (CLERK, TRIAGER))
+    own, foreign = (make_subscriber(session, unit=one) for one in (unit, other_unit))
+    return {
+        "import_id": Rows(shared=of_triager.id, own={CLERK: of_clerk.id}, foreign={CLERK: of_triager.id}),
+        "profile_id": Rows(shared=profiles_in_use(session)[0].id),
+        "regional_subscriber_id": Rows(shared=foreign.id, own={CLERK: own.id}, foreign={CLERK: foreign.id}),
+        "offence_type_id": Rows(shared=offence_type(session, "frequency").id),
+        "year": Rows(shared=2026),
+    }
 
 
 class Owners(NamedTuple):

@@ -108,6 +108,18 @@ def offence_types(session: Session, on: dt.date | None = None) -> Sequence[Offen
     return session.scalars(query).all()
 
 
+def offence_type_by_id(session: Session, offence_type_id: int) -> OffenceType:
+    """Return one kind of offence in one period.
+
+    Raises:
+        NotFoundError: if there is none.
+    """
+    row = session.get(OffenceType, offence_type_id)
+    if row is None:
+        raise NotFoundError
+    return row
+
+
 def calendar_years(session: Session) -> Sequence[CalendarYear]:
     """Return the loaded years, the newest first."""
     return session.scalars(sa.select(CalendarYear).order_by(CalendarYear.year.desc())).all()

@@ -342,10 +342,11 @@ def incident_facts(call: ReportedCall) -> dict[str, Any]:
 
 def search_texts(report: ReportedTicket, reference: str, content: str) -> list[str | None]:
     """Return the texts by which the ticket of *report* is found, *content* masked; never a subscriber's number."""
-    texts = [reference, report.external_ref, content, report.claimed_party]
+    told = [report.claimed_party]
     for call in report.calls:
-        texts += [call.caller_number, call.subject, phone.mask_in_text(call.sms_text) if call.sms_text else None]
-    return texts
+        told += [call.subject, call.sms_text]
+    callers = [call.caller_number for call in report.calls]
+    return [reference, report.external_ref, content, *callers, *(phone.mask_in_text(text) for text in told if text)]
 
 
 def _flags(report: ReportedTicket, call: ReportedCall) -> list[str]:

@@ -31,7 +31,7 @@ from supervise.complaints.reported import ReportedCall, ReportedTicket
 from supervise.complaints.subscribers import number_ids
 from supervise.files.models import ImportBatch, ImportKind
 from supervise.files.staging import open_batch
-from supervise.files.uploads import record_upload, store_file
+from supervise.files.uploads import StoredFile, record_upload, store_file
 from supervise.parties.models import OrgUnit
 
 #: The same keys as the ``keyring`` fixture, so that a test which needs no keys need not ask for them.
@@ -233,3 +233,11 @@ def upload_file(
         actor_id=actor_id,
         options={"unit_id": unit.id} if unit else {},
     )
+
+
+def make_import(session: Session, *, actor_id: int) -> ImportBatch:
+    """An import of complaints whose file is not read yet; its bytes are nowhere."""
+    serial = next(_serial)
+    stored = StoredFile(f"{serial:032d}", f"{serial:064d}", 10)
+    upload = record_upload(session, stored, "in.csv", actor_id=actor_id)
+    return open_batch(session, kind=ImportKind.COMPLAINTS, upload_id=upload.id, actor_id=actor_id)

@@ -17,12 +17,12 @@ from supervise.audit.record import record_event
 from supervise.complaints.profiles import profile_by_id
 from supervise.errors import ConflictError
 from supervise.files.error_file import error_file
-from supervise.files.models import BatchState, ImportBatch, ImportKind, ImportRow, RowVerdict, Upload
+from supervise.files.models import BatchState, ImportBatch, ImportKind, RowVerdict, Upload
 from supervise.files.staging import discard_batch, staged_rows
 from supervise.files.uploads import uploads_with_hash
 from supervise.jobs.imports import take_over_now
 from supervise.jobs.models import Job, JobState
-from supervise.labels import N_, _, current_locale, use_locale
+from supervise.labels import _, current_locale, use_locale
 from supervise.views.addresses import address_with
 from supervise.views.background import surroundings, wake, words_of
 from supervise.views.imports.blueprint import bp
@@ -168,11 +168,6 @@ def errors(batch_id: int) -> ResponseReturnValue:
     with db.reading() as session:
         batch = batch_in_scope(session, batch_id)
         headings = headings_of(mapping_of_batch(session, batch), batch.header)
-        kept = session.scalar(
-            select(func.count()).where(ImportRow.batch_id == batch_id, ImportRow.verdict == RowVerdict.ERROR)
-        )
-    if not kept:
-        raise ConflictError(N_("This import has no rows with errors"))
     keyring, locale = current_keyring(), current_locale()
 
     def lines() -> Iterator[bytes]:

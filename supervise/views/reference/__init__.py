@@ -15,7 +15,8 @@ from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.complaints import queries, reference, workdays
 from supervise.complaints.deadlines import provisional_years, recompute_open_tickets
-from supervise.complaints.models import Channel, DayType
+from supervise.complaints.models import Channel, DayType, OffenceType
+from supervise.errors import NotFoundError
 from supervise.labels import N_, _, _l, current_locale, ngettext, translate
 from supervise.parties.scope import Scope
 from supervise.views.forms import Form, MemberField
@@ -80,6 +81,10 @@ class RetireForm(Form):
     """From when on a kind of offence is not found any more."""
 
     valid_to = DateField(_l("From this day on no more"), validators=[InputRequired(_l("Enter the day"))])
+
+
+def _name(row: OffenceType) -> str:
+    return row.name_en if current_locale() == "en" else row.name_zh
 
 
 def _may_edit() -> bool:
@@ -147,6 +152,8 @@ def calendar() -> ResponseReturnValue:
 @require(Permission.EDIT_REFERENCE)
 def load_year(year: int) -> ResponseReturnValue:
     """Fill a year's working days and set the due dates of open tickets anew."""
+    if year not in _YEARS:
+        raise NotFoundError
     changed = db.decide(_load_year, year, actor_id=current_user().id)
     flash(_("The calendar of %(year)d is loaded", year=year), "success")
     _tell(changed)
@@ -198,7 +205,7 @@ def offences() -> ResponseReturnValue:
         "reference/offences.html",
         rows=rows,
         families={code: translate(words) for code, words in FAMILIES.items()},
-        in_chinese=current_locale() != "en",
+        name=_name,
         may_edit=_may_edit(),
     )
 
@@ -229,10 +236,13 @@ def new_offence() -> ResponseReturnValue:
 @require(Permission.EDIT_REFERENCE)
 def retire_offence(offence_type_id: int) -> ResponseReturnValue:
     """Let a kind of offence be found no more from a day on."""
+    with db.reading() as session:
+        row = queries.offence_type_by_id(session, offence_type_id)
     form = RetireForm()
     back = url_for(".offences")
     if not form.validate_on_submit():
-        return form_page(form, title=_("Retire an offence type"), words=_("Retire"), cancel_url=back)
+        title = _("Retire an offence type")
+        return form_page(form, title=title, words=_("Retire"), cancel_url=back, hint=_name(row))
     db.decide(reference.retire_offence_type, offence_type_id, valid_to=form.valid_to.data, actor_id=current_user().id)
     flash(_("The offence type is retired"), "success")
     return redirect(back, code=303)
