@@ -43,7 +43,7 @@ LINE_COLUMNS = (
         meaning=N_("The month in which the ledger booked it"),
     ),
     Column[Row](
-        N_("What happened"),
+        N_("Kind of change"),
         lambda row: row.line.kind.label,
         width=22,
         meaning=N_("Charged, lifted after an objection, became final, or taken back after it was final"),

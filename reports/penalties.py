@@ -172,7 +172,7 @@ CHANGE_COLUMNS = (
         meaning=N_("Contract damages or internal assessment"),
     ),
     Column[Change](
-        N_("What happened"),
+        N_("Kind of change"),
         lambda row: row.kind.label,
         width=20,
         meaning=N_("Lifted after an objection, became final, or taken back after it was final"),
@@ -276,7 +276,7 @@ def build_penalty_workbook(
     sheets: list[Sheet[Any]] = [
         Sheet(_("About"), ABOUT_COLUMNS, _about(booked, made_at)),
         Sheet(_("Penalties charged"), DETAIL_COLUMNS, rows),
-        Sheet(_("Changes"), CHANGE_COLUMNS, booked.changes),
+        Sheet(_("Changes in the month"), CHANGE_COLUMNS, booked.changes),
         Sheet(_("Control"), CONTROL_COLUMNS, booked.controls),
     ]
     return write_workbook(path, sheets, made_at)
@@ -294,7 +294,7 @@ def _about(booked: BookedMonth, made_at: dt.datetime) -> list[Fact]:
         Fact(_("Penalties charged"), str(len(booked.charged))),
         Fact(_("Contract damages charged (yuan)"), total(PenaltyFamily.EXTERNAL)),
         Fact(_("Internal assessments charged (yuan)"), total(PenaltyFamily.INTERNAL)),
-        Fact(_("Changes"), str(len(booked.changes))),
+        Fact(_("Changes in the month"), str(len(booked.changes))),
         Fact(
             _("Equal to the ledger"),
             _("yes") if all(control.is_equal for control in booked.controls) else _("NO"),

@@ -62,7 +62,7 @@ def _tiers(tiers: Tiers) -> list[str]:
         _("from offence %(count)s on %(amount)s yuan", count=step.from_count, amount=format_yuan(step.amount_fen))
         for step in tiers.steps
     )
-    return [f"{window} {steps}"]
+    return [_("%(window)s %(steps)s.", window=window, steps=steps)]
 
 
 def _cap(cap: Cap) -> str:

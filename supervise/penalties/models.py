@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.contracts.models import ContractDirection
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
 
 
@@ -132,7 +132,7 @@ class Penalty(Base):
     #: Who approved; never the maker (CHECK), never of the charged unit (penalties.approve).
     approver_id: Mapped[int | None]
     approved_at: Mapped[dt.datetime | None]
-    return_reason: Mapped[str | None]
+    return_reason: Mapped[str | None] = mapped_column(MaskedText)
     #: When it appeared to the charged party; the window starts by itself some working days later.
     listed_at: Mapped[dt.datetime | None]
     deemed_on: Mapped[dt.date | None]
@@ -167,7 +167,7 @@ class Objection(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     penalty_id: Mapped[int] = mapped_column(ForeignKey("penalty.id"), index=True)
-    body: Mapped[str]
+    body: Mapped[str] = mapped_column(MaskedText)
     #: The contact, or a supervisor who files for them.
     filed_by: Mapped[int]
     filed_for_party: Mapped[bool] = mapped_column(default=False)
@@ -176,7 +176,7 @@ class Objection(Base):
     #: Never the approver of the penalty (penalties.objections), never the filer (CHECK).
     decided_by: Mapped[int | None]
     decided_at: Mapped[dt.datetime | None]
-    decision_note: Mapped[str | None]
+    decision_note: Mapped[str | None] = mapped_column(MaskedText)
     #: What is taken off, if reduced.
     reduced_fen: Mapped[int | None]
 
@@ -192,7 +192,7 @@ class PenaltyStep(Base):
     #: NULL: a job (the window ended, delivery was deemed).
     actor_id: Mapped[int | None]
     to_state: Mapped[PenaltyState]
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(MaskedText)
 
 
 class ReversalRequest(Base):
@@ -218,7 +218,7 @@ class ReversalRequest(Base):
     entry_id: Mapped[int]
     penalty_id: Mapped[int | None] = mapped_column(ForeignKey("penalty.id"), index=True)
     amount_fen: Mapped[int]
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(MaskedText)
     state: Mapped[ReversalState] = mapped_column(default=ReversalState.OPEN)
     proposed_by: Mapped[int]
     proposed_at: Mapped[dt.datetime]

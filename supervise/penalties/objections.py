@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from supervise import clock
+from supervise import clock, phone
 from supervise.access.deputies import require_authority
 from supervise.audit.record import record_event
 from supervise.errors import (
@@ -134,17 +134,18 @@ def decide_objection(
     _refuse_decider(session, objection, penalty, actor_id)
     if not note.strip():
         raise InvalidInputError(N_("Give a reason"))
+    words = phone.mask_in_text(note.strip())  # they go into the ledger too, where nothing is ever changed
     owed_fen = penalty.amount_fen - penalty.lifted_fen
     lifted_fen = _lifted_fen(decision, reduced_fen, owed_fen)
     objection.state = decision
     objection.decided_by = actor_id
     objection.decided_at = clock.now()
-    objection.decision_note = note.strip()
+    objection.decision_note = words
     objection.reduced_fen = reduced_fen if decision is ObjectionState.REDUCED else None
     session.flush()
     if lifted_fen or decision is ObjectionState.UPHELD:
-        _lift(session, penalty, objection, lifted_fen, note.strip())
-    _record(session, f"objection.{decision.value}", objection, actor_id, note.strip())
+        _lift(session, penalty, objection, lifted_fen, words)
+    _record(session, f"objection.{decision.value}", objection, actor_id, words)
     return objection
 
 

@@ -1,7 +1,7 @@
 """Named reads on penalties: what their rows are, in which order, always within a scope."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from supervise.penalties.models import (
     ReversalState,
     WindowStart,
 )
+from supervise.penalties.steps import ACKNOWLEDGED
 
 #: What the charged party sees: from its listing on.
 LISTED_STATES = (PenaltyState.APPROVED, PenaltyState.FINAL, PenaltyState.VOIDED, PenaltyState.REVERSED)
@@ -223,6 +224,14 @@ def steps_of_penalty(session: Session, penalty_id: int) -> Sequence[PenaltyStep]
     return session.scalars(
         select(PenaltyStep).where(PenaltyStep.penalty_id == penalty_id).order_by(PenaltyStep.id)
     ).all()
+
+
+def acknowledged(session: Session, penalty_ids: Collection[int]) -> set[int]:
+    """Return those of the penalties that the charged party has acknowledged."""
+    query = select(PenaltyStep.penalty_id).where(
+        PenaltyStep.penalty_id.in_(penalty_ids), PenaltyStep.reason == ACKNOWLEDGED
+    )
+    return set(session.scalars(query))
 
 
 def objections_of_penalty(session: Session, penalty_id: int) -> Sequence[Objection]:

@@ -11,6 +11,8 @@ from supervise.audit.record import record_event
 from supervise.labels import N_
 from supervise.penalties.models import Penalty, PenaltyState, PenaltyStep
 
+#: Reason of the step that an acknowledgement is; the state stays.
+ACKNOWLEDGED = N_("Acknowledged by the party")
 FINDING_OVERTURNED = N_("The finding behind it was overturned")
 
 

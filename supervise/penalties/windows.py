@@ -16,6 +16,8 @@ from supervise.parties.scope import Scope
 from supervise.penalties.belonging import NotChargedError, speaks_for_charged
 from supervise.penalties.locks import lock_penalties
 from supervise.penalties.models import Penalty, PenaltyState, WindowStart
+from supervise.penalties.queries import acknowledged
+from supervise.penalties.steps import ACKNOWLEDGED, record_steps
 
 
 class NotContestableError(ConflictError):
@@ -45,6 +47,8 @@ def acknowledge(session: Session, penalty_ids: Sequence[int], scope: Scope, *, a
     done = [locked[result.subject_id] for result in results if result.refusal is None]
     fresh = [penalty for penalty in done if penalty.window_start is None]
     start_windows(session, fresh, WindowStart.ACKNOWLEDGED, clock.today())
+    new = {penalty.id for penalty in done} - acknowledged(session, ids)
+    record_steps(session, sorted(new), PenaltyState.APPROVED, actor_id=actor_id, reason=ACKNOWLEDGED)
     _record(session, "penalties.acknowledged", [penalty.id for penalty in done], actor_id)
     return results
 

@@ -43,7 +43,7 @@ class DescribedSheet(NamedTuple):
 #: What the page explains; docs/reports.md says the same, and a test compares them.
 PENALTY_SHEETS = (
     DescribedSheet(N_("Penalties charged"), penalties.DETAIL_COLUMNS),
-    DescribedSheet(N_("Changes"), penalties.CHANGE_COLUMNS),
+    DescribedSheet(N_("Changes in the month"), penalties.CHANGE_COLUMNS),
     DescribedSheet(N_("Control"), penalties.CONTROL_COLUMNS),
 )
 STATEMENT_SHEETS = (DescribedSheet(N_("Movements"), party_statement.LINE_COLUMNS),)

@@ -54,18 +54,21 @@ class ContractForm(Form):
         _l("Partner"),
         coerce=int,
         description=_l("None: an assessment policy, which charges the branches below the unit"),
+        validators=[InputRequired()],
     )
-    counterparty_unit_id = SelectField(_l("Unit of the carrier"), coerce=int)
+    counterparty_unit_id = SelectField(_l("Unit of the carrier"), coerce=int, validators=[InputRequired()])
     direction = SelectField(
-        _l("Who pays under it"), description=_l("Decides the tax label of damages; a policy is internal")
+        _l("Who pays under it"),
+        description=_l("Decides the tax label of damages; a policy is internal"),
+        validators=[InputRequired()],
     )
-    scope = SelectField(_l("Business covered"))
+    scope = SelectField(_l("Business covered"), validators=[InputRequired()])
     starts_on = DateField(_l("First day"), validators=[InputRequired(_l("Enter the first day"))])
     last_on = DateField(_l("Last day"), description=_l("Empty: no end agreed"), validators=[Optional()])
     appeal_days = IntegerField(
         _l("Days to object"), validators=[InputRequired(_l("Enter the days")), NumberRange(min=1, max=365)]
     )
-    appeal_day_type = SelectField(_l("Counted in"))
+    appeal_day_type = SelectField(_l("Counted in"), validators=[InputRequired()])
     deemed_days = IntegerField(
         _l("Counts as delivered after (working days)"),
         validators=[InputRequired(_l("Enter the days")), NumberRange(min=1, max=365)],

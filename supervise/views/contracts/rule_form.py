@@ -106,11 +106,11 @@ class RuleForm(Form):
     )
     valid_from = DateField(_l("First day"), validators=[InputRequired(_l("Enter the first day"))])
     last_on = DateField(_l("Last day"), description=_l("Empty: until another version follows"), validators=[Optional()])
-    basis = SelectField(_l("What one amount is for"))
+    basis = SelectField(_l("What one amount is for"), validators=[InputRequired()])
     amount_fen = YuanField(
         _l("Amount (yuan)"), validators=[InputRequired(_l("Enter an amount")), NumberRange(min=1, max=FEN_MAX)]
     )
-    across_types = SelectField(_l("Several offence types of one call"))
+    across_types = SelectField(_l("Several offence types of one call"), validators=[InputRequired()])
     window = SelectField(_l("Repeats"), validators=[Optional()])
     days = IntegerField(_l("Days of the window"), validators=[Optional(), NumberRange(min=1, max=3660)])
     steps = FieldList(FormField(StepForm), max_entries=ROWS_MAX)

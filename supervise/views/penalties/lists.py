@@ -20,7 +20,7 @@ from supervise.money import FEN_PER_YUAN, format_yuan
 from supervise.parties.scope import Scope
 from supervise.penalties.belonging import speaks_for_charged
 from supervise.penalties.models import PenaltyState
-from supervise.penalties.queries import PenaltyTotal, penalties_in_scope, penalty_totals
+from supervise.penalties.queries import PenaltyTotal, acknowledged, penalties_in_scope, penalty_totals
 from supervise.views.addresses import address_with
 from supervise.views.charts import drawing_response
 from supervise.views.filters import named
@@ -58,14 +58,14 @@ def index() -> ResponseReturnValue:
         after_id = request.args.get("after", type=int)
         page = penalties_in_scope(session, scope, form.wanted(), after_id=after_id)
         sums = _sums(session, scope, listed_only=listed_only)
-    own = {
-        row.id for row in page.rows if listed_only and _can_acknowledge(row.state) and speaks_for_charged(scope, row)
-    }
+        mine = {row.id for row in page.rows if listed_only and _is_open(row.state) and speaks_for_charged(scope, row)}
+        own = mine - acknowledged(session, mine)
     return render_template(
         "penalties/index.html",
         form=form,
         rows=page.rows,
         own=own,
+        today=clock.today(),
         names=names,
         months=sums.months,
         month_urls=[address_with(month=month, after=None) for month in sums.months],
@@ -76,7 +76,7 @@ def index() -> ResponseReturnValue:
     )
 
 
-def _can_acknowledge(state: PenaltyState) -> bool:
+def _is_open(state: PenaltyState) -> bool:
     return state is PenaltyState.APPROVED
 
 

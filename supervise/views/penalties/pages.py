@@ -17,9 +17,10 @@ from supervise.labels import _, translate
 from supervise.parties.scope import Scope
 from supervise.penalties.belonging import belongs_to_unit, speaks_for_charged
 from supervise.penalties.explain import explain_in_words
-from supervise.penalties.models import ObjectionState, PenaltyState
+from supervise.penalties.models import ObjectionState, PenaltyState, WindowStart
 from supervise.penalties.queries import LISTED_STATES
 from supervise.penalties.statement import KIND_OF_EVENT, StatementKind
+from supervise.penalties.steps import ACKNOWLEDGED
 from supervise.penalties.windows import open_by_charged_party
 from supervise.views.filters import named, tone
 from supervise.views.navigation import url_of
@@ -82,7 +83,9 @@ def render_penalty(
         people={} if is_charged_side(me) else story.people,
         is_own_unit=is_own_unit,
         open_objection=open_objection,
-        can_acknowledge=speaks and penalty.state is PenaltyState.APPROVED,
+        can_acknowledge=speaks
+        and penalty.state is PenaltyState.APPROVED
+        and not any(step.reason == ACKNOWLEDGED for step in story.steps),
         can_object=_can_object(me, story, speaks=speaks),
         can_withdraw=open_objection is not None and (speaks or me.can(Permission.OBJECT_FOR_PARTY)),
         objection_form=objection_form or ObjectionForm(formdata=None),
@@ -91,7 +94,9 @@ def render_penalty(
         entry_urls={entry.id: url_of("ledger.entry", entry_id=entry.id) for entry in story.entries}
         if me.can(Permission.READ_LEDGER)
         else {},
-        ticket_urls={ticket_id: url_of("tickets.detail", ticket_id=ticket_id) for ticket_id, _reference in story.tickets},
+        ticket_urls={
+            ticket_id: url_of("tickets.detail", ticket_id=ticket_id) for ticket_id, _reference in story.tickets
+        },
     )
 
 
@@ -106,15 +111,15 @@ def _steps(me: CurrentUser, story: PenaltyStory) -> list[dict[str, Any]]:
     steps = [
         {
             "at": step.at,
-            "title": step.to_state.label,
+            "title": step.to_state.label if step.reason != ACKNOWLEDGED else translate(ACKNOWLEDGED),
             "who": None if is_charged else story.people.get(step.actor_id or 0, _("the system")),
-            "detail": translate(step.reason) if step.reason else None,
+            "detail": translate(step.reason) if step.reason and step.reason != ACKNOWLEDGED else None,
             "tone": tone(step.to_state),
         }
         for step in story.steps
         if not is_charged or step.to_state in LISTED_STATES
     ]
-    if penalty.window_started_at is not None and penalty.window_start is not None:
+    if penalty.window_started_at is not None and penalty.window_start not in (None, WindowStart.ACKNOWLEDGED):
         steps.append({"at": penalty.window_started_at, "title": penalty.window_start.label, "tone": "primary"})
     return sorted(steps, key=lambda step: step["at"])
 

@@ -50,14 +50,19 @@ class TermsForm(Form):
 
     starts_at = MomentField(_l("Begins at (China time)"), validators=[InputRequired(_l("Enter the beginning"))])
     ends_at = MomentField(_l("Ends at (China time)"), description=_l("Empty: no end"), validators=[Optional()])
-    per_call_fen = YuanField(_l("For each further call (yuan)"), validators=[NumberRange(min=0, max=FEN_MAX)])
-    call_unit = SelectField(_l("Which calls count"))
+    per_call_fen = YuanField(
+        _l("For each further call (yuan)"),
+        validators=[InputRequired(_l("Enter an amount")), NumberRange(min=0, max=FEN_MAX)],
+    )
+    call_unit = SelectField(_l("Which calls count"), validators=[InputRequired()])
     calls_per_day_max = IntegerField(
         _l("At most so many calls a day"),
         description=_l("Empty: no limit"),
         validators=[Optional(), NumberRange(min=1, max=1000)],
     )
-    nature = SelectField(_l("Nature"), description=_l("Decides account and wording; locked at approval"))
+    nature = SelectField(
+        _l("Nature"), description=_l("Decides account and wording; locked at approval"), validators=[InputRequired()]
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
