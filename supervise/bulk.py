@@ -11,6 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from supervise import phone
+from supervise.db import MaskedText, UTCDateTime
+
 T = TypeVar("T")
 
 #: Keys in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535.
@@ -90,7 +93,9 @@ def _converter(kind: sa.types.TypeEngine[Any], *, plain_moments: bool) -> Callab
         return _enum_value
     if isinstance(kind, sa.JSON):
         return json.dumps
-    if isinstance(kind, sa.TypeDecorator):
+    if isinstance(kind, MaskedText):
+        return phone.mask_in_text
+    if isinstance(kind, UTCDateTime):
         return _aware if plain_moments else _sqlite_moment
     if isinstance(kind, sa.Date) and not plain_moments:
         return dt.date.isoformat

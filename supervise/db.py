@@ -18,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from supervise import phone
 from supervise.errors import ConflictError
 from supervise.labels import N_
 
@@ -65,6 +66,17 @@ class UTCDateTime(sa.types.TypeDecorator[dt.datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=dt.UTC) if dialect.name == "sqlite" else value.astimezone(dt.UTC)
+
+
+class MaskedText(sa.types.TypeDecorator[str]):
+    """Words that a person typed: a subscriber's number in them is masked before they are stored."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: sa.Dialect) -> str | None:
+        """Mask every number that could be a subscriber's."""
+        return None if value is None else phone.mask_in_text(value)
 
 
 #: A 64-bit key that SQLite still takes as its rowid.

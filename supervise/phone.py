@@ -131,9 +131,18 @@ def mask(digits: str) -> str:
     return f"{digits[:3]}****{digits[-4:]}"
 
 
-# Eleven or more digits that stand alone, or a landline with its hyphen, inside free text.
+# How people break a number up: the separators of ``normalise`` and what a text adds, no comma (a list of amounts).
+_GAP = r"[\s\u200b-\u200d\ufeff\-‐‑–—―－_()（）./·•]"
+#: A mobile number in the usual groups, or digit by digit; a landline with or without its brackets and hyphens.
 _IN_TEXT = re.compile(
-    r"(?<![0-9])(?:\+?86[- ]?)?(?:1[3-9][0-9](?:[- ]?[0-9]{4}){2}|0[0-9]{2,3}[- ]?[0-9]{7,8})(?![0-9])"
+    rf"""(?<![0-9])(?:
+        (?:(?:\+|00)?86{_GAP}{{0,2}})?
+        1[3-9][0-9](?:{_GAP}{{0,2}}[0-9]{{4}}{_GAP}{{0,2}}[0-9]{{4}}
+            |{_GAP}{{1,2}}[0-9]{{3}}{_GAP}{{1,2}}(?:[0-9]{{5}}|[0-9]{{3}}{_GAP}{{1,2}}[0-9]{{2}}))
+        |1{_GAP}[3-9](?:{_GAP}[0-9]){{9}}
+        |(?:0|(?:\+|00)86{_GAP}{{0,2}}0?)[1-9][0-9]{{1,2}}{_GAP}{{0,3}}[0-9]{{3,4}}{_GAP}{{0,2}}[0-9]{{4}}
+    )(?![0-9])""",
+    re.VERBOSE,
 )
 
 

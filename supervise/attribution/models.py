@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
 
 
@@ -114,7 +114,7 @@ class Attribution(Base):
     reasons: Mapped[list[Any]]
     #: What the system suggested when the person decided: party id or NULL.
     suggested_party_id: Mapped[int | None]
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(MaskedText)
     state: Mapped[AttributionState]
     decided_by: Mapped[int]
     decided_at: Mapped[dt.datetime]
@@ -191,7 +191,7 @@ class Finding(Base):
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
     state: Mapped[FindingState]
     #: What was heard, seen or read, by whom and when (F39): no finding without it.
-    evidence_note: Mapped[str]
+    evidence_note: Mapped[str] = mapped_column(MaskedText)
     found_by: Mapped[int]
     found_at: Mapped[dt.datetime]
     #: An approved amount hangs on it: neither it nor the verdict may change before that amount is reversed.

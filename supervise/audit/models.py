@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 
 
 class AuditEvent(Base):
@@ -34,7 +34,7 @@ class AuditEvent(Base):
     subject_id: Mapped[str | None]
     #: Ids and business facts only, never a subscriber's number, name or text.
     changes: Mapped[dict[str, Any] | None]
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(MaskedText)
     #: Where the request came from; NULL outside a request.
     address: Mapped[str | None]
     #: Ties the event to the log lines of its request.

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
 
 
@@ -103,7 +103,7 @@ class Undertaking(Base):
     calls_per_day_max: Mapped[int | None]
     lump_fen: Mapped[int]
     nature: Mapped[CreditNature]
-    terms: Mapped[str | None]
+    terms: Mapped[str | None] = mapped_column(MaskedText)
     state: Mapped[PromiseState] = mapped_column(default=PromiseState.DRAFT)
     drafted_by: Mapped[int]
     drafted_at: Mapped[dt.datetime]
@@ -200,7 +200,7 @@ class Credit(Base):
     proposed_at: Mapped[dt.datetime]
     approver_id: Mapped[int | None]
     approved_at: Mapped[dt.datetime | None]
-    return_reason: Mapped[str | None]
+    return_reason: Mapped[str | None] = mapped_column(MaskedText)
     #: How often billing has rejected it; the third goes to a supervisor.
     rejections: Mapped[int] = mapped_column(default=0)
     version: Mapped[int] = mapped_column(default=1)
@@ -227,7 +227,7 @@ class CreditCancellation(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     credit_id: Mapped[int] = mapped_column(ForeignKey("credit.id"), index=True)
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(MaskedText)
     state: Mapped[CancellationState] = mapped_column(default=CancellationState.OPEN)
     proposed_by: Mapped[int]
     proposed_at: Mapped[dt.datetime]
@@ -260,7 +260,7 @@ class CreditBatch(Base):
     state: Mapped[CreditBatchState] = mapped_column(default=CreditBatchState.SENT)
     frozen_by: Mapped[int]
     frozen_at: Mapped[dt.datetime]
-    void_reason: Mapped[str | None]
+    void_reason: Mapped[str | None] = mapped_column(MaskedText)
     void_proposed_by: Mapped[int | None]
     voided_by: Mapped[int | None]
     voided_at: Mapped[dt.datetime | None]

@@ -20,7 +20,7 @@ from typing import BinaryIO, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from supervise import clock
+from supervise import clock, phone
 from supervise.cipher import Keyring
 from supervise.config import UPLOAD_BYTES_MAX
 from supervise.errors import NotFoundError
@@ -129,10 +129,10 @@ def record_upload(session: Session, stored: StoredFile, file_name: str, *, actor
 
 
 def shown_file_name(file_name: str) -> str:
-    """Return the last part of *file_name* without control and direction characters, cut to a sane length."""
+    """Return the last part of *file_name*, cut to a sane length, without control characters and full numbers."""
     last = re.split(r"[/\\]", file_name)[-1]
     visible = "".join(letter for letter in last if unicodedata.category(letter) not in {"Cc", "Cf", "Cs"})
-    return visible.strip()[-_FILE_NAME_CHARS:] or "upload"
+    return phone.mask_in_text(visible.strip())[-_FILE_NAME_CHARS:] or "upload"
 
 
 def uploads_with_hash(session: Session, sha256: str) -> list[Upload]:
