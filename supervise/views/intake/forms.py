@@ -136,7 +136,7 @@ class DemandForm(RowForm):
     TYPED = ("units", "unit_fen", "note")
 
     head = MemberField(_l("Claimed for"), DemandHead, default=DemandHead.PER_CALL)
-    units = IntegerField(_l("Units"), validators=[Optional(), NumberRange(0, _UNITS_MAX)])
+    units = IntegerField(_l("How many"), validators=[Optional(), NumberRange(0, _UNITS_MAX)])
     unit_fen = YuanField(_l("Price of a unit (yuan)"), validators=[Optional()])
     note = StringField(_l("Note"), validators=[Optional(), Length(max=200)])
 
