@@ -72,14 +72,14 @@ DETAIL_COLUMNS = (
         meaning=N_("How often the unit price is credited; always 1, a call has a line of its own"),
     ),
     Column[Row](
-        N_("Unit price (yuan)"),
+        N_("Unit price in yuan"),
         lambda row: row["unit_fen"],
         CellKind.YUAN,
         width=12,
         meaning=N_("Price of one unit as promised"),
     ),
     Column[Row](
-        N_("Amount (yuan)"),
+        N_("Amount in yuan"),
         lambda row: row["amount_fen"],
         CellKind.YUAN,
         width=12,
@@ -121,7 +121,7 @@ DETAIL_COLUMNS = (
         meaning=N_("Number of the earliest ticket that reports the call"),
     ),
     Column[Row](
-        N_("Time of the call"),
+        N_("Time of the incident"),
         lambda row: row["occurred"],
         width=20,
         meaning=N_("China time of the call, as text, as precise as it is known; empty for a lump sum"),
@@ -239,7 +239,7 @@ def _about(session: Session, batch: CreditBatch) -> list[Fact]:
     maker = display_names(session, [batch.frozen_by])[batch.frozen_by]
     return [
         Fact(_("Batch number"), batch.number),
-        Fact(_("Period"), batch.period),
+        Fact(_("Booking period"), batch.period),
         Fact(_("Number of credits"), str(batch.lines_total)),
         Fact(_("Total (yuan)"), format_yuan(batch.total_fen)),
         Fact(_("Made by"), maker),

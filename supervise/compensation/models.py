@@ -61,8 +61,8 @@ class CreditBatchState(LabelledEnum):
 class LineResult(LabelledEnum):
     """What billing made of a line."""
 
-    ACCEPTED = "accepted", N_("Accepted")
-    REJECTED = "rejected", N_("Rejected")
+    ACCEPTED = "accepted", N_("Credited by billing")
+    REJECTED = "rejected", N_("Rejected by billing")
     VOIDED = "voided", N_("Voided")
 
 

@@ -1,7 +1,7 @@
 """Billing's return file: matching its rows to the lines of a batch, before anything is marked."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 from sqlalchemy import select
@@ -12,9 +12,9 @@ from supervise.cipher import Keyring
 from supervise.compensation.batches import LineOutcome, mark_lines
 from supervise.compensation.models import Credit, CreditBatch, CreditBatchLine, CreditBatchState
 from supervise.compensation.queries import batch_by_id
-from supervise.errors import AlreadyDecidedError, InvalidInputError
+from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError
 from supervise.files.mapping import ColumnMapping, MappedRow
-from supervise.files.models import BatchState, ImportBatch, RowVerdict
+from supervise.files.models import BatchState, ImportBatch, ImportKind, RowVerdict
 from supervise.files.reader import read_table
 from supervise.files.remarks import remark
 from supervise.files.staging import StagedRow, finish_batch, move_batch, stage_rows, staged_rows
@@ -49,6 +49,25 @@ class ReturnedLine(NamedTuple):
 
 class ReturnRowError(InvalidInputError):
     """A row of the return file that cannot be taken over; the message says why."""
+
+
+def returns_of_batch(session: Session, batch_id: int) -> Sequence[ImportBatch]:
+    """Return the return files that were uploaded for a batch, the newest first."""
+    query = select(ImportBatch).where(ImportBatch.kind == ImportKind.BILLING_RETURNS)
+    of_batch = ImportBatch.options["credit_batch_id"].as_integer() == batch_id
+    return session.scalars(query.where(of_batch).order_by(ImportBatch.id.desc())).all()
+
+
+def return_import(session: Session, batch_id: int, import_id: int) -> ImportBatch:
+    """Return a return file of a batch.
+
+    Raises:
+        NotFoundError: if there is no such file, or it is another batch's.
+    """
+    found = session.get(ImportBatch, import_id)
+    if found is None or found.kind is not ImportKind.BILLING_RETURNS or found.options["credit_batch_id"] != batch_id:
+        raise NotFoundError
+    return found
 
 
 def lines_of_batch(session: Session, batch_number: str) -> dict[str, ReturnedLine]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.audit.record import record_event
 from supervise.cipher import Keyring
+from supervise.errors import NotFoundError
 from supervise.labels import N_
 from supervise.ledger.errors import PeriodStateError
 from supervise.ledger.models import Period, PeriodState
@@ -17,6 +18,18 @@ from supervise.ledger.seal import seal_closed_entries
 def periods(session: Session) -> Sequence[Period]:
     """Return every month that was ever opened, the newest first."""
     return session.scalars(select(Period).order_by(Period.month.desc())).all()
+
+
+def period_of(session: Session, month: str) -> Period:
+    """Return the period *month* (``2026-11``).
+
+    Raises:
+        NotFoundError: if it was never opened.
+    """
+    period = session.get(Period, month)
+    if period is None:
+        raise NotFoundError
+    return period
 
 
 def open_period(session: Session, month: str, *, actor_id: int | None) -> Period:

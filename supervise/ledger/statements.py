@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from supervise.ledger.chart import AccountCode
+from supervise.ledger.chart import AccountCode, DimensionKind
 from supervise.ledger.models import Account, JournalEntry, Posting, Seal, SealEntry
 from supervise.ledger.queries import DimensionBalance
 
@@ -38,6 +38,7 @@ def statement_totals(
             _sum(within & (Posting.amount_fen > 0)),
             _sum(within & (Posting.amount_fen < 0)),
         )
+        .select_from(Posting)
         .join(JournalEntry, JournalEntry.id == Posting.entry_id)
         .join(Account, Account.id == Posting.account_id)
         .where(Account.code == account)
@@ -67,6 +68,17 @@ def dimension_balances(
         .limit(limit)
     )
     return [DimensionBalance(dimension_id, int(fen)) for dimension_id, fen in session.execute(query)]
+
+
+def dimension_kind_of(session: Session, account: AccountCode) -> DimensionKind:
+    """Return by what *account* is split."""
+    return session.scalars(select(Account.dimension_kind).where(Account.code == account)).one()
+
+
+def entries_by_month(session: Session) -> dict[str, int]:
+    """Return how many entries each month holds; months without any are left out."""
+    query = select(JournalEntry.period, func.count()).group_by(JournalEntry.period)
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 class SealOfEntry(NamedTuple):

@@ -1,0 +1,87 @@
+"""The proofs: computing the whole book again, and handing it to software that is not ours."""
+
+from collections.abc import Iterator
+
+from flask import Response, current_app, redirect, render_template, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from supervise import clock, db
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.roles import Permission
+from supervise.audit.record import record_event
+from supervise.errors import NotFoundError
+from supervise.jobs.checking import VERIFY, start_verification
+from supervise.jobs.models import JobState
+from supervise.jobs.queue import JobQueue
+from supervise.jobs.records import job_by_id
+from supervise.ledger.beancount import beancount_lines
+from supervise.ledger.statements import book_size
+from supervise.views.background import wake, words_of
+from supervise.views.ledger.blueprint import bp
+
+#: So many entries are verified while the browser waits; more are a job for the worker.
+_ENTRIES_IN_REQUEST = 20_000
+
+
+@bp.get("/verification")
+@require(Permission.CLOSE_PERIODS, Permission.READ_AUDIT)
+def verification() -> ResponseReturnValue:
+    """Say what verifying does, and how much there is to verify."""
+    with db.reading() as session:
+        size = book_size(session)
+    return render_template("ledger/verification.html", size=size, job=None, job_words="")
+
+
+@bp.post("/verification")
+@require(Permission.CLOSE_PERIODS, Permission.READ_AUDIT)
+def verify() -> ResponseReturnValue:
+    """Compute the whole ledger again."""
+    with db.reading() as session:
+        size = book_size(session)
+    job_id = db.decide(start_verification, actor_id=current_user().id)
+    if size.entries > _ENTRIES_IN_REQUEST:
+        wake(job_id)
+    else:
+        queue: JobQueue = current_app.extensions["supervise.jobs"]
+        queue.run(job_id)
+    return redirect(url_for(".verified", job_id=job_id), code=303)
+
+
+@bp.get("/verification/<int:job_id>")
+@require(Permission.CLOSE_PERIODS, Permission.READ_AUDIT)
+def verified(job_id: int) -> ResponseReturnValue:
+    """Show what a verification of one's own found, or how far it is."""
+    with db.reading() as session:
+        job = job_by_id(session, job_id)
+        if job.created_by != current_user().id or job.kind != VERIFY:
+            raise NotFoundError
+        size = book_size(session)
+    return render_template(
+        "ledger/verification.html",
+        size=size,
+        job=job,
+        job_words=words_of(job),
+        is_running=job.state in {JobState.QUEUED, JobState.RUNNING},
+        found=job.message_parameters or {},
+    )
+
+
+@bp.post("/book.beancount")
+@require(Permission.CLOSE_PERIODS, Permission.READ_AUDIT)
+def beancount() -> ResponseReturnValue:
+    """Hand the whole book over as Beancount text; that it was taken is recorded."""
+    db.decide(_record_taken, actor_id=current_user().id)
+    headers = {"Content-Disposition": f"attachment; filename=ledger-{clock.today()}.beancount"}
+    return Response(stream_with_context(_book()), mimetype="text/plain; charset=utf-8", headers=headers)
+
+
+def _book() -> Iterator[str]:
+    with db.reading() as session:
+        for line in beancount_lines(session):
+            yield f"{line}\n"
+
+
+def _record_taken(session: Session, *, actor_id: int) -> None:
+    record_event(session, actor_id=actor_id, action="ledger.exported", subject="ledger", subject_id=None, changes={})

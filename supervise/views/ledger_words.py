@@ -1,0 +1,66 @@
+"""The ledger's events and a credit's steps in words."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+from supervise.desk.credit_story import CreditStory
+from supervise.labels import N_, translate
+from supervise.views.telling import Told
+
+#: What an entry's event is called; one that is not here shows as it is stored.
+EVENTS = {
+    "credit.approved": N_("Credit approved"),
+    "credit.cancelled": N_("Approved credit cancelled"),
+    "credit.sent": N_("Credit sent to billing"),
+    "credit.accepted": N_("Credited by billing"),
+    "credit.rejected": N_("Rejected by billing"),
+    "credit.void": N_("Batch voided"),
+    "penalty.approved": N_("Penalty approved"),
+    "penalty.contestable_settled": N_("Contestable penalty became final: approval reversed"),
+    "penalty.final": N_("Penalty final"),
+    "penalty.voided": N_("Penalty lifted after an objection"),
+    "penalty.reduced": N_("Penalty reduced after an objection"),
+    "penalty.reversed": N_("Final penalty reversed"),
+}
+#: What the trail tells of a credit.
+_ACTIONS = {
+    "credits.returned": (N_("Returned"), "warning"),
+    "credit.cancellation_proposed": (N_("Cancellation proposed"), "warning"),
+    "credit.cancellation_withdrawn": (N_("Cancellation withdrawn or refused"), None),
+    "credit.cancelled": (N_("Cancelled; the approval's entry is reversed"), "danger"),
+}
+
+
+def event_words(event: str) -> str:
+    """Return what the event of an entry is called."""
+    return translate(EVENTS.get(event, event))
+
+
+def steps_of_credit(story: CreditStory) -> list[Told]:
+    """Return what happened to a credit, the newest first: approval, batches, billing's answers, cancellation."""
+    # Backwards as a whole: of two steps of one moment the later one stands first, too.
+    return sorted(_steps(story), key=lambda step: step.at)[::-1]
+
+
+def _steps(story: CreditStory) -> Iterator[Told]:
+    credit, names = story.credit, story.names
+
+    def told(
+        at: dt.datetime, actor_id: int | None, title: str, detail: str | None = None, tone: str | None = None
+    ) -> Told:
+        return Told(at, title, names.get(actor_id or 0), detail, tone)
+
+    yield told(credit.proposed_at, credit.maker_id, translate(N_("Credit proposed")))
+    if credit.approved_at is not None:
+        yield told(credit.approved_at, credit.approver_id, event_words("credit.approved"), tone="success")
+    for line, batch in story.places:
+        yield told(batch.frozen_at, batch.frozen_by, event_words("credit.sent"), batch.number, "primary")
+        if line.returned_at is not None and line.result is not None:
+            tone = "danger" if line.failure_code else "success"
+            yield told(line.returned_at, line.returned_by, line.result.label, line.failure_code, tone)
+        elif batch.voided_at is not None:
+            yield told(batch.voided_at, batch.voided_by, event_words("credit.void"), batch.void_reason, "warning")
+    for event in story.events:
+        if event.action in _ACTIONS:
+            words, tone_of = _ACTIONS[event.action]
+            yield told(event.at, event.actor_id, translate(words), event.reason, tone_of)
