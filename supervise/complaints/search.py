@@ -17,6 +17,8 @@ from supervise.complaints.models import TicketSearch
 
 #: Letters and digits as one word; any other script as a run of characters.
 _RUNS = re.compile(r"[a-z0-9]+|[^\W_a-z0-9]+")
+#: From so many hits on, a word is too common to begin with.
+_MANY_HITS = 2_000
 _WORDS = sa.table("ticket_words", sa.column("rowid", sa.Integer), sa.column("grams", sa.Text))
 
 
@@ -65,12 +67,9 @@ def tickets_with(session: Session, text: str) -> sa.Select[int] | None:
     terms = grams(text)
     if not terms:
         return None
-    query = sa.select(TicketSearch.ticket_id)
     short = [term for term in terms if len(term) == 1 and not term.isascii()]
     whole = [term for term in terms if term not in short]
-    for term in short:
-        # One character is in no index of pairs; letters and marks cannot be wildcards here.
-        query = query.where(TicketSearch.grams.contains(term, autoescape=True))
+    query = sa.select(TicketSearch.ticket_id)
     if whole and session.get_bind().dialect.name == "postgresql":
         stored = sa.func.string_to_array(TicketSearch.grams, sa.literal_column("' '"))
         query = query.where(stored.op("@>")(sa.cast(whole, sa.ARRAY(sa.Text))))
@@ -78,8 +77,36 @@ def tickets_with(session: Session, text: str) -> sa.Select[int] | None:
         # Quoted, a term is never an operator of FTS5; terms hold no quotes.
         match = " AND ".join(f'"{term}"' for term in whole)
         hits = sa.select(_WORDS.c.rowid).where(sa.text("ticket_words MATCH :match").bindparams(match=match))
+        if not short:
+            return hits.select_from(_WORDS)
         query = query.where(TicketSearch.ticket_id.in_(hits.select_from(_WORDS)))
+    for term in short:
+        # One character is in no index of pairs; letters and marks cannot be wildcards here.
+        query = query.where(TicketSearch.grams.contains(term, autoescape=True))
     return query
+
+
+def holding(session: Session, text: str, ticket_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool] | None:
+    """Return the condition that the ticket *ticket_id* holds every term of *text*; None if it has no term.
+
+    For a page of tickets in some order: rare words lead to their tickets, while for common ones the tickets are
+    looked at in turn, so that a page never waits for the hits that it does not show.
+    """
+    found = tickets_with(session, text)
+    if found is None:
+        return None
+    few = sa.select(sa.func.count()).select_from(found.limit(_MANY_HITS).subquery())
+    if session.execute(few).scalar_one() < _MANY_HITS:
+        return ticket_id.in_(found)
+    padded = sa.literal(" ") + TicketSearch.grams + sa.literal(" ")
+    has_terms = [
+        # A single Chinese character finds wherever it stands, as in ``tickets_with``.
+        padded.contains(term if len(term) == 1 and not term.isascii() else f" {term} ", autoescape=True)
+        for term in grams(text)
+    ]
+    # OFFSET 0 keeps a planner from turning the question round and collecting all hits first.
+    holds = sa.select(sa.literal(1)).where(TicketSearch.ticket_id == ticket_id, *has_terms).offset(0)
+    return holds.correlate_except(TicketSearch).exists()
 
 
 def _joined(texts: Iterable[str | None]) -> str:

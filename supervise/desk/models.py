@@ -5,6 +5,7 @@ import datetime as dt
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from supervise.attribution.models import Finding
 from supervise.compensation.models import Credit
 from supervise.complaints.models import Ticket
 from supervise.db import Base
@@ -75,5 +76,10 @@ Index("ix_ticket_open_unit", Ticket.unit_id, Ticket.due_on, Ticket.id, sqlite_wh
 
 # Figures above the queue: complaints of the last weeks by branch, money approved this month.
 Index("ix_ticket_received", Ticket.received_at, Ticket.unit_id)
-Index("ix_penalty_approved", Penalty.approved_at, Penalty.state, Penalty.amount_fen)
+Index("ix_penalty_approved", Penalty.approved_at, Penalty.state, Penalty.amount_fen, Penalty.lifted_fen)
 Index("ix_credit_approved", Credit.approved_at, Credit.state, Credit.amount_fen)
+
+# What hangs on a call, whatever its state: the unique keys on incidents are partial, no plan can use them for that.
+Index("ix_finding_incident", Finding.incident_id)
+Index("ix_penalty_incident", Penalty.incident_id)
+Index("ix_credit_incident", Credit.incident_id)

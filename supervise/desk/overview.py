@@ -70,7 +70,7 @@ def waiting_tickets(session: Session, scope: Scope, today: dt.date) -> Waiting:
 
 def penalties_approved(session: Session, scope: Scope, since: dt.datetime) -> Sum:
     """Return the penalties that were approved since the moment and still stand."""
-    query = select(func.coalesce(func.sum(Penalty.amount_fen), 0), func.count()).where(
+    query = select(func.coalesce(func.sum(Penalty.amount_fen - Penalty.lifted_fen), 0), func.count()).where(
         Penalty.approved_at >= since, Penalty.state.in_(_BOOKED_PENALTIES)
     )
     return _sum(session, scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id))

@@ -16,6 +16,7 @@ from supervise.attribution.models import IncidentVerdict, Verdict
 from supervise.compensation.models import Credit
 from supervise.compensation.queries import LIVE_CREDIT_STATES
 from supervise.complaints.models import (
+    OPEN_TICKET_STATES,
     Channel,
     Incident,
     SubscriberNumber,
@@ -23,7 +24,7 @@ from supervise.complaints.models import (
     TicketIncident,
     TicketState,
 )
-from supervise.complaints.search import tickets_with
+from supervise.complaints.search import holding
 from supervise.desk.models import OPEN_TICKETS
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
@@ -139,7 +140,11 @@ def ticket_ids(session: Session, scope: Scope, filters: QueueFilters, today: dt.
 
 def _narrowed(session: Session, scope: Scope, filters: QueueFilters, today: dt.date) -> Select[int, dt.date]:
     query = scope.limit(select(Ticket.id, Ticket.due_on), unit=Ticket.unit_id)
-    query = query.where(Ticket.state.in_(filters.states)) if filters.states else query.where(OPEN_TICKETS)
+    if filters.states:
+        query = query.where(Ticket.state.in_(filters.states))
+    if set(filters.states) <= set(OPEN_TICKET_STATES):
+        # Also where only some open states are asked for: the condition by which the indexes of open tickets are found.
+        query = query.where(OPEN_TICKETS)
     if filters.channels:
         query = query.where(Ticket.channel.in_(filters.channels))
     if filters.unit_ids is not None:
@@ -154,8 +159,8 @@ def _narrowed(session: Session, scope: Scope, filters: QueueFilters, today: dt.d
         query = query.where(Ticket.id.in_(_tickets_of_party(filters.party_id)))
     if filters.undecided:
         query = query.where(_has_undecided())
-    found = tickets_with(session, filters.words)
-    return query if found is None else query.where(Ticket.id.in_(found))
+    found = holding(session, filters.words, Ticket.__table__.c.id)
+    return query if found is None else query.where(found)
 
 
 def _due_in(lateness: Lateness, today: dt.date) -> ColumnElement[bool]:
@@ -226,7 +231,7 @@ def _row(ticket: Ticket, unit: str | None, mask: str | None, calls: _Calls) -> Q
 
 def _calls_of(session: Session, ticket_ids_: Sequence[int]) -> dict[int, _Calls]:
     penalties = (
-        select(func.coalesce(func.sum(Penalty.amount_fen), 0))
+        select(func.coalesce(func.sum(Penalty.amount_fen - Penalty.lifted_fen), 0))
         .where(Penalty.incident_id == Incident.id, Penalty.state.in_(LIVE_PENALTY_STATES))
         .scalar_subquery()
     )

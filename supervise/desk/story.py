@@ -65,7 +65,7 @@ class TicketStory:
     def penalties_fen(self) -> int:
         """What parties owe for the calls so far, in fen."""
         lines = [line.penalty for call in self.calls for line in call.penalties]
-        return sum(penalty.amount_fen for penalty in lines if penalty.state in LIVE_PENALTY_STATES)
+        return sum(penalty.amount_fen - penalty.lifted_fen for penalty in lines if penalty.state in LIVE_PENALTY_STATES)
 
     @property
     def has_proven(self) -> bool:

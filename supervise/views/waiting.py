@@ -1,13 +1,19 @@
-"""The small numbers of the side bar: read once for each page that is shown, and only what the role works on."""
+"""The small numbers of the side bar: only what the role works on, counted once for each page that is shown.
+
+They are remembered for some seconds, and counted anew at once for whoever has just done something.
+"""
 
 from typing import Any
 
-from flask import Flask, g
+from flask import Flask, g, request
 
 from supervise import db
 from supervise.access.identity import CurrentUser, signed_in_user
 from supervise.desk.counts import Worker, waiting_counts
 from supervise.parties.scope import Scope
+from supervise.views.remembering import forget, remembered
+
+_SECONDS = 15
 
 
 def register_waiting(app: Flask) -> None:
@@ -17,8 +23,20 @@ def register_waiting(app: Flask) -> None:
     def count() -> dict[str, Any]:
         if "waiting" not in g:
             user = signed_in_user()
-            g.waiting = _counts(user) if user is not None and user.permissions else {}
+            if user is None:
+                g.waiting = {}
+            else:
+                g.waiting = remembered(_key(user), _SECONDS, lambda: _counts(user))
         return {}
+
+    @app.before_request
+    def count_anew() -> None:
+        if request.method == "POST" and (user := signed_in_user()) is not None:
+            forget(_key(user))
+
+
+def _key(user: CurrentUser) -> tuple[str, int, frozenset[str]]:
+    return ("waiting", user.id, frozenset(user.permissions))
 
 
 def _counts(user: CurrentUser) -> dict[str, int]:

@@ -18,14 +18,16 @@ from supervise.desk import overview
 from supervise.desk.parties import parties_to_choose
 from supervise.desk.queue import QueuePage, queue_page
 from supervise.desk.saved_views import ViewLine, views_for
-from supervise.labels import _
+from supervise.labels import _, current_locale
 from supervise.parties.scope import Scope
 from supervise.views.addresses import address_with
 from supervise.views.charts import drawing_response
 from supervise.views.navigation import url_of
+from supervise.views.remembering import remembered
 from supervise.views.tickets.blueprint import bp
 from supervise.views.tickets.queue_form import QueueForm, name_of_place, place_of, read_filters
 
+_SECONDS = 60
 _EMPTY_PAGE = QueuePage((), None, None)
 
 
@@ -53,8 +55,7 @@ def queue() -> ResponseReturnValue:
         kept = views_for(session, me.id)
         is_start = not form.is_narrowed and after is None and before is None
         figures = figures_of(session, scope, me, today) if is_start else None
-        weeks = overview.weeks_by_branch(session, scope, today) if is_start else None
-        ranked = overview.most_complained(session, scope, weeks.firsts[0]) if weeks else ()
+        weeks, ranked = _last_weeks(session, scope, today) if is_start else (None, ())
     page = render_template(
         "tickets/queue.html",
         form=form,
@@ -83,7 +84,7 @@ def queue() -> ResponseReturnValue:
 def weeks_chart() -> Response:
     """Draw the complaints of the last weeks by branch."""
     with db.reading() as session:
-        weeks = overview.weeks_by_branch(session, Scope.of(session, current_user()), clock.today())
+        weeks, _ranked = _last_weeks(session, Scope.of(session, current_user()), clock.today())
     labels = [_week_name(first) for first in weeks.firsts]
     return drawing_response(bar_chart_svg(_("Complaints by branch and week"), labels, weeks.series))
 
@@ -96,6 +97,16 @@ def figures_of(session: Session, scope: Scope, me: CurrentUser, today: dt.date) 
         overview.penalties_approved(session, scope, since) if me.can(Permission.READ_PENALTIES) else None,
         overview.credits_approved(session, scope, since) if me.can(Permission.READ_CREDITS) else None,
     )
+
+
+def _last_weeks(session: Session, scope: Scope, today: dt.date) -> tuple[overview.Weeks, Sequence[overview.Ranked]]:
+    """Return the chart's numbers and the ranking, at most a minute old: they tell weeks."""
+
+    def count() -> tuple[overview.Weeks, Sequence[overview.Ranked]]:
+        weeks = overview.weeks_by_branch(session, scope, today)
+        return weeks, overview.most_complained(session, scope, weeks.firsts[0])
+
+    return remembered(("last weeks", scope, today, current_locale()), _SECONDS, count)
 
 
 def _chart(weeks: overview.Weeks) -> dict[str, Any]:

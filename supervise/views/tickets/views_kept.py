@@ -34,7 +34,7 @@ def save() -> ResponseReturnValue:
     form = ViewForm()
     query = urlencode([(name, value) for name, value in parse_qsl(form.query.data or "") if name in _FILTERS and value])
     if not form.validate():
-        flash(" ".join(error for errors in form.errors.values() for error in errors), "danger")
+        flash(" ".join(str(error) for errors in form.errors.values() for error in errors), "danger")
     else:
         db.decide(
             save_view, name=form.name.data.strip(), query=query, shared=form.shared.data, actor_id=current_user().id
