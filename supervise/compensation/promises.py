@@ -156,7 +156,7 @@ def end_undertaking(
     """End an undertaking in force from *ends_at* on; credits for earlier calls stay.
 
     Raises:
-        ConflictError: if it is not in force, or *ends_at* is not after its start.
+        ConflictError: if it is not in force, or *ends_at* is past, not after its start, or after the agreed end.
     """
     undertaking = session.get(Undertaking, undertaking_id, with_for_update=True)
     if undertaking is None:
@@ -165,6 +165,9 @@ def end_undertaking(
         raise ConflictError(N_("Only an undertaking in force can be ended"))
     if ends_at <= undertaking.starts_at:
         raise ConflictError(N_("The end must lie after the start"))
+    # Two people agreed to the end it has: one alone may bring it forward, not put it off.
+    if undertaking.ends_at is not None and ends_at > undertaking.ends_at:
+        raise ConflictError(N_("It already ends before that; to promise more, draft another undertaking"))
     if ends_at < clock.now():
         raise ConflictError(N_("An undertaking cannot be ended in the past: calls since then were promised a credit"))
     undertaking.ends_at = ends_at

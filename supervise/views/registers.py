@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 PAGE = 50
 _EVENTS = 50
+#: A version fits 64 bits; nobody has a longer one.
+_DIGITS_MAX = 19
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -118,4 +120,4 @@ def saved() -> str:
 def version_of(field: Any) -> int:
     """Return the version that a form carried along; nonsense is a version that nobody has."""
     text = str(field.data or "")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < _DIGITS_MAX else 0

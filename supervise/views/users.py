@@ -16,12 +16,12 @@ from supervise.access.roles import SCOPED_ROLES, Permission, Role
 from supervise.access.second_factor import remove_second_factor
 from supervise.access.sessions import open_sessions
 from supervise.audit.queries import events_of
-from supervise.errors import ConflictError
 from supervise.labels import LOCALES, _, _l
 from supervise.parties.given_scope import UnknownCodesError, given_parties, given_units, party_ids_of, unit_ids_of
 from supervise.parties.scope import change_scope
 from supervise.views.addresses import address_with
 from supervise.views.forms import Form
+from supervise.views.registers import version_of
 
 bp = Blueprint("users", __name__, url_prefix="/users")
 
@@ -157,13 +157,11 @@ def detail(user_id: int) -> ResponseReturnValue:
             needs_scope=user.role in SCOPED_ROLES,
         )
         return page, 400 if form.errors else 200
-    if not form.version.data.isdecimal():
-        raise ConflictError
     db.decide(
         users.edit_user,
         actor_id=current_user().id,
         user_id=user_id,
-        version=int(form.version.data),
+        version=version_of(form.version),
         display_name=form.display_name.data,
         role=Role(form.role.data),
         active=form.active.data,
