@@ -19,7 +19,9 @@ from supervise.parties.models import OfficialNumber, OrgUnit, Party
 from supervise.parties.proposals import Action, propose
 from supervise.parties.scope import Scope
 from tests.factories.access import make_deputy, make_user
-from tests.factories.complaints import make_import, make_subscriber, offence_type
+from tests.factories.complaints import make_import, make_incident, make_subscriber, make_ticket, offence_type
+from tests.factories.complaints import make_number as make_subscriber_number
+from tests.factories.desk import make_override, make_second_look, make_view
 from tests.factories.parties import (
     give_scope,
     make_holder,
@@ -29,6 +31,7 @@ from tests.factories.parties import (
     make_unit,
     unit_party,
 )
+from tests.finance_world import make_finance, make_verification
 from tests.money_world import MoneyIds, make_money
 
 CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR, ADMIN = Role
@@ -62,7 +65,12 @@ def only(*roles: Role, writers: frozenset[Role] | None = None, rows: Mapping[str
 PUBLIC = Expectation(EVERYONE, is_public=True)
 SIGNED_IN = Expectation(EVERYONE)
 
+TICKET_READERS = (CLERK, TRIAGER, SUPERVISOR, AUDITOR)
 PENALTY_READERS = (CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR)
+CREDIT_READERS = (CLERK, TRIAGER, SUPERVISOR, FINANCE, AUDITOR)
+LEDGER_READERS = (TRIAGER, SUPERVISOR, FINANCE, AUDITOR)
+#: The world's other batch has no lines.
+OF_BATCH = {"batch_id": "sent_batch_id", "import_id": "return_file_id"}
 REGISTER_READERS = (CLERK, TRIAGER, SUPERVISOR, AUDITOR, BRANCH, PARTNER)
 
 EXPECTATIONS: dict[str, Expectation] = {
@@ -203,6 +211,73 @@ EXPECTATIONS: dict[str, Expectation] = {
     "undertakings.new_policy": only(TRIAGER),
     "undertakings.agree_to_policy": only(SUPERVISOR),
     "gl_map.index": only(FINANCE, ADMIN),
+    # finance's pages
+    "credits.index": only(*CREDIT_READERS),
+    "credits.detail": only(*CREDIT_READERS),
+    "credits.of_subscriber": only(*CREDIT_READERS, rows={"subscriber_id": "credited_subscriber_id"}),
+    "credits.to_send": only(FINANCE),
+    "credits.send": only(FINANCE),
+    "credits.propose_cancellation": only(FINANCE),
+    "credits.withdraw_cancellation": only(FINANCE),
+    "credits.decide_cancellation": only(SUPERVISOR),
+    "batches.index": only(*LEDGER_READERS),
+    "batches.detail": only(*LEDGER_READERS, rows=OF_BATCH),
+    "batches.mark": only(FINANCE, rows=OF_BATCH),
+    "batches.workbook": only(FINANCE, rows=OF_BATCH),
+    "batches.fetch": only(FINANCE, rows=OF_BATCH),
+    "batches.propose_void": only(FINANCE, rows=OF_BATCH),
+    "batches.withdraw_void": only(FINANCE, rows=OF_BATCH),
+    "batches.upload": only(FINANCE, rows=OF_BATCH),
+    "batches.returned": only(*LEDGER_READERS, rows=OF_BATCH),
+    "batches.take_over": only(FINANCE, rows=OF_BATCH),
+    "batches.discard": only(FINANCE, rows=OF_BATCH),
+    "batches.errors": only(FINANCE, rows=OF_BATCH),
+    "ledger.trial_balance": only(*LEDGER_READERS),
+    "ledger.account": only(*LEDGER_READERS, rows={"code": "account_code"}),
+    "ledger.balances": only(*LEDGER_READERS, rows={"code": "account_code"}),
+    "ledger.entry": only(*LEDGER_READERS),
+    "ledger.months": only(*LEDGER_READERS),
+    "ledger.open_month": only(FINANCE),
+    "ledger.closing": only(FINANCE),
+    "ledger.close": only(FINANCE),
+    "ledger.verification": only(FINANCE, AUDITOR),
+    "ledger.verify": only(FINANCE, AUDITOR),
+    "ledger.verified": only(FINANCE, AUDITOR, rows={"job_id": "verification_id"}),
+    "ledger.beancount": only(FINANCE, AUDITOR),
+    # compliance's desk
+    "home.index": SIGNED_IN,
+    "tickets.queue": only(*TICKET_READERS),
+    "tickets.weeks_chart": only(*TICKET_READERS),
+    "tickets.detail": only(*TICKET_READERS),
+    "tickets.paper": only(*TICKET_READERS),
+    "tickets.reveal": only(*TICKET_READERS),
+    "tickets.save": only(*TICKET_READERS),
+    "tickets.forget": only(*TICKET_READERS),
+    "tickets.bulk": only(CLERK, TRIAGER),
+    "tickets.bulk_findings": only(TRIAGER),
+    "tickets.accept": only(CLERK, TRIAGER),
+    "tickets.investigate": only(CLERK, TRIAGER),
+    "tickets.reply": only(CLERK, TRIAGER),
+    "tickets.close": only(CLERK, TRIAGER),
+    "tickets.refuse": only(CLERK, TRIAGER),
+    "tickets.transfer": only(CLERK, TRIAGER),
+    "tickets.withdraw": only(CLERK, TRIAGER),
+    "tickets.reopen": only(CLERK, TRIAGER),
+    "tickets.new_call": only(CLERK, TRIAGER),
+    "incidents.unattributed": only(TRIAGER),
+    "incidents.proposals": only(TRIAGER),
+    "incidents.dismiss": only(TRIAGER, rows={"proposal_id": "second_look_id"}),
+    "incidents.overrides": only(TRIAGER, SUPERVISOR),
+    "incidents.confirm": only(SUPERVISOR),
+    "incidents.reject": only(SUPERVISOR),
+    "incidents.detail": only(*TICKET_READERS),
+    "incidents.verdict": only(TRIAGER),
+    "incidents.findings": only(TRIAGER),
+    "incidents.amounts": only(TRIAGER),
+    "incidents.link_ticket": only(CLERK, TRIAGER),
+    "incidents.unlink_ticket": only(CLERK, TRIAGER),
+    "incidents.merge": only(CLERK, TRIAGER),
+    "incidents.keep_apart": only(CLERK, TRIAGER),
     # audit
     "audit.index": only(AUDITOR),
     "audit.export": only(AUDITOR),
@@ -269,6 +344,8 @@ def build_world(session: Session) -> World:
             ),
             **_registers(session, users, Owners(unit_party(session, unit), party, other_party)),
             **_intake(session, users, unit, other_unit),
+            **_finance(session, users, (unit, other_unit)),
+            **_desk(session, users, unit, other_unit),
         },
     )
 
@@ -282,6 +359,43 @@ def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_u
         "regional_subscriber_id": Rows(shared=foreign.id, own={CLERK: own.id}, foreign={CLERK: foreign.id}),
         "offence_type_id": Rows(shared=offence_type(session, "frequency").id),
         "year": Rows(shared=2026),
+    }
+
+
+def _desk(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_unit: OrgUnit) -> dict[str, Rows]:
+    number = make_subscriber_number(session)
+    own, foreign = (make_ticket(session, number=number, unit=one) for one in (unit, other_unit))
+    calls = [make_incident(session, ticket=ticket, caller_number=None) for ticket in (own, foreign)]
+    view_ids = {role: make_view(session, user_id=user.id).id for role, user in users.items()}
+    return {
+        "ticket_id": Rows(shared=foreign.id, own={CLERK: own.id}, foreign={CLERK: foreign.id}),
+        "incident_id": Rows(shared=calls[1].id, own={CLERK: calls[0].id}, foreign={CLERK: calls[1].id}),
+        "attribution_id": Rows(shared=make_override(session, unit=other_unit, actor_id=users[TRIAGER].id).id),
+        "second_look_id": Rows(shared=make_second_look(session, unit=other_unit).id),
+        "view_id": Rows(
+            own=dict(view_ids),
+            foreign=dict.fromkeys(Role, make_view(session, user_id=make_user(session, username="view-owner").id).id),
+        ),
+    }
+
+
+def _finance(session: Session, users: Mapping[Role, User], units: tuple[OrgUnit, OrgUnit]) -> dict[str, Rows]:
+    ids = make_finance(session, units=units, finance_id=users[FINANCE].id)
+    stranger = make_verification(session, make_user(session, username="verifier", role=AUDITOR).id)
+    return {
+        "credit_id": Rows(shared=ids.credits[1], own={CLERK: ids.credits[0]}, foreign={CLERK: ids.credits[1]}),
+        "credited_subscriber_id": Rows(
+            shared=ids.subscribers[1], own={CLERK: ids.subscribers[0]}, foreign={CLERK: ids.subscribers[1]}
+        ),
+        "sent_batch_id": Rows(shared=ids.batch),
+        "return_file_id": Rows(shared=ids.return_file),
+        "entry_id": Rows(shared=ids.entry),
+        "account_code": Rows(shared="1012.09", missing="9999.99"),
+        "month": Rows(shared=ids.month, missing="1999-01"),
+        "verification_id": Rows(
+            own={role: make_verification(session, users[role].id) for role in (FINANCE, AUDITOR)},
+            foreign={FINANCE: stranger, AUDITOR: stranger},
+        ),
     }
 
 
