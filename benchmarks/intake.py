@@ -20,7 +20,8 @@ from typing import Any
 import sqlalchemy as sa
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
+# The project instead of this folder: a script here may be called like a module of Python's own.
+sys.path[0] = str(PROJECT)
 
 from supervise.access.roles import Role  # noqa: E402 - the project is not installed
 from supervise.complaints.preview import preview_batch  # noqa: E402
