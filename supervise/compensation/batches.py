@@ -108,13 +108,11 @@ def sendable() -> ColumnElement[bool]:
 
 def _lock_approved(session: Session, credit_ids: Sequence[int]) -> Sequence[Credit]:
     wanted = set(credit_ids)
-    chosen = session.scalars(
-        select(Credit)
-        .where(in_set(session.connection(), Credit.id, list(wanted)), sendable())
-        .order_by(Credit.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
+    these = in_set(session.connection(), Credit.id, list(wanted))
+    session.execute(select(Credit.id).where(these).order_by(Credit.id).with_for_update()).all()
+    # Asked only now: a wish to cancel that was made while we waited for the locks is seen by a new statement alone.
+    ready = select(Credit).where(these, sendable()).order_by(Credit.id)
+    chosen = session.scalars(ready.execution_options(populate_existing=True)).all()
     if len(chosen) != len(wanted):
         raise ConflictError(
             N_("%(missing)d of the chosen credits are not waiting to be sent any more; choose again"),
