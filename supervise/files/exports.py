@@ -25,6 +25,7 @@ _KEPT_SECONDS = 24 * 3600
 class ExportGoneError(NotFoundError):
     """The file was never made, or its day is over."""
 
+    status = 410
     message = N_("This file is not there any more; have it made again")
 
 
