@@ -17,7 +17,7 @@ MOMENT = sa.DateTime(timezone=True)
 TABLES = ("ticket_reply", "saved_view", "resolution_code", "reply_template")
 #: The queue's own order, for open tickets alone.
 OPEN_INDEXES = {
-    "ix_ticket_open_due": ["due_on", "id"],
+    "ix_ticket_open_due": ["due_on", "id", "state"],
     "ix_ticket_open_channel": ["channel", "due_on", "id"],
     "ix_ticket_open_unit": ["unit_id", "due_on", "id"],
 }

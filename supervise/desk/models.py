@@ -70,7 +70,7 @@ OPEN_TICKETS = text("ticket.state IN ('new', 'accepted', 'investigating', 'repli
 _WHERE = text("state IN ('new', 'accepted', 'investigating', 'replied')")
 
 # The queue shows open tickets by due date: however many are closed, its pages read fifty entries of one of these.
-Index("ix_ticket_open_due", Ticket.due_on, Ticket.id, sqlite_where=_WHERE, postgresql_where=_WHERE)
+Index("ix_ticket_open_due", Ticket.due_on, Ticket.id, Ticket.state, sqlite_where=_WHERE, postgresql_where=_WHERE)
 Index("ix_ticket_open_channel", Ticket.channel, Ticket.due_on, Ticket.id, sqlite_where=_WHERE, postgresql_where=_WHERE)
 Index("ix_ticket_open_unit", Ticket.unit_id, Ticket.due_on, Ticket.id, sqlite_where=_WHERE, postgresql_where=_WHERE)
 

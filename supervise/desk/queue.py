@@ -183,6 +183,8 @@ def _has_undecided() -> ColumnElement[bool]:
         select(TicketIncident.id)
         .outerjoin(IncidentVerdict, IncidentVerdict.incident_id == TicketIncident.incident_id)
         .where(TicketIncident.ticket_id == Ticket.id, IncidentVerdict.incident_id.is_(None))
+        # Keeps a planner from collecting every undecided incident before it looks for fifty tickets.
+        .offset(0)
         .exists()
     )
 

@@ -51,7 +51,7 @@ def queue() -> ResponseReturnValue:
         found = _EMPTY_PAGE
         if filters is not None:
             found = queue_page(session, scope, filters, today, after=after, before=before)
-        parties = parties_to_choose(session)
+        parties = remembered(("parties to choose",), _SECONDS, lambda: parties_to_choose(session))
         kept = views_for(session, me.id)
         is_start = not form.is_narrowed and after is None and before is None
         figures = figures_of(session, scope, me, today) if is_start else None
