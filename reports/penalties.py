@@ -85,7 +85,7 @@ DETAIL_COLUMNS = (
         meaning=N_("The offence that was proven"),
     ),
     Column[PenaltyRow](
-        N_("Time of the call"),
+        N_("Incident time"),
         _occurred,
         width=20,
         meaning=N_("China time, as exactly as it is known"),

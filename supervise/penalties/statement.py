@@ -108,7 +108,7 @@ class PartyStatement:
 def party_statement(
     session: Session, scope: Scope, party_id: int, *, first_month: str, last_month: str
 ) -> PartyStatement:
-    """Return the statement of a party within *scope*, by month and order of posting.
+    """Return the statement of a party within *scope*, by month of booking, day and order of posting.
 
     A branch sees of a partner that it sponsors only the penalties of its own calls; everybody else sees the account
     as it stands in the ledger.
@@ -151,7 +151,7 @@ def party_statement(
         last_month=last_month,
         opening_contestable_fen=before[accounts[0]],
         opening_final_fen=before[accounts[1]],
-        lines=tuple(_lines(session, moved, sum(before.values()), accounts)),
+        lines=tuple(_lines(session, sorted(moved, key=_in_order), sum(before.values()), accounts)),
         ledger_fen=ledger_fen,
     )
 
@@ -174,6 +174,11 @@ def _visible_penalties(session: Session, scope: Scope, party: Party) -> set[int]
     if not visible and party.id not in scope.party_ids:
         raise NotFoundError
     return visible
+
+
+def _in_order(movement: Movement) -> tuple[str, dt.date, int]:
+    # A job books what became final days ago: people read by the day.
+    return movement.period, movement.effective_on, movement.entry_id
 
 
 def penalty_id_of(movement: Movement) -> int | None:
