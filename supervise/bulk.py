@@ -85,7 +85,12 @@ def _column(values: list[Any], kind: sa.types.TypeEngine[Any], *, plain_moments:
     convert = _converter(kind, plain_moments=plain_moments)
     if convert is None:
         return values
-    return [None if value is None else convert(value) for value in values]
+    # Thousands of rows share one state and one moment: the same object is converted once.
+    converted: dict[int, Any] = {id(None): None}
+    for value in values:
+        if id(value) not in converted:
+            converted[id(value)] = convert(value)
+    return [converted[id(value)] for value in values]
 
 
 def _converter(kind: sa.types.TypeEngine[Any], *, plain_moments: bool) -> Callable[[Any], Any] | None:
