@@ -40,8 +40,6 @@ class ReturnedLine(NamedTuple):
     """A line of a batch as the return file may answer it."""
 
     line_id: int
-    batch_id: int
-    credit_reference: str
     amount_fen: int
     is_answered: bool
     is_open: bool
@@ -74,9 +72,8 @@ def lines_of_batch(session: Session, batch_number: str) -> dict[str, ReturnedLin
     """Return the lines of a batch by credit reference (赔偿单号); empty if there is no such batch."""
     query = (
         select(
-            CreditBatchLine.id,
-            CreditBatch.id,
             Credit.reference,
+            CreditBatchLine.id,
             CreditBatchLine.amount_fen,
             CreditBatchLine.result.is_not(None),
             CreditBatch.state == CreditBatchState.SENT,
@@ -85,7 +82,7 @@ def lines_of_batch(session: Session, batch_number: str) -> dict[str, ReturnedLin
         .join(Credit, Credit.id == CreditBatchLine.credit_id)
         .where(CreditBatch.number == batch_number)
     )
-    return {row[2]: ReturnedLine(*row) for row in session.execute(query)}
+    return {row[0]: ReturnedLine(*row[1:]) for row in session.execute(query)}
 
 
 def outcome_of(cells: Mapping[str, str], line: ReturnedLine) -> LineOutcome:
@@ -97,7 +94,7 @@ def outcome_of(cells: Mapping[str, str], line: ReturnedLine) -> LineOutcome:
     if not line.is_open:
         raise ReturnRowError(N_("The batch is voided or completed; nothing can be booked on it"))
     if line.is_answered:
-        raise ReturnRowError(N_("%(credit)s was answered before"), credit=line.credit_reference)
+        raise ReturnRowError(N_("This credit was answered before"))
     result = cells.get("result", "").casefold()
     reference = cells.get("billing_ref") or None
     if result in _SUCCESS:
@@ -161,14 +158,12 @@ def _line_of(
     cells: Mapping[str, str], batch_number: str, lines: Mapping[str, ReturnedLine], counts: Mapping[str, int]
 ) -> ReturnedLine:
     if cells.get("batch", "") != batch_number:
-        raise ReturnRowError(
-            N_("The row is of batch %(found)s, not %(wanted)s"), found=cells.get("batch", "")[:40], wanted=batch_number
-        )
+        raise ReturnRowError(N_("The row is of another batch"))
     reference = cells.get("credit", "")
     if reference not in lines:
-        raise ReturnRowError(N_("The batch has no credit %(credit)s"), credit=reference[:40])
+        raise ReturnRowError(N_("The batch has no such credit"))
     if counts[reference] > 1:
-        raise ReturnRowError(N_("%(credit)s stands in the file more than once"), credit=reference)
+        raise ReturnRowError(N_("This credit stands in the file more than once"))
     return lines[reference]
 
 
