@@ -115,7 +115,10 @@ def _key_files(environ: Mapping[str, str], instance: Path, *, demo: bool) -> tup
 def _secret(path: Path) -> str:
     if not path.is_file():
         raise ConfigError(f"SECRET_KEY_FILE names {path}, which does not exist")
-    secret = path.read_text(encoding="ascii").strip()
+    try:
+        secret = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the secret in {path} cannot be read as text: {error}") from error
     if len(secret) < _SECRET_BYTES_MIN:
         raise ConfigError(f"the secret in {path} is shorter than {_SECRET_BYTES_MIN} characters")
     return secret

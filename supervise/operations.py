@@ -20,6 +20,7 @@ from supervise.access import passwords
 from supervise.access.roles import Role
 from supervise.access.users import create_user
 from supervise.app import create_app
+from supervise.complaints.subscribers import refuse_other_keys
 from supervise.config import DEMO_DATABASE, ConfigError, Settings, load_settings
 from supervise.demo.load import load_demo
 from supervise.demo.people import PEOPLE
@@ -205,16 +206,18 @@ def _welcome(url: str, log: Path) -> str:
 
 @contextmanager
 def _application(settings: Settings) -> Iterator[Flask]:
-    """Open the application's context on a database that is at this version's schema.
+    """Open the application's context on a database that is at this version's schema and was written with its keys.
 
     Raises:
-        SchemaError: if it is not.
+        SchemaError, ConfigError: if it is not.
     """
     app = create_app(settings)
     database: db.Database = app.extensions["supervise.db"]
     try:
         schema.refuse_wrong_schema(database)
         with app.app_context():
+            with db.reading() as session:
+                refuse_other_keys(session, settings.keyring)
             yield app
     finally:
         # The last connection to leave folds SQLite's write-ahead log into the file.

@@ -17,6 +17,8 @@ from sqlalchemy import select
 
 from supervise.access.models import User
 from supervise.access.roles import Role
+from supervise.cipher import read_key_file
+from supervise.complaints.subscribers import number_ids
 from supervise.config import PROJECT
 from supervise.operations import operations
 from supervise.schema import head
@@ -54,6 +56,21 @@ def test_keys_are_made_once_and_never_replaced(tmp_path: Path) -> None:
     assert second.exit_code == 1
     assert "is not replaced" in second.output
     assert (tmp_path / "k.json").read_bytes() == keys
+
+
+def test_the_keys_of_another_database_are_refused_once_numbers_are_stored(
+    environ: dict[str, str | None], tmp_path: Path
+) -> None:
+    supervise(environ, "migrate")
+    with opened(f"{environ['DATABASE_URL']}") as database, database.session(writes=True) as session:
+        number_ids(session, read_key_file(Path(f"{environ['SUPERVISE_KEY_FILE']}")), ["13912345678"])
+    supervise({}, "make-keys", str(tmp_path / "other.json"))
+
+    right = supervise(environ, "check")
+    wrong = supervise({**environ, "SUPERVISE_KEY_FILE": str(tmp_path / "other.json")}, "check")
+
+    assert (right.exit_code, wrong.exit_code) == (0, 1)
+    assert "not the one this database was written with" in wrong.output
 
 
 def test_an_empty_database_is_refused_until_it_is_migrated(environ: dict[str, str | None]) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from supervise import phone
@@ -12,6 +12,7 @@ from supervise.audit.record import record_event
 from supervise.bulk import insert_rows, slices
 from supervise.cipher import Keyring
 from supervise.complaints.models import Subscriber, SubscriberNumber
+from supervise.config import ConfigError
 from supervise.db import take_turn
 from supervise.errors import ConflictError, InvalidInputError, NotFoundError
 from supervise.labels import N_
@@ -111,6 +112,22 @@ def reveal_number(session: Session, keyring: Keyring, number_id: int, *, reason:
         reason=reason.strip(),
     )
     return keyring.decrypt(row.number_cipher, _NUMBER_CONTEXT, row.number_index)
+
+
+def refuse_other_keys(session: Session, keyring: Keyring) -> None:
+    """Refuse keys that are not those of the stored numbers: the same subscriber would be entered, and paid, twice.
+
+    Raises:
+        ConfigError: if the first or the newest number does not decrypt, or is not found by its index.
+    """
+    ends = select(func.min(SubscriberNumber.id)).union(select(func.max(SubscriberNumber.id)))
+    for row in session.scalars(select(SubscriberNumber).where(SubscriberNumber.id.in_(ends))):
+        try:
+            number = keyring.decrypt(row.number_cipher, _NUMBER_CONTEXT, row.number_index)
+        except ValueError:
+            number = ""
+        if keyring.blind_index(number) != row.number_index:
+            raise ConfigError("the key file is not the one this database was written with: set SUPERVISE_KEY_FILE")
 
 
 def full_numbers(session: Session, keyring: Keyring, number_ids_: Collection[int]) -> dict[int, str]:

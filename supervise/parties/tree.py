@@ -41,6 +41,15 @@ def with_merged(session: Session, unit_ids: Collection[int]) -> frozenset[int]:
     return frozenset(session.scalars(select(merged.c.unit_id)))
 
 
+def surviving_ids(session: Session, unit_ids: Collection[int]) -> frozenset[int]:
+    """Return *unit_ids* and every unit that one of them was merged into, at whatever remove."""
+    first = select(OrgUnit.id.label("unit_id"), OrgUnit.merged_into_id).where(OrgUnit.id.in_(unit_ids))
+    later = first.cte("later", recursive=True)
+    into = aliased(OrgUnit)
+    later = later.union(select(into.id, into.merged_into_id).join(later, into.id == later.c.merged_into_id))
+    return frozenset(session.scalars(select(later.c.unit_id)))
+
+
 def path_to_root(session: Session, unit_id: int, on: dt.date) -> Sequence[OrgUnit]:
     """Return the unit and those above it *on* the day, the nearest first."""
     start = select(OrgUnit.id.label("unit_id"), literal(0).label("height")).where(OrgUnit.id == unit_id)

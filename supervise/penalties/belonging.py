@@ -10,7 +10,7 @@ from supervise.errors import NotPermittedError
 from supervise.labels import N_
 from supervise.parties.models import Party, UserScope
 from supervise.parties.scope import Scope
-from supervise.parties.tree import path_to_root
+from supervise.parties.tree import path_to_root, surviving_ids, with_merged
 from supervise.penalties.models import Penalty, PenaltyFamily
 
 
@@ -43,15 +43,19 @@ class NotChargedError(NotPermittedError):
 
 
 class ChargedUnits:
-    """The units and parties that a user belongs to: those given to them, and the units above those today."""
+    """The units and parties that a user belongs to: those given to them, and the units above those today.
+
+    A unit is also what was merged into it and what it was merged into: a penalty names the unit as of the call.
+    """
 
     def __init__(self, session: Session, user_id: int) -> None:
         given = session.execute(
             select(UserScope.org_unit_id, UserScope.party_id).where(UserScope.user_id == user_id)
         ).all()
         today = clock.today()
-        own_units = {row.org_unit_id for row in given if row.org_unit_id is not None}
-        self._unit_ids = {above.id for unit_id in own_units for above in path_to_root(session, unit_id, today)}
+        own_units = surviving_ids(session, {row.org_unit_id for row in given if row.org_unit_id is not None})
+        above = {unit.id for unit_id in own_units for unit in path_to_root(session, unit_id, today)}
+        self._unit_ids = with_merged(session, above)
         given_parties = {row.party_id for row in given if row.party_id is not None}
         survivors = select(func.coalesce(Party.merged_into_id, Party.id)).where(Party.id.in_(given_parties))
         same = select(Party.id).where(func.coalesce(Party.merged_into_id, Party.id).in_(survivors))

@@ -33,7 +33,7 @@ from supervise.penalties.queries import steps_of_penalty
 from tests.factories.access import make_deputy, make_user
 from tests.factories.attribution import TRIAGER, find, make_proven_incident
 from tests.factories.contracts import make_rule
-from tests.factories.parties import give_scope
+from tests.factories.parties import give_scope, make_unit
 from tests.factories.penalties import (
     MAKER,
     Charged,
@@ -168,6 +168,21 @@ def test_nobody_of_the_charged_unit_or_below_it_approves(session: Session) -> No
     penalty = proposed(session, charged)
     supervisor = make_supervisor(session)
     give_scope(session, user_id=supervisor.id, unit=charged.unit)
+
+    [result] = approve(session, shown(penalty), actor_id=supervisor.id)
+
+    assert isinstance(result.refusal, OwnUnitError)
+
+
+@pytest.mark.parametrize("is_charged", ["the unit that went", "the unit that stayed"])
+def test_nobody_of_a_unit_merged_with_the_charged_one_approves(session: Session, is_charged: str) -> None:
+    charged = make_charged_branch(session)
+    penalty = proposed(session, charged)
+    other = make_unit(session, name="邻市分公司")
+    supervisor = make_supervisor(session)
+    give_scope(session, user_id=supervisor.id, unit=other)
+    goes, stays = (charged.unit, other) if is_charged == "the unit that went" else (other, charged.unit)
+    goes.merged_into_id, goes.merged_on = stays.id, clock.today()
 
     [result] = approve(session, shown(penalty), actor_id=supervisor.id)
 
