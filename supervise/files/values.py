@@ -62,6 +62,8 @@ _AMBIGUOUS = re.compile(r"\d{1,2}([-/.])\d{1,2}\1(?:\d{4}|\d{2})(?:\D.*)?", re.A
 _SERIAL = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:\.\d+)?e[+-]?\d+", re.ASCII | re.IGNORECASE)
 _DIGITS = re.compile(r"\d+", re.ASCII)
+#: No call lasts longer, and no database column holds what a slip of the finger makes of it.
+_DURATION_DIGITS_MAX = 6
 _DURATION = re.compile(r"(?:(\d+):)?(\d{1,3}):([0-5]\d)|(?:(\d+)小?时)?(?:(\d+)分钟?)?(?:(\d+)秒?)?", re.ASCII)
 
 _TRUE = frozenset({"是", "有", "y", "yes", "true", "1", "\u221a"})
@@ -236,7 +238,10 @@ def parse_seconds(text: str) -> int:
     match = _DURATION.fullmatch(_folded(text).replace(" ", ""))
     if match is None or not match[0]:
         raise CellError(N_("This is not a duration: %(text)s"), text=_shown(text))
-    hours, minutes, seconds = (int(match[place] or match[place + 3] or 0) for place in (1, 2, 3))
+    parts = [match[place] or match[place + 3] or "0" for place in (1, 2, 3)]
+    if max(map(len, parts)) > _DURATION_DIGITS_MAX:
+        raise CellError(N_("This is not a duration: %(text)s"), text=_shown(text))
+    hours, minutes, seconds = map(int, parts)
     return hours * 3600 + minutes * 60 + seconds
 
 

@@ -148,6 +148,8 @@ def test_other_kinds_are_read(parse: Callable[[str], Any], text: str, value: obj
         (parse_digits, "12.0"),
         (parse_digits, "1" * 41),
         (parse_count, "1000001"),
+        (parse_seconds, "9" * 20),
+        (parse_seconds, "9" * 5000 + "秒"),
         (parse_count, "99999999999999999999"),
         (parse_seconds, "很久"),
         (parse_seconds, ""),
