@@ -164,14 +164,16 @@ def decide(runner: FlaskCliRunner) -> None:
 def penalties_by_party() -> dict[str, int]:
     with db.reading() as session:
         rows = session.execute(select(Party.name, Penalty.amount_fen).join(Penalty, Penalty.party_id == Party.id)).all()
-    return pd.DataFrame(rows, columns=["party", "fen"]).groupby("party")["fen"].sum().to_dict()
+    sums: dict[str, int] = pd.DataFrame(rows, columns=["party", "fen"]).groupby("party")["fen"].sum().to_dict()
+    return sums
 
 
 def credits_by_number(workbook: Path) -> dict[str, int]:
     details = pd.read_excel(workbook, sheet_name=1, dtype=str, engine="openpyxl")
     number, amount = details.columns[3], details.columns[10]
     fen = details[amount].astype(float).mul(100).round().astype(int)
-    return fen.groupby(details[number]).sum().to_dict()
+    sums: dict[str, int] = fen.groupby(details[number]).sum().to_dict()
+    return sums
 
 
 def test_every_yuan_equals_an_independent_calculation(runner: FlaskCliRunner, tmp_path: Path) -> None:

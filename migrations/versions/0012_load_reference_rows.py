@@ -270,7 +270,7 @@ def _load_accounting_labels() -> None:
     _insert_missing("accounting_label", ["nature", "direction", "valid_from"], rows, days)
 
 
-# Replies (desk)
+# Replies: what the desk answers
 
 
 def _load_resolution_codes() -> None:

@@ -6,12 +6,12 @@ They hold subscribers' full numbers, so that nothing here lies open longer than 
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from supervise import clock
 from supervise.cipher import Keyring
 from supervise.errors import NotFoundError
 from supervise.labels import N_
@@ -97,7 +97,7 @@ def plain_export(folder: Path, name: str, keyring: Keyring) -> Iterator[PlainExp
 
 def sweep_exports(folder: Path) -> int:
     """Delete what is older than a day, half-written work of a killed process included; return how many."""
-    old = time.time() - _KEPT_SECONDS
+    old = clock.now().timestamp() - _KEPT_SECONDS
     swept = [path for path in folder.iterdir() if path.stat().st_mtime < old]
     for path in swept:
         for inner in path.iterdir() if path.is_dir() else ():

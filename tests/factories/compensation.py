@@ -1,6 +1,7 @@
 """Promises, proven calls and credits for tests, with dull legal defaults."""
 
 import datetime as dt
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -179,7 +180,7 @@ def prove(session: Session, incident: Incident, *, party: Party | None = None) -
 
 
 def make_proven_call(
-    session: Session, *, subscriber: Subscriber | None, occurred_at: dt.datetime = CALLED_AT, **facts: object
+    session: Session, *, subscriber: Subscriber | None, occurred_at: dt.datetime = CALLED_AT, **facts: Any
 ) -> Incident:
     incident = make_call(session, subscriber=subscriber, occurred_at=occurred_at, **facts)
     prove(session, incident)

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from supervise import clock, db
 from supervise.errors import ConflictError
 from supervise.jobs import kinds, queue, records
+from supervise.jobs.duties import DUTIES
 from supervise.jobs.models import Job, JobState
 from supervise.jobs.queue import JobQueue
 from supervise.jobs.records import Progress, create_job, job_by_id, requeue_lost_jobs, silence_running_jobs
@@ -127,7 +128,7 @@ def test_every_duty_can_be_done_twice(jobs: JobQueue, app: Flask) -> None:
     surroundings = Surroundings(settings.instance, settings.keyring, settings.anchor_file)
 
     for _ in range(2):
-        for duty in queue.DUTIES:
+        for duty in DUTIES:
             duty.perform(surroundings)
 
     with db.reading() as session:
