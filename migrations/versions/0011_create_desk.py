@@ -19,13 +19,13 @@ TABLES = ("ticket_reply", "saved_view", "resolution_code", "reply_template")
 OPEN_INDEXES = {
     "ix_ticket_open_due": ["due_on", "id", "state"],
     "ix_ticket_open_channel": ["channel", "due_on", "id"],
-    "ix_ticket_open_unit": ["unit_id", "due_on", "id"],
+    "ix_ticket_open_unit": ["unit_id", "due_on", "id", "state"],
 }
 #: What the figures above the queue are counted from, and what hangs on a call whatever its state.
 OTHER_INDEXES = {
     "ix_ticket_received": ("ticket", ["received_at", "unit_id"]),
-    "ix_penalty_approved": ("penalty", ["approved_at", "state", "amount_fen", "lifted_fen"]),
-    "ix_credit_approved": ("credit", ["approved_at", "state", "amount_fen"]),
+    "ix_penalty_approved": ("penalty", ["approved_at", "state", "unit_id", "amount_fen", "lifted_fen"]),
+    "ix_credit_approved": ("credit", ["approved_at", "state", "unit_id", "amount_fen"]),
     "ix_finding_incident": ("finding", ["incident_id"]),
     "ix_penalty_incident": ("penalty", ["incident_id"]),
     "ix_credit_incident": ("credit", ["incident_id"]),

@@ -72,12 +72,27 @@ _WHERE = text("state IN ('new', 'accepted', 'investigating', 'replied')")
 # The queue shows open tickets by due date: however many are closed, its pages read fifty entries of one of these.
 Index("ix_ticket_open_due", Ticket.due_on, Ticket.id, Ticket.state, sqlite_where=_WHERE, postgresql_where=_WHERE)
 Index("ix_ticket_open_channel", Ticket.channel, Ticket.due_on, Ticket.id, sqlite_where=_WHERE, postgresql_where=_WHERE)
-Index("ix_ticket_open_unit", Ticket.unit_id, Ticket.due_on, Ticket.id, sqlite_where=_WHERE, postgresql_where=_WHERE)
+Index(
+    "ix_ticket_open_unit",
+    Ticket.unit_id,
+    Ticket.due_on,
+    Ticket.id,
+    Ticket.state,
+    sqlite_where=_WHERE,
+    postgresql_where=_WHERE,
+)
 
 # Figures above the queue: complaints of the last weeks by branch, money approved this month.
 Index("ix_ticket_received", Ticket.received_at, Ticket.unit_id)
-Index("ix_penalty_approved", Penalty.approved_at, Penalty.state, Penalty.amount_fen, Penalty.lifted_fen)
-Index("ix_credit_approved", Credit.approved_at, Credit.state, Credit.amount_fen)
+Index(
+    "ix_penalty_approved",
+    Penalty.approved_at,
+    Penalty.state,
+    Penalty.unit_id,
+    Penalty.amount_fen,
+    Penalty.lifted_fen,
+)
+Index("ix_credit_approved", Credit.approved_at, Credit.state, Credit.unit_id, Credit.amount_fen)
 
 # What hangs on a call, whatever its state: the unique keys on incidents are partial, no plan can use them for that.
 Index("ix_finding_incident", Finding.incident_id)

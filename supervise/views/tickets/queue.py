@@ -31,14 +31,6 @@ _SECONDS = 60
 _EMPTY_PAGE = QueuePage((), None, None)
 
 
-class Figures(NamedTuple):
-    """The cards above the queue; what the role may not read is None."""
-
-    waiting: overview.Waiting
-    penalties: overview.Sum | None
-    credits: overview.Sum | None
-
-
 @bp.get("/")
 @require(Permission.READ_TICKETS)
 def queue() -> ResponseReturnValue:
@@ -54,8 +46,8 @@ def queue() -> ResponseReturnValue:
         parties = remembered(("parties to choose",), _SECONDS, lambda: parties_to_choose(session))
         kept = views_for(session, me.id)
         is_start = not form.is_narrowed and after is None and before is None
-        figures = figures_of(session, scope, me, today) if is_start else None
-        weeks, ranked = _last_weeks(session, scope, today) if is_start else (None, ())
+        waiting = overview.waiting_tickets(session, scope, today) if is_start else None
+        past = _last_weeks(session, scope, me, today) if is_start else None
     page = render_template(
         "tickets/queue.html",
         form=form,
@@ -69,9 +61,10 @@ def queue() -> ResponseReturnValue:
         views=_tabs(form, kept),
         query=_kept_query(),
         query_string=urlencode(_kept_query(), doseq=True),
-        figures=figures,
-        weeks=weeks and _chart(weeks),
-        ranked=[(row.name, row.calls, url_for(".queue", party=row.code)) for row in ranked],
+        waiting=waiting,
+        past=past,
+        weeks=_chart(past.weeks) if past else None,
+        ranked=[(row.name, row.calls, url_for(".queue", party=row.code)) for row in past.ranked] if past else (),
         new_url=url_of("intake.new") if me.can(Permission.CREATE_TICKETS) else None,
         may_answer=me.can(Permission.ANSWER_TICKETS),
         may_triage=me.can(Permission.TRIAGE),
@@ -83,30 +76,34 @@ def queue() -> ResponseReturnValue:
 @require(Permission.READ_TICKETS)
 def weeks_chart() -> Response:
     """Draw the complaints of the last weeks by branch."""
+    me = current_user()
     with db.reading() as session:
-        weeks, _ranked = _last_weeks(session, Scope.of(session, current_user()), clock.today())
+        weeks = _last_weeks(session, Scope.of(session, me), me, clock.today()).weeks
     labels = [_week_name(first) for first in weeks.firsts]
     return drawing_response(bar_chart_svg(_("Complaints by branch and week"), labels, weeks.series))
 
 
-def figures_of(session: Session, scope: Scope, me: CurrentUser, today: dt.date) -> Figures:
-    """Return the figures that *me* may read."""
-    since = overview.month_start(today)
-    return Figures(
-        overview.waiting_tickets(session, scope, today),
-        overview.penalties_approved(session, scope, since) if me.can(Permission.READ_PENALTIES) else None,
-        overview.credits_approved(session, scope, since) if me.can(Permission.READ_CREDITS) else None,
-    )
+class LastWeeks(NamedTuple):
+    """What is told of weeks and months, and may be a minute old; None where the role may not read it."""
+
+    weeks: overview.Weeks
+    ranked: Sequence[overview.Ranked]
+    penalties: overview.Sum | None
+    credits: overview.Sum | None
 
 
-def _last_weeks(session: Session, scope: Scope, today: dt.date) -> tuple[overview.Weeks, Sequence[overview.Ranked]]:
-    """Return the chart's numbers and the ranking, at most a minute old: they tell weeks."""
-
-    def count() -> tuple[overview.Weeks, Sequence[overview.Ranked]]:
+def _last_weeks(session: Session, scope: Scope, me: CurrentUser, today: dt.date) -> LastWeeks:
+    def count() -> LastWeeks:
         weeks = overview.weeks_by_branch(session, scope, today)
-        return weeks, overview.most_complained(session, scope, weeks.firsts[0])
+        since = overview.month_start(today)
+        return LastWeeks(
+            weeks,
+            overview.most_complained(session, scope, weeks.firsts[0]),
+            overview.penalties_approved(session, scope, since) if me.can(Permission.READ_PENALTIES) else None,
+            overview.credits_approved(session, scope, since) if me.can(Permission.READ_CREDITS) else None,
+        )
 
-    return remembered(("last weeks", scope, today, current_locale()), _SECONDS, count)
+    return remembered(("last weeks", scope, me.permissions, today, current_locale()), _SECONDS, count)
 
 
 def _chart(weeks: overview.Weeks) -> dict[str, Any]:

@@ -16,10 +16,13 @@ from supervise.desk.queue import Lateness, Place, QueueFilters
 from supervise.errors import InvalidInputError
 from supervise.labels import N_, _, _l
 from supervise.parties.scope import Scope
-from supervise.parties.tree import TreeRow, subtree_ids, tree_at, with_merged
+from supervise.parties.tree import subtree_ids, tree_at, with_merged
 from supervise.views.forms import Form
+from supervise.views.remembering import remembered
 
 _ONE_DAY = dt.timedelta(days=1)
+#: A new branch may take so long to appear among the filters.
+_SECONDS = 60
 _DUE_WORDS = {
     Lateness.LATE: N_("Late"),
     Lateness.TODAY: N_("Due today"),
@@ -55,13 +58,12 @@ class QueueForm(Form):
     last = DateField(_l("to"), validators=[Optional()])
     undecided = BooleanField(_l("Without a verdict"))
 
-    def __init__(self, units: Sequence[TreeRow], **kwargs: Any) -> None:
+    def __init__(self, units: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.state.choices = [(state.value, state.label) for state in TicketState]
         self.channel.choices = [(channel.value, channel.label) for channel in Channel]
         self.due.choices = [("", _("All")), *((key.value, _(words)) for key, words in _DUE_WORDS.items())]
-        # Ideographic spaces: a select shows leading plain ones as nothing.
-        self.unit.choices = [("", _("All")), *((str(row.unit.id), "　" * row.depth + row.unit.name) for row in units)]
+        self.unit.choices = [("", _("All")), *units]
 
     def validate_last(self, field: DateField) -> None:
         """Refuse days upside down: they would find nothing and look like an empty queue."""
@@ -84,7 +86,7 @@ class ReadFilters(NamedTuple):
 def read_filters(session: Session, scope: Scope, query: MultiDict[str, str]) -> ReadFilters:
     """Return the filters of an address or of a saved view."""
     today = clock.today()
-    units = tree_at(session, today, within=None if scope.sees_everything else scope.unit_ids)
+    units = remembered(("units", scope, today), _SECONDS, lambda: _units(session, scope, today))
     form = QueueForm(units, formdata=query)
     if not form.validate():
         return ReadFilters(form, None)
@@ -112,6 +114,12 @@ def read_filters(session: Session, scope: Scope, query: MultiDict[str, str]) -> 
             undecided=form.undecided.data,
         ),
     )
+
+
+def _units(session: Session, scope: Scope, today: dt.date) -> list[tuple[str, str]]:
+    rows = tree_at(session, today, within=None if scope.sees_everything else scope.unit_ids)
+    # Ideographic spaces: a select shows leading plain ones as nothing.
+    return [(str(row.unit.id), "　" * row.depth + row.unit.name) for row in rows]
 
 
 def place_of(text: str | None) -> Place | None:
