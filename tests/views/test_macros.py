@@ -1,7 +1,7 @@
 """What the form macros make of fields, where a browser would take it otherwise than we mean."""
 
 from flask import Flask, render_template_string
-from wtforms import SelectMultipleField
+from wtforms import SelectChoice, SelectMultipleField
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -13,7 +13,7 @@ class ChoiceForm(FilterForm):
 
     kinds = SelectMultipleField(
         "Kinds",
-        choices=[("a", "A"), ("b", "B")],
+        choices=[SelectChoice("a", "A"), SelectChoice("b", "B")],
         validators=[InputRequired()],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
