@@ -140,14 +140,12 @@ class RuleForm(Form):
         if field.data is not None and self.valid_from.data is not None and field.data < self.valid_from.data:
             raise ValidationError(_("The last day is before the first"))
 
-    def validate_days(self, field: IntegerField) -> None:
-        """Ask for the length of a rolling window."""
-        if self.window.data == TierWindow.ROLLING_DAYS.value and field.data is None and not field.errors:
-            raise ValidationError(_("Enter the number of days"))
-
     def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
         """Check the fields, then the rule as a whole."""
         if not super().validate(extra_validators):
+            return False
+        if self.window.data == TierWindow.ROLLING_DAYS.value and self.days.data is None:
+            self.days.errors = [_("Enter the number of days")]
             return False
         try:
             parse_parameters(self.parameters())

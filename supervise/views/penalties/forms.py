@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 
 from supervise.desk.penalty_story import Choice
 from supervise.labels import _, _l
@@ -82,7 +82,7 @@ class ObjectionForm(Form):
     body = TextAreaField(
         _l("What is objected to"),
         description=_l("Say which fact or which rule is wrong. Name no subscriber's full number."),
-        validators=[InputRequired(_l("Say what is objected to")), Length(max=_TEXT_MAX)],
+        validators=[DataRequired(_l("Say what is objected to")), Length(max=_TEXT_MAX)],
     )
 
 
@@ -96,17 +96,21 @@ class DecisionForm(Form):
         validators=[Optional(), NumberRange(min=1, max=FEN_MAX)],
     )
     note = TextAreaField(
-        _l("Reason, shown to the charged party"), validators=[InputRequired(_l("Give a reason")), Length(max=_TEXT_MAX)]
+        _l("Reason, shown to the charged party"), validators=[DataRequired(_l("Give a reason")), Length(max=_TEXT_MAX)]
     )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.decision.choices = [(decision.value, decision.label) for decision in DECISIONS]
 
-    def validate_reduced_fen(self, field: YuanField) -> None:
-        """Ask for the amount if it is needed."""
-        if self.decision.data == ObjectionState.REDUCED.value and field.data is None and not field.errors:
-            raise ValidationError(_("Enter what is taken off"))
+    def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
+        """Check the fields, and ask for the amount where the decision needs one."""
+        if not super().validate(extra_validators):
+            return False
+        if self.decision.data == ObjectionState.REDUCED.value and self.reduced_fen.data is None:
+            self.reduced_fen.errors = [_("Enter what is taken off")]
+            return False
+        return True
 
 
 class ReversalForm(Form):

@@ -1,0 +1,250 @@
+"""Penalties as the charged party, its neighbours and supervisors meet them."""
+
+import datetime as dt
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from supervise import clock, db
+from supervise.ledger.chart import AccountCode
+from supervise.ledger.queries import balance_fen
+from supervise.penalties.finalise import finalise_due
+from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, ReversalRequest, WindowStart
+from tests.factories.complaints import CALLED_AT
+from tests.factories.parties import give_scope
+from tests.factories.penalties import Charged, approve_all
+from tests.views.money_pages import Scene, arranged, browser, make_scene, proposed, reread
+
+pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_csrf(app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+
+
+@pytest.fixture
+def scene(app: Flask) -> Scene:
+    return arranged(app, make_scene)
+
+
+def charge(app: Flask, scene: Scene, charged: Charged, days: int = 0) -> Penalty:
+    def make(session: Session) -> Penalty:
+        penalty = proposed(session, charged, scene.people["triager"], occurred_at=CALLED_AT + dt.timedelta(days=days))
+        [result] = approve_all(session, penalty, actor_id=scene.people["supervisor"])
+        assert result.refusal is None
+        return penalty
+
+    return arranged(app, make)
+
+
+def objections(app: Flask, penalty: Penalty) -> list[Objection]:
+    with app.app_context(), db.reading() as session:
+        return list(session.scalars(select(Objection).where(Objection.penalty_id == penalty.id)))
+
+
+def test_the_charged_partys_first_look_starts_the_window_once(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    contact = browser(app, "contact")
+
+    page = contact.get(f"/penalties/{penalty.id}")
+    seen = reread(app, penalty.id)
+    contact.get(f"/penalties/{penalty.id}")
+
+    assert page.status_code == 200
+    assert seen.window_start is WindowStart.OPENED
+    assert str(seen.objection_until_on) in page.text
+    assert reread(app, penalty.id).version == seen.version
+
+
+@pytest.mark.parametrize("username", ["supervisor", "triager", "finance", "sponsor"])
+def test_the_look_of_anybody_else_starts_nothing(app: Flask, scene: Scene, username: str) -> None:
+    penalty = charge(app, scene, scene.partner)
+
+    assert browser(app, username).get(f"/penalties/{penalty.id}").status_code == 200
+
+    assert reread(app, penalty.id).window_start is None
+
+
+def test_a_prefetch_and_a_head_request_are_no_look(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    contact = browser(app, "contact")
+
+    contact.head(f"/penalties/{penalty.id}")
+    contact.get(f"/penalties/{penalty.id}", headers={"Sec-Purpose": "prefetch"})
+
+    assert reread(app, penalty.id).window_start is None
+
+
+def test_the_page_masks_the_subscriber_and_names_no_staff_to_the_party(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+
+    theirs = browser(app, "contact").get(f"/penalties/{penalty.id}").text
+    ours = browser(app, "supervisor2").get(f"/penalties/{penalty.id}").text
+
+    assert "Contract damages" in theirs
+    assert "回访录音：用户已明确拒绝" in theirs
+    assert ">triager" not in theirs
+    assert "triager" in ours
+
+
+@pytest.mark.parametrize("username", ["stranger", "rival"])
+def test_a_stranger_finds_nothing_by_list_id_search_count_or_statement(app: Flask, scene: Scene, username: str) -> None:
+    damages, assessment = charge(app, scene, scene.partner), charge(app, scene, scene.branch)
+    client = browser(app, username)
+
+    pages = [client.get(address).text for address in ("/penalties/", f"/penalties/?q={damages.reference}")]
+    addresses = [
+        f"/penalties/{damages.id}",
+        f"/penalties/{assessment.id}",
+        f"/statements/{scene.partner.party.id}",
+        f"/statements/{scene.partner.party.id}/workbook",
+        f"/statements/{scene.branch.party.id}",
+    ]
+
+    assert all(f"/penalties/{row.id}" not in page for row in (damages, assessment) for page in pages)
+    assert all("No penalty fits" in page for page in pages)
+    assert [client.get(address).status_code for address in addresses] == [404] * len(addresses)
+
+
+def test_a_proposal_is_not_shown_to_the_party_before_it_is_approved(app: Flask, scene: Scene) -> None:
+    penalty = arranged(app, lambda session: proposed(session, scene.partner, scene.people["triager"]))
+    contact = browser(app, "contact")
+
+    assert contact.get(f"/penalties/{penalty.id}").status_code == 404
+    assert penalty.reference not in contact.get("/penalties/").text
+
+
+def test_many_are_acknowledged_at_once_with_a_result_for_each(app: Flask, scene: Scene) -> None:
+    own, sponsored = charge(app, scene, scene.branch), charge(app, scene, scene.partner)
+
+    def give(session: Session) -> None:
+        # One manager for both branches: the partner's damages are in sight, but not theirs to acknowledge.
+        give_scope(session, user_id=scene.people["manager"], unit=scene.partner.unit)
+
+    arranged(app, give)
+    page = browser(app, "manager").post("/penalties/acknowledge", data={"picked": [own.id, sponsored.id, 987_654]}).text
+
+    assert "only the charged party itself acknowledges or objects" in page
+    assert "There is no such page or record" in page
+    assert reread(app, own.id).window_start is WindowStart.ACKNOWLEDGED
+    assert reread(app, sponsored.id).window_start is None
+
+
+def test_an_acknowledged_penalty_is_not_offered_again(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    contact = browser(app, "contact")
+    contact.get(f"/penalties/{penalty.id}")
+
+    before = contact.get("/penalties/").text
+    answer = contact.post("/penalties/acknowledge", data={"picked": [penalty.id]})
+
+    assert answer.status_code == 303
+    assert f'name="picked" value="{penalty.id}"' in " ".join(before.split())
+    assert 'name="picked"' not in contact.get("/penalties/").text
+
+
+def test_an_objection_is_filed_withdrawn_and_filed_by_a_supervisor(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    contact = browser(app, "contact")
+
+    empty = contact.post(f"/penalties/{penalty.id}/objection", data={"body": " "})
+    filed = contact.post(f"/penalties/{penalty.id}/objection", data={"body": "号码当日已停用"})
+    contact.post(f"/penalties/objections/{objections(app, penalty)[0].id}/withdraw")
+    again = browser(app, "supervisor2").post(f"/penalties/{penalty.id}/objection", data={"body": "来函附后"})
+
+    assert (empty.status_code, filed.status_code, again.status_code) == (400, 303, 303)
+    first, second = objections(app, penalty)
+    assert first.state is ObjectionState.WITHDRAWN
+    assert second.filed_for_party
+
+
+def test_who_only_sponsors_the_party_cannot_object_for_it(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    sponsor = browser(app, "sponsor")
+
+    page = sponsor.get(f"/penalties/{penalty.id}").text
+    answer = sponsor.post(f"/penalties/{penalty.id}/objection", data={"body": "号码当日已停用"})
+
+    assert "File the objection" not in page
+    assert answer.status_code == 403
+    assert objections(app, penalty) == []
+
+
+def test_an_objection_is_decided_by_a_supervisor_who_did_not_approve(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    browser(app, "contact").post(f"/penalties/{penalty.id}/objection", data={"body": "号码当日已停用"})
+    [objection] = objections(app, penalty)
+    address = f"/penalties/objections/{objection.id}/decision"
+    approver, other = browser(app, "supervisor"), browser(app, "supervisor2")
+    reduce = {"decision": "reduced", "reduced_fen": "50", "note": "部分成立"}
+
+    own = approver.get(f"/penalties/{penalty.id}").text
+    refused = approver.post(address, data=reduce)
+    incomplete = other.post(address, data={"decision": "reduced", "note": "部分成立"})
+    decided = other.post(address, data=reduce)
+
+    assert "You approved this penalty: somebody else decides on the objection" in own
+    assert (refused.status_code, incomplete.status_code, decided.status_code) == (403, 400, 303)
+    assert reread(app, penalty.id).lifted_fen == 50_00
+    with app.app_context(), db.reading() as session:
+        assert balance_fen(session, AccountCode.PENALTY_CONTESTABLE) == 150_00
+
+
+def test_a_final_penalty_is_reversed_by_two_people(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    arranged(app, lambda session: _make_final(session, penalty.id))
+    finance, supervisor = browser(app, "finance"), browser(app, "supervisor")
+
+    proposal = finance.post(f"/penalties/{penalty.id}/reversal", data={"amount_fen": "", "reason": "重复计扣"})
+    with app.app_context(), db.reading() as session:
+        request_id = session.scalars(select(ReversalRequest.id)).one()
+    listed = supervisor.get("/approvals/second-person").text
+    alone = finance.post(f"/approvals/reversals/{request_id}", data={"action": "approve"})
+    approved = supervisor.post(f"/approvals/reversals/{request_id}", data={"action": "approve"})
+
+    assert (proposal.status_code, alone.status_code, approved.status_code) == (303, 403, 303)
+    assert penalty.reference in listed
+    assert reread(app, penalty.id).state is PenaltyState.REVERSED
+    with app.app_context(), db.reading() as session:
+        assert balance_fen(session, AccountCode.PENALTY_RECEIVABLE) == 0
+
+
+def _make_final(session: Session, penalty_id: int) -> None:
+    penalty = session.get_one(Penalty, penalty_id)
+    penalty.window_start, penalty.window_started_at = WindowStart.DEEMED, clock.now()
+    penalty.objection_until_on = clock.today() - dt.timedelta(days=1)
+    session.flush()
+    assert finalise_due(session, clock.today()) == [penalty_id]
+
+
+def test_the_filters_narrow_and_nonsense_in_the_address_does_not_break(app: Flask, scene: Scene) -> None:
+    damages, assessment = charge(app, scene, scene.partner), charge(app, scene, scene.branch)
+    client = browser(app, "supervisor2")
+
+    internal = client.get("/penalties/?family=internal").text
+    by_party = client.get(f"/penalties/?party={scene.partner.party.id}&month=2026-09&offence=after_refusal").text
+    nonsense = client.get("/penalties/?party=x&month=2026-99&state=?&after=-1&unit=999999")
+
+    assert assessment.reference in internal
+    assert damages.reference not in internal
+    assert damages.reference in by_party
+    assert assessment.reference not in by_party
+    assert nonsense.status_code == 200
+
+
+def test_the_sums_by_month_count_what_the_reader_may_see(app: Flask, scene: Scene) -> None:
+    charge(app, scene, scene.partner)
+    charge(app, scene, scene.branch)
+
+    own = browser(app, "contact").get("/penalties/").text
+    all_of_them = browser(app, "supervisor2").get("/penalties/").text
+    drawing = browser(app, "contact").get("/penalties/by-month.svg")
+
+    assert ">200.00<" in own
+    assert ">400.00<" in all_of_them
+    assert ">400.00<" not in own
+    assert drawing.mimetype == "image/svg+xml"
+    assert drawing.headers["Cache-Control"] == "no-store"
