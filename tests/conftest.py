@@ -149,6 +149,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(TEMPLATES))
     yield app
     app.extensions["supervise.db"].engine.dispose()
+    app.extensions["supervise.jobs"].huey.storage.close()
 
 
 @pytest.fixture
