@@ -86,6 +86,21 @@ def accounting_label(session: Session, nature: str, direction: ContractDirection
     return AccountingLabels(session).of(nature, direction, on)
 
 
+def _checked(text: str) -> str:
+    words = text.strip()
+    if not words or len(words) > _CODE_MAX:
+        raise InvalidInputError(N_("Enter a GL account and a tax label of at most %(most)d characters"), most=_CODE_MAX)
+    return words
+
+
+def _fit_between(label: AccountingLabel, others: Sequence[AccountingLabel]) -> None:
+    """End *label* where the next one begins, and the one before it where it begins."""
+    label.valid_to = next((other.valid_from for other in others if other.valid_from > label.valid_from), None)
+    for other in others:
+        if other.valid_from < label.valid_from and (other.valid_to is None or other.valid_to > label.valid_from):
+            other.valid_to = label.valid_from
+
+
 def add_label(
     session: Session,
     nature: AmountNature,
@@ -105,9 +120,7 @@ def add_label(
         InvalidInputError: without a code or a tax label, or for a direction that such amounts do not have.
         BackDatedLabelError: if *valid_from* lies in days that a label has covered.
     """
-    code, tax = gl_account_code.strip(), tax_label.strip()
-    if not code or not tax or len(code) > _CODE_MAX or len(tax) > _CODE_MAX:
-        raise InvalidInputError(N_("Enter a GL account and a tax label of at most %(most)d characters"), most=_CODE_MAX)
+    code, tax = _checked(gl_account_code), _checked(tax_label)
     if direction not in DIRECTIONS[nature]:
         raise InvalidInputError(N_("Amounts of this nature do not have this direction"))
     take_turn(session, "accounting_label")
@@ -118,13 +131,10 @@ def add_label(
     ).all()
     _refuse_back_dating(others, valid_from)
     label = next((other for other in others if other.valid_from == valid_from), None)
-    before = {"gl_account_code": label.gl_account_code, "tax_label": label.tax_label} if label else None
+    before = [label.gl_account_code, label.tax_label] if label is not None else None
     if label is None:
         label = AccountingLabel(nature=nature.value, direction=direction, valid_from=valid_from)
-        label.valid_to = next((other.valid_from for other in others if other.valid_from > valid_from), None)
-        for other in others:
-            if other.valid_from < valid_from and (other.valid_to is None or other.valid_to > valid_from):
-                other.valid_to = valid_from
+        _fit_in(label, others)
         session.add(label)
     label.gl_account_code, label.tax_label = code, tax
     session.flush()
@@ -134,15 +144,17 @@ def add_label(
         action="accounting_label.added" if before is None else "accounting_label.replaced",
         subject="accounting_label",
         subject_id=label.id,
-        changes={
-            "nature": nature,
-            "direction": direction,
-            "valid_from": valid_from,
-            "before": before,
-            "after": {"gl_account_code": code, "tax_label": tax},
-        },
+        changes={"nature": nature, "direction": direction, "valid_from": valid_from, "label": [before, [code, tax]]},
     )
     return label
+
+
+def _fit_in(label: AccountingLabel, others: Sequence[AccountingLabel]) -> None:
+    """Let *label* hold up to the next one, and the one that covers its first day end there."""
+    label.valid_to = next((other.valid_from for other in others if other.valid_from > label.valid_from), None)
+    for other in others:
+        if other.valid_from < label.valid_from and (other.valid_to is None or other.valid_to > label.valid_from):
+            other.valid_to = label.valid_from
 
 
 def _refuse_back_dating(others: Sequence[AccountingLabel], valid_from: dt.date) -> None:

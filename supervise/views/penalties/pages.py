@@ -83,21 +83,28 @@ def render_penalty(
         people={} if is_charged_side(me) else story.people,
         is_own_unit=is_own_unit,
         open_objection=open_objection,
-        can_acknowledge=speaks
-        and penalty.state is PenaltyState.APPROVED
-        and not any(step.reason == ACKNOWLEDGED for step in story.steps),
+        can_acknowledge=speaks and _can_acknowledge(story),
         can_object=_can_object(me, story, speaks=speaks),
         can_withdraw=open_objection is not None and (speaks or me.can(Permission.OBJECT_FOR_PARTY)),
         objection_form=objection_form or ObjectionForm(formdata=None),
         decision_form=decision_form or DecisionForm(formdata=None),
         reversal_form=reversal_form or ReversalForm(formdata=None),
-        entry_urls={entry.id: url_of("ledger.entry", entry_id=entry.id) for entry in story.entries}
-        if me.can(Permission.READ_LEDGER)
-        else {},
+        entry_urls=_entry_urls(me, story),
         ticket_urls={
             ticket_id: url_of("tickets.detail", ticket_id=ticket_id) for ticket_id, _reference in story.tickets
         },
     )
+
+
+def _can_acknowledge(story: PenaltyStory) -> bool:
+    is_done = any(step.reason == ACKNOWLEDGED for step in story.steps)
+    return story.penalty.state is PenaltyState.APPROVED and not is_done
+
+
+def _entry_urls(me: CurrentUser, story: PenaltyStory) -> dict[int, str | None]:
+    if not me.can(Permission.READ_LEDGER):
+        return {}
+    return {entry.id: url_of("ledger.entry", entry_id=entry.id) for entry in story.entries}
 
 
 def _event_words(event: str) -> str:
