@@ -26,13 +26,11 @@ from supervise.compensation.models import (
     LineResult,
 )
 from supervise.db import reserve_ids, take_turn
-from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, NotFoundError, SamePersonError
+from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, NotFoundError
 from supervise.labels import N_
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.drafts import EntryDraft
 from supervise.ledger.post import post
-from supervise.ledger.queries import entries_of_keys
-from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.ledger.sets import in_set
 
 
@@ -85,7 +83,7 @@ def freeze_batch(
     session.add(batch)
     session.flush()  # the lines refer to it
     _insert_lines(session, batch_id, chosen, frozen)
-    _set_state(session, [credit.id for credit in chosen], CreditState.BATCHED)
+    set_state(session, [credit.id for credit in chosen], CreditState.BATCHED)
     post(session, [_sent(batch_id, credit, actor_id) for credit in chosen])
     record_event(
         session,
@@ -155,7 +153,8 @@ def _insert_lines(
     )
 
 
-def _set_state(session: Session, credit_ids: Sequence[int], state: CreditState, **values: object) -> None:
+def set_state(session: Session, credit_ids: Sequence[int], state: CreditState, **values: object) -> None:
+    """Bring credits to a state; the caller has locked them."""
     session.execute(
         update(Credit)
         .where(in_set(session.connection(), Credit.id, list(credit_ids)))
@@ -164,13 +163,14 @@ def _set_state(session: Session, credit_ids: Sequence[int], state: CreditState, 
     )
 
 
-def _sent_key(batch_id: int, credit_id: int) -> str:
+def sent_key(batch_id: int, credit_id: int) -> str:
+    """Return the key under which a credit was posted as sent."""
     return f"credit:sent:{batch_id}:{credit_id}"
 
 
 def _sent(batch_id: int, credit: Credit, actor_id: int) -> EntryDraft:
     return EntryDraft(
-        key=_sent_key(batch_id, credit.id),
+        key=sent_key(batch_id, credit.id),
         event="credit.sent",
         effective_on=clock.today(),
         lines=[
@@ -190,7 +190,7 @@ def mark_lines(session: Session, batch_id: int, outcomes: Sequence[LineOutcome],
         AlreadyDecidedError: if a line was marked before (a second return file): nothing is marked.
         NotFoundError: if a line is not of this batch.
     """
-    batch = _lock_batch(session, batch_id)
+    batch = lock_batch(session, batch_id)
     if batch.state is not CreditBatchState.SENT:
         raise BatchStateError(number=batch.number, state=batch.state.label)
     lines = _lock_lines(session, batch_id, [outcome.line_id for outcome in outcomes])
@@ -199,8 +199,8 @@ def mark_lines(session: Session, batch_id: int, outcomes: Sequence[LineOutcome],
     accepted = [outcome for outcome in outcomes if outcome.failure_code is None]
     rejected = [outcome for outcome in outcomes if outcome.failure_code is not None]
     _write_results(session, outcomes, actor_id)
-    _set_state(session, [lines[outcome.line_id].credit_id for outcome in accepted], CreditState.ACCEPTED)
-    _set_state(
+    set_state(session, [lines[outcome.line_id].credit_id for outcome in accepted], CreditState.ACCEPTED)
+    set_state(
         session,
         [lines[outcome.line_id].credit_id for outcome in rejected],
         CreditState.APPROVED,
@@ -219,7 +219,12 @@ def mark_lines(session: Session, batch_id: int, outcomes: Sequence[LineOutcome],
     )
 
 
-def _lock_batch(session: Session, batch_id: int) -> CreditBatch:
+def lock_batch(session: Session, batch_id: int) -> CreditBatch:
+    """Return the batch, locked until the decision ends.
+
+    Raises:
+        NotFoundError: if there is none.
+    """
     batch = session.get(CreditBatch, batch_id, with_for_update=True, populate_existing=True)
     if batch is None:
         raise NotFoundError
@@ -293,111 +298,3 @@ def _complete_if_answered(session: Session, batch: CreditBatch) -> None:
     if waiting == 0:
         batch.state = CreditBatchState.COMPLETED
     batch.version += 1
-
-
-def propose_void(session: Session, batch_id: int, reason: str, *, actor_id: int) -> CreditBatch:
-    """Ask for a batch to be voided; it takes effect when a second person confirms.
-
-    Raises:
-        BatchStateError: if a line is accepted, or the batch is voided or completed.
-        AlreadyDecidedError: if somebody asked before.
-    """
-    batch = _lock_batch(session, batch_id)
-    _refuse_void(session, batch)
-    if batch.void_proposed_by is not None:
-        raise AlreadyDecidedError(N_("The void of this batch has already been proposed"))
-    batch.void_reason = reason
-    batch.void_proposed_by = actor_id
-    batch.version += 1
-    record_event(
-        session,
-        actor_id=actor_id,
-        action="batch.void_proposed",
-        subject="credit_batch",
-        subject_id=batch_id,
-        reason=reason,
-    )
-    return batch
-
-
-def withdraw_void(session: Session, batch_id: int, *, actor_id: int) -> CreditBatch:
-    """Take back, or refuse, the wish to void a batch."""
-    batch = _lock_batch(session, batch_id)
-    if batch.void_proposed_by is None or batch.state is CreditBatchState.VOIDED:
-        raise AlreadyDecidedError
-    batch.void_reason = batch.void_proposed_by = None
-    batch.version += 1
-    record_event(session, actor_id=actor_id, action="batch.void_refused", subject="credit_batch", subject_id=batch_id)
-    return batch
-
-
-def confirm_void(session: Session, batch_id: int, *, actor_id: int) -> CreditBatch:
-    """Void a batch as the second person: its entries are reversed, its credits wait to be sent again.
-
-    The number stays used.
-
-    Raises:
-        SamePersonError: if *actor_id* proposed it.
-        BatchStateError: if a line was accepted meanwhile.
-        AlreadyDecidedError: if nobody proposed it, or it is done.
-    """
-    batch = _lock_batch(session, batch_id)
-    _refuse_void(session, batch)
-    if batch.void_proposed_by is None or batch.void_reason is None:
-        raise AlreadyDecidedError(N_("Nobody has proposed to void this batch"))
-    if batch.void_proposed_by == actor_id:  # also a CHECK on credit_batch
-        raise SamePersonError
-    credit_ids = session.scalars(
-        select(CreditBatchLine.credit_id)
-        .where(CreditBatchLine.batch_id == batch_id, CreditBatchLine.result.is_(None))
-        .order_by(CreditBatchLine.id)
-    ).all()
-    _take_back(session, batch, credit_ids, batch.void_reason, actor_id)
-    session.execute(
-        update(CreditBatchLine)
-        .where(CreditBatchLine.batch_id == batch_id, CreditBatchLine.result.is_(None))
-        .values(result=LineResult.VOIDED)
-    )
-    _set_state(session, credit_ids, CreditState.APPROVED)
-    batch.state = CreditBatchState.VOIDED
-    batch.voided_by, batch.voided_at = actor_id, clock.now()
-    batch.version += 1
-    record_event(
-        session,
-        actor_id=actor_id,
-        action="batch.voided",
-        subject="credit_batch",
-        subject_id=batch_id,
-        reason=batch.void_reason,
-    )
-    return batch
-
-
-def _take_back(session: Session, batch: CreditBatch, credit_ids: Sequence[int], reason: str, approver_id: int) -> None:
-    """Reverse the entries that sent these credits."""
-    sent = entries_of_keys(session, [_sent_key(batch.id, credit_id) for credit_id in credit_ids])
-    reverse(
-        session,
-        [
-            ReversalDraft(
-                entry_id=sent[_sent_key(batch.id, credit_id)],
-                key=f"credit:void:{batch.id}:{credit_id}",
-                event="credit.void",
-                effective_on=clock.today(),
-                reason=reason,
-                actor_id=batch.void_proposed_by,
-                approver_id=approver_id,
-            )
-            for credit_id in credit_ids
-        ],
-    )
-
-
-def _refuse_void(session: Session, batch: CreditBatch) -> None:
-    accepted = session.scalar(
-        select(func.count(CreditBatchLine.id)).where(
-            CreditBatchLine.batch_id == batch.id, CreditBatchLine.result == LineResult.ACCEPTED
-        )
-    )
-    if batch.state is not CreditBatchState.SENT or accepted:
-        raise BatchStateError(number=batch.number, state=batch.state.label)

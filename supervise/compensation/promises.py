@@ -48,6 +48,13 @@ def _check_lump(terms: Terms, lump_fen: int) -> None:
         raise InvalidInputError(N_("An undertaking promises a rate per call, a lump sum, or both"))
 
 
+def _subscriber(session: Session, subscriber_id: int) -> Subscriber:
+    subscriber = session.get(Subscriber, subscriber_id)
+    if subscriber is None:
+        raise NotFoundError
+    return subscriber
+
+
 def draft_undertaking(
     session: Session,
     subscriber_id: int,
@@ -67,9 +74,7 @@ def draft_undertaking(
     """
     _check(terms)
     _check_lump(terms, lump_fen)
-    subscriber = session.get(Subscriber, subscriber_id)
-    if subscriber is None:
-        raise NotFoundError
+    subscriber = _subscriber(session, subscriber_id)
     _refuse_overlap(session, subscriber.number_id, terms.starts_at, terms.ends_at)
     [undertaking_id] = reserve_ids(session, Undertaking.__table__, 1)
     now = clock.now()

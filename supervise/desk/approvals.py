@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from supervise.access.deputies import authority_fen, require_authority
 from supervise.compensation.approve import Shown, approve_credits
-from supervise.compensation.batches import confirm_void
 from supervise.compensation.models import (
     CompensationPolicy,
     Credit,
@@ -20,6 +19,7 @@ from supervise.compensation.models import (
 from supervise.compensation.promise_queries import policy_by_id, undertaking_by_id
 from supervise.compensation.promises import agree_policy, agree_undertaking
 from supervise.compensation.queries import batch_by_id
+from supervise.compensation.voids import confirm_void
 from supervise.errors import RowResult
 from supervise.penalties.models import Penalty, PenaltyState, ReversalRequest, ReversalState
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from supervise.access.queries import display_names
@@ -21,8 +21,7 @@ from supervise.compensation.models import (
 )
 from supervise.complaints.models import Incident, Subscriber, SubscriberNumber, Ticket, TicketIncident
 from supervise.errors import NotFoundError
-from supervise.ledger.models import JournalEntry
-from supervise.ledger.movements import entries_of_facts
+from supervise.ledger.movements import EntryRow, entries_of_facts
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
 
@@ -50,7 +49,7 @@ class CreditStory:
     #: (id, reference) of the tickets that report the call.
     tickets: tuple[tuple[int, str], ...]
     places: tuple[BatchPlace, ...]
-    entries: tuple[JournalEntry, ...]
+    entries: tuple[EntryRow, ...]
     cancellations: tuple[CreditCancellation, ...]
     #: What the trail tells of this credit alone, the newest first.
     events: tuple[AuditEvent, ...]
@@ -68,7 +67,33 @@ def credit_story(session: Session, scope: Scope, credit_id: int) -> CreditStory:
     Raises:
         NotFoundError: if there is none, or it lies outside the scope.
     """
-    query = (
+    row: Any = session.execute(scope.limit(_credit_with_names(credit_id), unit=Credit.unit_id)).one_or_none()
+    if row is None:
+        raise NotFoundError
+    credit: Credit = row[0]
+    cancellations = tuple(
+        session.scalars(
+            select(CreditCancellation).where(CreditCancellation.credit_id == credit_id).order_by(CreditCancellation.id)
+        )
+    )
+    places = batch_places(session, credit_id)
+    events = tuple(events_of(session, "credit", credit_id))
+    people = {credit.maker_id, credit.approver_id} | {event.actor_id for event in events}
+    people |= {person for wish in cancellations for person in (wish.proposed_by, wish.decided_by)}
+    people |= {place.line.returned_by for place in places} | {place.batch.frozen_by for place in places}
+    rest = (
+        _tickets(session, credit.incident_id),
+        places,
+        entries_of_credit(session, credit_id, places),
+        cancellations,
+        events,
+        display_names(session, people),
+    )
+    return CreditStory(*row, *rest)
+
+
+def _credit_with_names(credit_id: int) -> Select[*tuple[Any, ...]]:
+    return (
         select(
             Credit,
             Subscriber,
@@ -90,29 +115,6 @@ def credit_story(session: Session, scope: Scope, credit_id: int) -> CreditStory:
         .outerjoin(Incident, Incident.id == Credit.incident_id)
         .where(Credit.id == credit_id)
     )
-    row = session.execute(scope.limit(query, unit=Credit.unit_id)).one_or_none()
-    if row is None:
-        raise NotFoundError
-    credit: Credit = row[0]
-    cancellations = tuple(
-        session.scalars(
-            select(CreditCancellation).where(CreditCancellation.credit_id == credit_id).order_by(CreditCancellation.id)
-        )
-    )
-    places = batch_places(session, credit_id)
-    events = tuple(events_of(session, "credit", credit_id))
-    people = {credit.maker_id, credit.approver_id} | {event.actor_id for event in events}
-    people |= {person for wish in cancellations for person in (wish.proposed_by, wish.decided_by)}
-    people |= {place.line.returned_by for place in places} | {place.batch.frozen_by for place in places}
-    return CreditStory(
-        *row,
-        tickets=_tickets(session, credit.incident_id),
-        places=places,
-        entries=entries_of_credit(session, credit_id, places),
-        cancellations=cancellations,
-        events=events,
-        names=display_names(session, people),
-    )
 
 
 def batch_places(session: Session, credit_id: int) -> tuple[BatchPlace, ...]:
@@ -126,7 +128,7 @@ def batch_places(session: Session, credit_id: int) -> tuple[BatchPlace, ...]:
     return tuple(BatchPlace._make(row) for row in session.execute(query))
 
 
-def entries_of_credit(session: Session, credit_id: int, places: Sequence[BatchPlace]) -> tuple[JournalEntry, ...]:
+def entries_of_credit(session: Session, credit_id: int, places: Sequence[BatchPlace]) -> tuple[EntryRow, ...]:
     """Return what was posted for the credit, in the order of posting: approval, sending, answers, reversals."""
     keys = [f"credit:approved:{credit_id}"]
     for place in places:
@@ -170,7 +172,7 @@ def account_head(session: Session, scope: Scope, subscriber_id: int) -> AccountH
         .outerjoin(OrgUnit, OrgUnit.id == Subscriber.unit_id)
         .where(Subscriber.id == subscriber_id)
     )
-    row = session.execute(scope.limit(query, unit=Subscriber.unit_id)).one_or_none()
+    row: Any = session.execute(scope.limit(query, unit=Subscriber.unit_id)).one_or_none()
     if row is None:
         raise NotFoundError
     return AccountHead._make(row)

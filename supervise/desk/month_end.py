@@ -20,8 +20,7 @@ from supervise.compensation.models import (
 from supervise.errors import ConflictError
 from supervise.labels import N_
 from supervise.ledger.chart import AccountCode, AccountType
-from supervise.ledger.models import Period
-from supervise.ledger.periods import close_period
+from supervise.ledger.periods import PeriodRow, close_period
 from supervise.ledger.queries import balances_by_dimension, entries_of_keys, trial_balance
 from supervise.penalties.models import Penalty, PenaltyState
 
@@ -108,7 +107,7 @@ def checklist(session: Session, month: str) -> Checklist:
     )
 
 
-def close_month(session: Session, month: str, *, seen: bool, keyring: Keyring, actor_id: int) -> Period:
+def close_month(session: Session, month: str, *, seen: bool, keyring: Keyring, actor_id: int) -> PeriodRow:
     """Close *month* for good, if its checklist allows it; *seen* says that somebody has looked at the open points.
 
     Raises:

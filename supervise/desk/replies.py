@@ -1,5 +1,7 @@
 """Answering a ticket and closing it: with a text, a resolution code and a result for every incident."""
 
+import datetime as dt
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -42,16 +44,8 @@ def reply_to_ticket(
     """
     words = _masked(body)
     _check_code(session, resolution_code)
-    ticket = _locked(session, ticket_id)
-    if ticket.version != version:
-        raise ConflictError
     now = clock.now()
-    if ticket.state is TicketState.REPLIED:
-        ticket.version += 1
-    else:
-        move_ticket(session, ticket_id, TicketState.REPLIED, actor_id=actor_id, at=now)
-    ticket.first_replied_at = ticket.first_replied_at or now
-    ticket.resolution_code = resolution_code
+    _stop_clock(session, ticket_id, version, resolution_code, now, actor_id=actor_id)
     reply = TicketReply(
         ticket_id=ticket_id,
         template_id=template_id,
@@ -71,6 +65,20 @@ def reply_to_ticket(
         changes={"reply_id": reply.id, "resolution_code": resolution_code},
     )
     return reply
+
+
+def _stop_clock(
+    session: Session, ticket_id: int, version: int, resolution_code: str, now: dt.datetime, *, actor_id: int
+) -> None:
+    ticket = _locked(session, ticket_id)
+    if ticket.version != version:
+        raise ConflictError
+    if ticket.state is TicketState.REPLIED:
+        ticket.version += 1
+    else:
+        move_ticket(session, ticket_id, TicketState.REPLIED, actor_id=actor_id, at=now)
+    ticket.first_replied_at = ticket.first_replied_at or now
+    ticket.resolution_code = resolution_code
 
 
 def _locked(session: Session, ticket_id: int) -> Ticket:

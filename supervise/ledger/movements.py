@@ -13,6 +13,9 @@ from supervise.ledger.sets import in_set
 
 _PORTION = 2_000
 
+#: A row of the journal as later stages hold it: read, shown, never selected from the table by them.
+EntryRow = JournalEntry
+
 
 class Movement(NamedTuple):
     """A posting; amounts in fen, debit positive."""

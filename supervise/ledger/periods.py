@@ -14,6 +14,9 @@ from supervise.ledger.errors import PeriodStateError
 from supervise.ledger.models import Period, PeriodState
 from supervise.ledger.seal import seal_closed_entries
 
+#: A month as later stages hold it.
+PeriodRow = Period
+
 
 def periods(session: Session) -> Sequence[Period]:
     """Return every month that was ever opened, the newest first."""

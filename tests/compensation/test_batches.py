@@ -7,16 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.compensation.batches import (
-    BatchStateError,
-    LineOutcome,
-    confirm_void,
-    freeze_batch,
-    mark_lines,
-    propose_void,
-    rows_sha256,
-    withdraw_void,
-)
+from supervise.compensation.batches import BatchStateError, LineOutcome, freeze_batch, mark_lines, rows_sha256
 from supervise.compensation.models import (
     Credit,
     CreditBatch,
@@ -25,6 +16,7 @@ from supervise.compensation.models import (
     CreditState,
     LineResult,
 )
+from supervise.compensation.voids import confirm_void, propose_void, withdraw_void
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, SamePersonError
 from supervise.labels import use_locale
 from supervise.ledger.chart import AccountCode

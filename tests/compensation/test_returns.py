@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from supervise.cipher import Keyring
-from supervise.compensation.batches import confirm_void, freeze_batch, propose_void
+from supervise.compensation.batches import freeze_batch
 from supervise.compensation.lists import (
     CreditFilters,
     LineRow,
@@ -25,6 +25,7 @@ from supervise.compensation.returns import (
     stage_returns,
     take_over_returns,
 )
+from supervise.compensation.voids import confirm_void, propose_void
 from supervise.errors import NotFoundError
 from supervise.files.models import ImportBatch, ImportKind, RowVerdict
 from supervise.files.refusals import FileRefusedError

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from reports import credit_batch
 from reports.credit_batch import build_credit_batch_workbook
-from reports.workbook import WorkbookFile
+from reports.workbook import Column, WorkbookFile
 from supervise import clock
 from supervise.cipher import Keyring
 from supervise.compensation.batches import LineOutcome, freeze_batch, mark_lines
@@ -222,7 +223,7 @@ def test_progress_hears_of_every_line(
 
 def test_the_documentation_defines_every_column() -> None:
     text = Path("docs/reports.md").read_text(encoding="utf-8")
-    columns = [
+    columns: list[Column[Any]] = [
         *credit_batch.DETAIL_COLUMNS,
         *credit_batch.ABOUT_COLUMNS,
         *credit_batch.TOTAL_COLUMNS,

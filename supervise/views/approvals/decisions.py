@@ -13,8 +13,8 @@ from supervise.access.roles import Permission
 from supervise.compensation import waiting as credits_waiting
 from supervise.compensation.approve import Shown as ShownCredit
 from supervise.compensation.approve import return_credits
-from supervise.compensation.batches import withdraw_void
 from supervise.compensation.queries import batch_by_id
+from supervise.compensation.voids import withdraw_void
 from supervise.desk.approvals import approve_credits_within_authority, confirm_void_within_authority
 from supervise.errors import InvalidInputError, RowResult
 from supervise.labels import N_, _

@@ -1,6 +1,7 @@
 """The list of batches, and the page of one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,6 +12,7 @@ from supervise.access.identity import CurrentUser, current_user
 from supervise.access.policy import require
 from supervise.access.queries import display_names
 from supervise.access.roles import Permission
+from supervise.audit.models import AuditEvent
 from supervise.audit.queries import events_of
 from supervise.compensation import lists
 from supervise.compensation.lists import CreditFilters
@@ -55,6 +57,22 @@ def detail(batch_id: int) -> ResponseReturnValue:
     return batch_page(batch_id)
 
 
+def _lines(session: Session, batch_id: int, form: LineFilterForm) -> Sequence[Any]:
+    return lists.lines_of_page(
+        session,
+        batch_id,
+        result=form.wanted,
+        unanswered=form.unanswered,
+        after_line=request.args.get("after", 0, type=int),
+        limit=lists.PAGE + 1,
+    )
+
+
+def _names(session: Session, batch: CreditBatch, events: Sequence[AuditEvent]) -> dict[int, str]:
+    people = [batch.frozen_by, batch.void_proposed_by, batch.voided_by]
+    return display_names(session, [*people, *(event.actor_id for event in events)])
+
+
 def batch_page(batch_id: int, filled: Mapping[str, Form] | None = None) -> ResponseReturnValue:
     """Return the page; a form in *filled* was refused and shows why, which makes the answer a 400.
 
@@ -66,21 +84,14 @@ def batch_page(batch_id: int, filled: Mapping[str, Form] | None = None) -> Respo
     forms = {"void": VoidForm(formdata=None), "file": ReturnFileForm(formdata=None), **(filled or {})}
     with db.reading() as session:
         batch = batch_by_id(session, batch_id)
-        lines = lists.lines_of_page(
-            session,
-            batch_id,
-            result=lines_form.wanted,
-            unanswered=lines_form.unanswered,
-            after_line=request.args.get("after", 0, type=int),
-            limit=lists.PAGE + 1,
-        )
+        lines = _lines(session, batch_id, lines_form)
         sums = lists.sums_by_result(session, batch_id)
         returns = returns_of_batch(session, batch_id)
         events = events_of(session, "credit_batch", batch_id)
-        people = [batch.frozen_by, batch.void_proposed_by, batch.voided_by]
-        names = display_names(session, [*people, *(event.actor_id for event in events)])
+        names = _names(session, batch, events)
         job = _job(session, me)
     more, lines = len(lines) > lists.PAGE, lines[: lists.PAGE]
+    fetchable = me.can(Permission.EXPORT_CREDITS) and has_export(surroundings(), batch_id, actor_id=me.id)
     page = render_template(
         "batches/detail.html",
         batch=batch,
@@ -94,7 +105,7 @@ def batch_page(batch_id: int, filled: Mapping[str, Form] | None = None) -> Respo
         anchor=_anchor(batch),
         job=job,
         job_words=words_of(job) if job else "",
-        fetchable=me.can(Permission.EXPORT_CREDITS) and has_export(surroundings(), batch_id, actor_id=me.id),
+        fetchable=fetchable,
         in_background=batch.lines_total > LINES_IN_REQUEST,
         steps=_steps(batch, {row.result for row in sums}, me),
         me=me,

@@ -7,7 +7,7 @@ from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.compensation import batches
+from supervise.compensation import voids
 from supervise.compensation.queries import batch_by_id
 from supervise.labels import _
 from supervise.views.batches.blueprint import bp
@@ -24,7 +24,7 @@ def propose_void(batch_id: int) -> ResponseReturnValue:
     form = VoidForm()
     if not form.validate_on_submit():
         return batch_page(batch_id, {"void": form})
-    db.decide(batches.propose_void, batch_id, form.reason.data.strip(), actor_id=current_user().id)
+    db.decide(voids.propose_void, batch_id, form.reason.data.strip(), actor_id=current_user().id)
     flash(_("Proposed; a supervisor confirms or refuses it"), "success")
     return redirect(url_for(".detail", batch_id=batch_id), code=303)
 
@@ -35,6 +35,6 @@ def withdraw_void(batch_id: int) -> ResponseReturnValue:
     """Take the wish back."""
     with db.reading() as session:
         batch_by_id(session, batch_id)
-    db.decide(batches.withdraw_void, batch_id, actor_id=current_user().id)
+    db.decide(voids.withdraw_void, batch_id, actor_id=current_user().id)
     flash(_("Withdrawn; the batch stays as it is"), "success")
     return redirect(url_for(".detail", batch_id=batch_id), code=303)
