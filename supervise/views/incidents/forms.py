@@ -25,7 +25,8 @@ class VerdictForm(Form):
     party = StringField(
         _l("Responsible party"),
         description=_l("Code or name; only where somebody answers for the call"),
-        validators=[Optional(), Length(max=100)],
+        # Not optional: that would skip validate_party, which knows when it may be empty.
+        validators=[Length(max=100)],
     )
     reason = TextAreaField(
         _l("Reason"),
@@ -39,7 +40,7 @@ class VerdictForm(Form):
 
     def validate_party(self, field: StringField) -> None:
         """Ask for a party where one answers, and refuse it where none does."""
-        if not self.verdict.data:
+        if self.verdict.errors:
             return
         names_party = Verdict(self.verdict.data) in CHARGEABLE_VERDICTS
         if names_party and not (field.data or "").strip():
@@ -61,7 +62,6 @@ class FindingsForm(Form):
     )
     not_proven = SelectMultipleField(
         _l("Checked and not proven"),
-        validators=[Optional()],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
