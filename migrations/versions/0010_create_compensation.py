@@ -3,6 +3,8 @@
 Written out here: a migration never imports the application, which will have changed.
 """
 
+from typing import NamedTuple
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -24,6 +26,74 @@ CANCELLATIONSTATE = ("open", "confirmed", "withdrawn")
 TABLES = ("credit_cancellation", "credit_batch_line", "credit", "undertaking", "credit_batch", "compensation_policy")
 
 
+class Fixed(NamedTuple):
+    """Columns that never change once the condition on the old row holds; JSON is compared as text."""
+
+    table: str
+    since: str
+    columns: tuple[str, ...]
+
+
+FIXED = (
+    Fixed(
+        "credit",
+        "true",
+        (
+            "reference",
+            "kind",
+            "nature",
+            "incident_id",
+            "undertaking_id",
+            "policy_id",
+            "subscriber_id",
+            "number_id",
+            "amount_fen",
+            "explanation",
+            "content_sha256",
+            "maker_id",
+        ),
+    ),
+    Fixed("credit", "OLD.approver_id IS NOT NULL", ("approver_id", "approved_at")),
+    Fixed(
+        "undertaking",
+        "OLD.state <> 'draft'",
+        (
+            "reference",
+            "number_id",
+            "subscriber_id",
+            "starts_at",
+            "per_call_fen",
+            "call_unit",
+            "calls_per_day_max",
+            "lump_fen",
+            "nature",
+            "drafted_by",
+            "agreed_by",
+        ),
+    ),
+    Fixed(
+        "compensation_policy",
+        "OLD.state <> 'draft'",
+        ("code", "starts_at", "per_call_fen", "call_unit", "calls_per_day_max", "nature", "drafted_by", "agreed_by"),
+    ),
+    Fixed(
+        "credit_batch",
+        "true",
+        ("number", "period", "lines_total", "total_fen", "rows_sha256", "anchor", "locale", "frozen_by", "frozen_at"),
+    ),
+    Fixed("credit_batch_line", "true", ("batch_id", "line", "credit_id", "amount_fen", "frozen")),
+    Fixed("credit_batch_line", "OLD.result IS NOT NULL", ("result", "failure_code", "billing_ref")),
+)
+#: From a state that was left there is no way back to the first one.
+FIRST_STATES = {
+    "credit": "proposed",
+    "undertaking": "draft",
+    "compensation_policy": "draft",
+}
+JSON_COLUMNS = ("explanation", "frozen")
+NEVER_DELETED = ("credit", "undertaking", "compensation_policy", "credit_batch", "credit_batch_line")
+
+
 def upgrade() -> None:
     """Create the tables."""
     _create_compensation_policy()
@@ -33,12 +103,15 @@ def upgrade() -> None:
     _create_credit_batch_line()
     _create_credit_cancellation()
     _refuse_overlaps()
+    _fix_what_was_promised()
 
 
 def downgrade() -> None:
     """Drop the tables; constraints and triggers go with them."""
     for table in TABLES:
         op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION refuse_change()")
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> str:
@@ -288,9 +361,7 @@ def _create_credit_cancellation() -> None:
             "state <> 'confirmed' OR decided_by <> proposed_by", name=op.f("ck_credit_cancellation_two_people")
         ),
         sa.ForeignKeyConstraint(["credit_id"], ["credit.id"], name=op.f("fk_credit_cancellation_credit_id")),
-        sa.CheckConstraint(
-            _one_of("state", CANCELLATIONSTATE), name=op.f("ck_credit_cancellation_cancellationstate")
-        ),
+        sa.CheckConstraint(_one_of("state", CANCELLATIONSTATE), name=op.f("ck_credit_cancellation_cancellationstate")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_cancellation")),
     )
     op.create_index(op.f("ix_credit_cancellation_credit_id"), "credit_cancellation", ["credit_id"])
@@ -323,4 +394,44 @@ def _refuse_overlaps() -> None:
         op.execute(
             f"CREATE TRIGGER undertaking_no_overlap_{action.lower()} BEFORE {action} ON undertaking "
             f"WHEN {overlap} BEGIN SELECT RAISE(ABORT, 'the number has another undertaking in that period'); END"
+        )
+
+
+def _fix_what_was_promised() -> None:
+    """Let the database itself refuse another amount, another person, or a deletion."""
+    on_postgres = op.get_bind().dialect.name == "postgresql"
+    if on_postgres:
+        op.execute(
+            "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END $$"
+        )
+    for number, fixed in enumerate(FIXED, start=1):
+        changed = " OR ".join(_differs(column, on_postgres=on_postgres) for column in fixed.columns)
+        condition = changed if fixed.since == "true" else f"{fixed.since} AND ({changed})"
+        _refuse(f"{fixed.table}_fixed_{number}", "UPDATE", fixed.table, condition, on_postgres=on_postgres)
+    for table, state in FIRST_STATES.items():
+        condition = f"OLD.state <> '{state}' AND NEW.state = '{state}'"
+        _refuse(f"{table}_no_way_back", "UPDATE", table, condition, on_postgres=on_postgres)
+    for table in NEVER_DELETED:
+        _refuse(f"{table}_no_delete", "DELETE", table, "1 = 1", on_postgres=on_postgres)
+
+
+def _differs(column: str, *, on_postgres: bool) -> str:
+    if not on_postgres:
+        return f"OLD.{column} IS NOT NEW.{column}"
+    cast = "::text" if column in JSON_COLUMNS else ""
+    return f"OLD.{column}{cast} IS DISTINCT FROM NEW.{column}{cast}"
+
+
+def _refuse(name: str, action: str, table: str, condition: str, *, on_postgres: bool) -> None:
+    message = f"{table}: what was decided is not changed; reverse it and decide anew"
+    if on_postgres:
+        op.execute(
+            f"CREATE TRIGGER {name} BEFORE {action} ON {table} FOR EACH ROW WHEN ({condition}) "
+            f"EXECUTE FUNCTION refuse_change('{message}')"
+        )
+    else:
+        op.execute(
+            f"CREATE TRIGGER {name} BEFORE {action} ON {table} WHEN {condition} "
+            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
         )

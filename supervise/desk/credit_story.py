@@ -81,7 +81,8 @@ def credit_story(session: Session, scope: Scope, credit_id: int) -> CreditStory:
     people = {credit.maker_id, credit.approver_id} | {event.actor_id for event in events}
     people |= {person for wish in cancellations for person in (wish.proposed_by, wish.decided_by)}
     people |= {place.line.returned_by for place in places} | {place.batch.frozen_by for place in places}
-    rest = (
+    facts: tuple[Any, ...] = (
+        *row,
         _tickets(session, credit.incident_id),
         places,
         entries_of_credit(session, credit_id, places),
@@ -89,7 +90,7 @@ def credit_story(session: Session, scope: Scope, credit_id: int) -> CreditStory:
         events,
         display_names(session, people),
     )
-    return CreditStory(*row, *rest)
+    return CreditStory(*facts)
 
 
 def _credit_with_names(credit_id: int) -> Select[*tuple[Any, ...]]:
