@@ -115,6 +115,8 @@ def _key_files(environ: Mapping[str, str], instance: Path, *, demo: bool) -> tup
 def _secret(path: Path) -> str:
     if not path.is_file():
         raise ConfigError(f"SECRET_KEY_FILE names {path}, which does not exist")
+    if path.stat().st_mode & 0o077:
+        raise ConfigError(f"the secret in {path} can be read by others: chmod 600 {path}")
     try:
         secret = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:

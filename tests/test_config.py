@@ -13,6 +13,7 @@ from supervise.config import ConfigError, database_url, load_settings
 def environ(tmp_path: Path) -> dict[str, str]:
     """What a production start sets."""
     make_key_file(tmp_path / "keys.json")
+    (tmp_path / "secret").touch(0o600)
     (tmp_path / "secret").write_text("s" * 32)
     return {
         "SUPERVISE_INSTANCE": str(tmp_path / "instance"),
@@ -80,3 +81,10 @@ def test_the_demo_refuses_what_belongs_to_another_database(environ: dict[str, st
 
     with pytest.raises(ConfigError, match=f"{name} is set: unset it"):
         load_settings(demo)
+
+
+def test_a_secret_that_others_can_read_stops_the_start(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "secret").chmod(0o644)
+
+    with pytest.raises(ConfigError, match="chmod 600"):
+        load_settings(environ)

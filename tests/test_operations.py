@@ -32,6 +32,7 @@ START_SECONDS = 90
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str | None]:
     """The environment of a server with a database of its own, still empty."""
+    (tmp_path / "secret").touch(0o600)
     (tmp_path / "secret").write_text("s" * 32)
     CliRunner().invoke(operations, ["make-keys", str(tmp_path / "keys.json")], catch_exceptions=False)
     return {

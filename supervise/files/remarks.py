@@ -14,7 +14,8 @@ Remark = tuple[str, Mapping[str, str | int]]
 _DATE = re.compile(r"(?:19|20)[0-9]{2}([-/.])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])(?:[ T][0-9]{1,2}:[0-9]{2})?")
 #: Parameter that names the column of the file; shown before the sentence.
 COLUMN = "column"
-_LONG_NUMBER = re.compile(r"[0-9０-９](?:[ -]?[0-9０-９]){6,}")  # noqa: RUF001 - people type full width too
+#: References of tickets (TS...) are ours and stay; everything else of seven digits may be a number.
+_LONG_NUMBER = re.compile(r"(?<![0-9])(?<!TS)[0-9０-９](?:[ -]?[0-9０-９]){6,}")  # noqa: RUF001 - people type full width too
 
 
 def remark(message_id: str, **parameters: str | int) -> Remark:

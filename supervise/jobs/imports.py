@@ -11,7 +11,7 @@ from supervise.complaints.preview import ROWS_IN_REQUEST, TooManyForRequestError
 from supervise.complaints.subscriber_file import SubscriberFile
 from supervise.donotcall.intake import commit_batch
 from supervise.errors import NotFoundError
-from supervise.files.models import ImportBatch, ImportKind, Upload
+from supervise.files.models import BatchState, ImportBatch, ImportKind, Upload
 from supervise.files.refusals import FileRefusedError
 from supervise.files.staging import refuse_batch
 from supervise.files.uploads import plain_file, uploads_folder
@@ -72,7 +72,11 @@ def take_over_import(surroundings: Surroundings, progress: Progress, actor_id: i
     if actor_id is None:
         raise NotFoundError
     with db.reading() as session:
-        kind = _batch(session, batch_id).kind
+        batch = _batch(session, batch_id)
+        kind = batch.kind
+    if batch.state is BatchState.COMMITTED and batch.committed_by == actor_id:
+        # A worker that was killed between its commit and the end of its job comes here again: it is done.
+        return
     if kind is ImportKind.COMPLAINTS:
         db.decide(commit_batch, surroundings.keyring, batch_id, actor_id=actor_id, progress=progress)
     elif kind in (files := _register_files(surroundings.keyring)):
