@@ -20,7 +20,7 @@ from supervise.labels import N_
 from supervise.penalties.models import Penalty, PenaltyState, ReversalRequest
 
 _P = Permission
-#: A window for an objection that closes this soon is shown as late work.
+#: A window for an objection that closes this soon is urgent.
 _CLOSING = dt.timedelta(days=3)
 #: An approved credit that is not sent by then keeps its subscriber waiting.
 _UNSENT = dt.timedelta(days=7)
@@ -34,7 +34,7 @@ class Task(NamedTuple):
     rows: int
     endpoint: str
     arguments: Mapping[str, str]
-    is_late: bool
+    is_urgent: bool
 
 
 class _Line(NamedTuple):
@@ -43,22 +43,22 @@ class _Line(NamedTuple):
     endpoint: str
     query_for: Callable[[Worker, dt.date], Select[Any]]
     arguments: Mapping[str, str] = {}
-    is_late: bool = False
+    is_urgent: bool = False
 
 
 def tasks_of(session: Session, worker: Worker, today: dt.date) -> list[Task]:
-    """Return the lines of *worker*'s home page with at least one row, late ones first."""
+    """Return the lines of *worker*'s home page with at least one row, urgent ones first."""
     waiting = waiting_counts(session, worker)
     tasks = [
-        Task(words, waiting[endpoint], endpoint, {}, is_late=False)
+        Task(words, waiting[endpoint], endpoint, {}, is_urgent=False)
         for endpoint, words in _WAITING_WORDS.items()
         if waiting.get(endpoint)
     ]
     for line in _LINES:
         if line.needs in worker.permissions:
             count = capped(session, line.query_for(worker, today))
-            tasks.append(Task(line.words, count, line.endpoint, line.arguments, line.is_late))
-    return sorted((task for task in tasks if task.rows), key=lambda task: not task.is_late)
+            tasks.append(Task(line.words, count, line.endpoint, line.arguments, line.is_urgent))
+    return sorted((task for task in tasks if task.rows), key=lambda task: not task.is_urgent)
 
 
 def missing_calendars(session: Session, today: dt.date) -> Sequence[int]:
@@ -163,7 +163,7 @@ def _overrides_in_force(_worker: Worker, today: dt.date) -> Select[int]:
 
 
 _LINES = (
-    _Line(N_("Late tickets"), _P.ANSWER_TICKETS, "tickets.queue", _late_tickets, {"due": "late"}, is_late=True),
+    _Line(N_("Late tickets"), _P.ANSWER_TICKETS, "tickets.queue", _late_tickets, {"due": "late"}, is_urgent=True),
     _Line(N_("Tickets due today"), _P.ANSWER_TICKETS, "tickets.queue", _due_today, {"due": "today"}),
     _Line(N_("Answered tickets to close"), _P.ANSWER_TICKETS, "tickets.queue", _to_close, {"state": "replied"}),
     _Line(N_("Overrides that wait for you"), _P.CONFIRM_OVERRIDES, "incidents.overrides", _overrides),
@@ -174,7 +174,7 @@ _LINES = (
         _P.OBJECT,
         "penalties.index",
         _closing_windows,
-        is_late=True,
+        is_urgent=True,
     ),
     _Line(N_("Reversals that wait for you"), _P.APPROVE_REVERSALS, "approvals.index", _reversals),
     _Line(N_("Batches to be voided, if you agree"), _P.APPROVE_REVERSALS, "batches.index", _voids),
@@ -183,7 +183,7 @@ _LINES = (
         _P.EXPORT_CREDITS,
         "batches.index",
         _unsent_credits,
-        is_late=True,
+        is_urgent=True,
     ),
     _Line(N_("Batches without billing's answer"), _P.IMPORT_RETURNS, "batches.index", _batches_out),
     _Line(N_("Users with an initial password"), _P.MANAGE_USERS, "users.index", _initial_passwords),

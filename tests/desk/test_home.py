@@ -70,7 +70,7 @@ def test_late_work_comes_first(session: Session) -> None:
 
     tasks = tasks_of(session, worker(clerk), TODAY)
 
-    assert [(one.words, one.rows, one.is_late) for one in tasks] == [
+    assert [(one.words, one.rows, one.is_urgent) for one in tasks] == [
         ("Late tickets", 1, True),
         ("Tickets to answer", 2, False),
         ("Tickets due today", 1, False),
