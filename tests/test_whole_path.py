@@ -114,8 +114,7 @@ def build(session: Session, keyring: Keyring) -> None:
             held_from=row.held_from,
             held_to=row.held_to if isinstance(row.held_to, dt.datetime) and not pd.isna(row.held_to) else None,
         )
-    policy = make_policy(session, starts_at=EVER_SINCE, per_call_fen=50_00)
-    policy.call_unit = CallUnit.ANSWERED
+    make_policy(session, starts_at=EVER_SINCE, per_call_fen=50_00, call_unit=CallUnit.ANSWERED)
     for number in SUBSCRIBERS:
         add_subscriber(
             session,

@@ -98,6 +98,7 @@ def make_policy(
     starts_at: dt.datetime = CALLED_AT - dt.timedelta(days=30),
     ends_at: dt.datetime | None = None,
     per_call_fen: int = 30_00,
+    call_unit: CallUnit = CallUnit.ATTEMPTED,
     state: PromiseState = PromiseState.ACTIVE,
 ) -> CompensationPolicy:
     policy = CompensationPolicy(
@@ -106,7 +107,7 @@ def make_policy(
         starts_at=starts_at,
         ends_at=ends_at,
         per_call_fen=per_call_fen,
-        call_unit=CallUnit.ATTEMPTED,
+        call_unit=call_unit,
         nature=CreditNature.COMPENSATION,
         state=state,
         drafted_by=MAKER,

@@ -21,8 +21,8 @@ class Row(NamedTuple):
 
 
 COLUMNS = (
-    Column[Row]("Text", lambda row: row.text),
-    Column[Row]("Amount (yuan)", lambda row: row.amount_fen, CellKind.YUAN),
+    Column[Row]("Letters", lambda row: row.text),
+    Column[Row]("Fen as yuan", lambda row: row.amount_fen, CellKind.YUAN),
 )
 
 
@@ -107,7 +107,7 @@ def test_an_empty_table_keeps_its_headings(tmp_path: Path) -> None:
     write_workbook(tmp_path / "a.xlsx", [Sheet("Rows", COLUMNS, [])], MADE_AT)
 
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx")["Rows"]
-    assert [cell.value for cell in sheet[1]] == ["Text", "Amount (yuan)"]
+    assert [cell.value for cell in sheet[1]] == ["Letters", "Fen as yuan"]
 
 
 def test_a_title_that_excel_forbids_is_mended(tmp_path: Path) -> None:
