@@ -3,7 +3,6 @@
 Built from frozen rows with the frozen language, anchor and moment: the same batch twice is the same bytes.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from supervise import clock
 from supervise.access.queries import display_names
 from supervise.cipher import Keyring
 from supervise.compensation.models import CreditBatch
-from supervise.compensation.queries import batch_by_id, frozen_lines, frozen_portions
+from supervise.compensation.queries import batch_by_id, frozen_portions, frozen_sums
 from supervise.complaints.subscribers import full_numbers
 from supervise.labels import N_, _, use_locale
 from supervise.money import format_yuan
@@ -263,17 +262,10 @@ def _detail(session: Session, keyring: Keyring, batch_id: int, progress: Callabl
 def _totals(session: Session, batch_id: int) -> list[Total]:
     """Return the groups by branch, by type and by responsible party, each in the order of its names."""
     groupings = {"region": _("Branch"), "kind": _("Type"), "party": _("Responsible party")}
-    counts: Counter[tuple[str, str]] = Counter()
-    amounts: Counter[tuple[str, str]] = Counter()
-    for line in frozen_lines(session, batch_id):
-        for field in groupings:
-            group = (field, line.frozen[field])
-            counts[group] += 1
-            amounts[group] += line.frozen["amount_fen"]
     return [
-        Total(groupings[field], name or _("None"), counts[field, name], amounts[field, name])
-        for field in groupings
-        for name in sorted(name for grouping, name in counts if grouping == field)
+        Total(grouping, group.name or _("None"), group.lines, group.amount_fen)
+        for field, grouping in groupings.items()
+        for group in frozen_sums(session, batch_id, field)
     ]
 
 

@@ -133,6 +133,9 @@ def _records(columns: Sequence[Column[T]], rows: Iterable[T]) -> Iterator[dict[s
 
 
 def _text(value: str | int | None) -> str:
+    # Nearly every cell: what is printable holds nothing that XML forbids.
+    if isinstance(value, str) and len(value) <= _TEXT_MAX and value.isprintable():
+        return value
     text = "" if value is None else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value))
     if len(text) <= _TEXT_MAX:
         return text

@@ -196,6 +196,30 @@ def frozen_lines(session: Session, batch_id: int) -> Iterator[FrozenLine]:
         yield FrozenLine._make(row)
 
 
+class FrozenSum(NamedTuple):
+    """The lines of a batch that share one value, in fen."""
+
+    name: str
+    lines: int
+    amount_fen: int
+
+
+def frozen_sums(session: Session, batch_id: int, field: str) -> Sequence[FrozenSum]:
+    """Return count and sum of the frozen lines for each value of *field* (``region``), by value, as frozen."""
+    # A subquery, so that the expression stands in the statement once: grouped by a second one, PostgreSQL refuses it.
+    rows = (
+        select(
+            CreditBatchLine.frozen[field].as_string().label("name"),
+            CreditBatchLine.frozen["amount_fen"].as_integer().label("amount_fen"),
+        )
+        .where(CreditBatchLine.batch_id == batch_id)
+        .subquery()
+    )
+    query = select(rows.c.name, func.count(), func.sum(rows.c.amount_fen)).group_by(rows.c.name)
+    # Sorted here: the two engines sort Chinese differently, and the workbook's bytes must not.
+    return sorted(FrozenSum(name, lines, int(amount_fen)) for name, lines, amount_fen in session.execute(query))
+
+
 def frozen_portions(session: Session, batch_id: int) -> Iterator[list[FrozenLine]]:
     """Yield the lines of a batch by the thousand, for work that is done per portion."""
     lines = frozen_lines(session, batch_id)

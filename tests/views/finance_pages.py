@@ -44,7 +44,7 @@ class Office:
         with self.app.app_context():
             return db.decide(_freeze, credit_ids or self.credit_ids, self.users["finance"])
 
-    def row(self, kind: type[R], row_id: int) -> R:
+    def row(self, kind: type[R], row_id: int | str) -> R:
         """Return a row as it is stored now."""
         with self.app.app_context(), db.reading() as session:
             return session.get_one(kind, row_id)
