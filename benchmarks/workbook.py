@@ -236,7 +236,8 @@ def main() -> None:
         f"pandas with openpyxl {other.clock:.1f} s, peak {other_peak:.0f} MB, {sizes[1]:.1f} MB on disk; "
         f"ours is {other.clock / mine.clock:.1f} times faster (aim: at least 5, under 150 MB). "
         # On a busy machine the wall clock says little.
-        f"Processor time {mine.processor:.1f} s and {other.processor:.1f} s, ratio {other.processor / mine.processor:.1f}"
+        f"Processor time {mine.processor:.1f} s and {other.processor:.1f} s, "
+        f"ratio {other.processor / mine.processor:.1f}"
     )
 
 

@@ -79,7 +79,10 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("statements.index", N_("Statements"), "file-earmark-text", frozenset({P.READ_STATEMENTS})),
             Entry("credits.index", N_("Credits"), "cash-coin", frozenset({P.READ_CREDITS})),
             Entry(
-                "batches.index", N_("Credit batches"), "box-seam", frozenset({P.EXPORT_CREDITS, P.APPROVE_REVERSALS})
+                "batches.index",
+                N_("Credit batches"),
+                "box-seam",
+                frozenset({P.EXPORT_CREDITS, P.APPROVE_REVERSALS, P.READ_AUDIT}),
             ),
             Entry("undertakings.index", N_("Undertakings"), "hand-thumbs-up", frozenset({P.READ_CONTRACTS})),
             Entry("ledger.trial_balance", N_("General ledger"), "journal-text", frozenset({P.READ_LEDGER})),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from reports import party_statement, penalties
+from reports import credit_batch, party_statement, penalties
 from reports.workbook import Column
 from supervise import clock, db
 from supervise.access.policy import require
@@ -46,6 +46,11 @@ PENALTY_SHEETS = (
     DescribedSheet(N_("Changes in the month"), penalties.CHANGE_COLUMNS),
     DescribedSheet(N_("Control"), penalties.CONTROL_COLUMNS),
 )
+CREDIT_SHEETS = (
+    DescribedSheet(N_("Credit lines"), credit_batch.DETAIL_COLUMNS),
+    DescribedSheet(N_("Totals"), credit_batch.TOTAL_COLUMNS),
+    DescribedSheet(N_("Control"), credit_batch.CONTROL_COLUMNS),
+)
 STATEMENT_SHEETS = (DescribedSheet(N_("Movements"), party_statement.LINE_COLUMNS),)
 
 
@@ -56,7 +61,11 @@ def index() -> ResponseReturnValue:
     with db.reading() as session:
         months = [period.month for period in periods(session)]
     return render_template(
-        "reports/index.html", months=months, penalty_sheets=PENALTY_SHEETS, statement_sheets=STATEMENT_SHEETS
+        "reports/index.html",
+        months=months,
+        penalty_sheets=PENALTY_SHEETS,
+        statement_sheets=STATEMENT_SHEETS,
+        credit_sheets=CREDIT_SHEETS,
     )
 
 
