@@ -268,6 +268,7 @@ def _summed(facts: Sequence[tuple[str | None, Verdict | None, str | None, int, i
         incidents=len(facts),
         undecided=sum(verdict is None for _caller, verdict, *_rest in facts),
         parties=tuple(parties),
-        penalties_fen=sum(fact[3] for fact in facts),
-        credits_fen=sum(fact[4] for fact in facts),
+        # PostgreSQL sums whole numbers into decimals; an amount is an int.
+        penalties_fen=sum(int(fact[3]) for fact in facts),
+        credits_fen=sum(int(fact[4]) for fact in facts),
     )

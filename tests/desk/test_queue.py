@@ -125,6 +125,7 @@ def test_a_row_tells_calls_parties_and_money_of_all_its_incidents(session: Sessi
     assert row.callers == ("02988880001", "02988880002")
     assert (row.incidents, row.undecided, row.parties) == (2, 1, (charged.party.name,))
     assert (row.penalties_fen, row.credits_fen) == (15000, 0)
+    assert {type(row.penalties_fen), type(row.credits_fen)} == {int}
 
 
 def test_two_tickets_of_one_call_show_its_money_each(session: Session) -> None:
