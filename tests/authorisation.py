@@ -252,7 +252,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "tickets.paper": only(*TICKET_READERS),
     "tickets.reveal": only(*TICKET_READERS),
     "tickets.save": only(*TICKET_READERS),
-    "tickets.forget": only(*TICKET_READERS),
+    "tickets.drop": only(*TICKET_READERS),
     "tickets.bulk": only(CLERK, TRIAGER),
     "tickets.bulk_findings": only(TRIAGER),
     "tickets.accept": only(CLERK, TRIAGER),

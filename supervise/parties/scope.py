@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Select, delete, false, func, select, true
+from sqlalchemy import CTE, ColumnElement, Select, delete, false, func, literal, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from supervise import clock
@@ -21,7 +21,7 @@ from supervise.errors import NotFoundError
 from supervise.parties.locks import load
 from supervise.parties.models import OrgUnit, Party, PartyRelation, UserScope
 from supervise.parties.periods import holds_at
-from supervise.parties.tree import subtree_ids, with_merged
+from supervise.parties.tree import and_merged, subtree
 
 S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 IdColumn = InstrumentedAttribute[int] | InstrumentedAttribute[int | None] | ColumnElement[Any]
@@ -118,8 +118,16 @@ def _of_units(session: Session, roots: Collection[int]) -> Scope:
     if not roots:
         return Scope.nothing()
     today = clock.today()
-    unit_ids = with_merged(session, subtree_ids(session, roots, today))
-    return Scope(sees_everything=False, unit_ids=unit_ids, party_ids=_parties_of_units(session, unit_ids, today))
+    # One question for units and parties: every page of every clerk and branch manager begins with it.
+    units = and_merged(select(subtree(select(OrgUnit.id).where(OrgUnit.id.in_(roots)), today).c.unit_id))
+    parties = _parties_of(select(units.c.unit_id), today)
+    unit_ids: set[int] = set()
+    party_ids: set[int] = set()
+    for row_id, is_of_party in session.execute(
+        select(units.c.unit_id, literal(0)).union_all(select(parties.c.party_id, literal(1)))
+    ):
+        (party_ids if is_of_party else unit_ids).add(row_id)
+    return Scope(sees_everything=False, unit_ids=frozenset(unit_ids), party_ids=frozenset(party_ids))
 
 
 def _of_parties(session: Session, given: Collection[int]) -> Scope:
@@ -130,15 +138,15 @@ def _of_parties(session: Session, given: Collection[int]) -> Scope:
     return Scope(sees_everything=False, unit_ids=frozenset(), party_ids=frozenset(session.scalars(same)))
 
 
-def _parties_of_units(session: Session, unit_ids: Collection[int], on: dt.date) -> frozenset[int]:
-    below = select(Party.id.label("party_id")).where(Party.org_unit_id.in_(unit_ids)).cte("below", recursive=True)
+def _parties_of(units: Select[int], on: dt.date) -> CTE:
+    """Return the parties (``party_id``) of *units*, and all that work for one of them *on* the day."""
+    working = select(Party.id.label("party_id")).where(Party.org_unit_id.in_(units)).cte("working", recursive=True)
     # UNION, not UNION ALL: a cycle that slipped in would end here.
-    below = below.union(
+    return working.union(
         select(PartyRelation.child_id)
-        .join(below, PartyRelation.parent_id == below.c.party_id)
+        .join(working, PartyRelation.parent_id == working.c.party_id)
         .where(holds_at(PartyRelation.valid_from, PartyRelation.valid_to, on))
     )
-    return frozenset(session.scalars(select(below.c.party_id)))
 
 
 def change_scope(

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import literal, select
+from sqlalchemy import CTE, Select, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from supervise.parties.models import OrgUnit, OrgUnitPlacement
@@ -22,22 +22,39 @@ class TreeRow(NamedTuple):
     depth: int
 
 
-def subtree_ids(session: Session, roots: Collection[int], on: dt.date) -> frozenset[int]:
-    """Return the ids of *roots* and of every unit that stands below one of them *on* the day."""
-    below = select(OrgUnit.id.label("unit_id")).where(OrgUnit.id.in_(roots)).cte("below", recursive=True)
+def subtree(roots: Select[int], on: dt.date) -> CTE:
+    """Return the units (``unit_id``) of *roots* and all that stand below one of them *on* the day."""
+    below = select(roots.subquery().c[0].label("unit_id")).cte("below", recursive=True)
     # UNION, not UNION ALL: a cycle that slipped in would end here.
-    below = below.union(
+    return below.union(
         select(OrgUnitPlacement.unit_id)
         .join(below, OrgUnitPlacement.parent_id == below.c.unit_id)
         .where(holds_at(OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to, on))
     )
+
+
+def and_merged(units: Select[int]) -> CTE:
+    """Return *units* (as ``unit_id``) and all that were merged into one of them, at whatever remove."""
+    merged = select(units.subquery().c[0].label("unit_id")).cte("merged", recursive=True)
+    return merged.union(select(OrgUnit.id).join(merged, OrgUnit.merged_into_id == merged.c.unit_id))
+
+
+def subtree_ids(session: Session, roots: Collection[int], on: dt.date) -> frozenset[int]:
+    """Return the ids of *roots* and of every unit that stands below one of them *on* the day."""
+    below = subtree(select(OrgUnit.id).where(OrgUnit.id.in_(roots)), on)
     return frozenset(session.scalars(select(below.c.unit_id)))
+
+
+def branch_ids(session: Session, unit_id: int, on: dt.date) -> frozenset[int]:
+    """Return the ids of the unit, of all below it *on* the day, and of what was merged into one of them."""
+    below = subtree(select(OrgUnit.id).where(OrgUnit.id == unit_id), on)
+    whole = and_merged(select(below.c.unit_id))
+    return frozenset(session.scalars(select(whole.c.unit_id)))
 
 
 def with_merged(session: Session, unit_ids: Collection[int]) -> frozenset[int]:
     """Return *unit_ids* and every unit that was merged into one of them, at whatever remove."""
-    merged = select(OrgUnit.id.label("unit_id")).where(OrgUnit.id.in_(unit_ids)).cte("merged", recursive=True)
-    merged = merged.union(select(OrgUnit.id).join(merged, OrgUnit.merged_into_id == merged.c.unit_id))
+    merged = and_merged(select(OrgUnit.id).where(OrgUnit.id.in_(unit_ids)))
     return frozenset(session.scalars(select(merged.c.unit_id)))
 
 

@@ -26,6 +26,7 @@ from supervise.views.navigation import url_of
 from supervise.views.remembering import remembered
 from supervise.views.tickets.blueprint import bp
 from supervise.views.tickets.queue_form import QueueForm, name_of_place, place_of, read_filters
+from supervise.views.tickets.views_kept import views_key
 
 _SECONDS = 60
 _EMPTY_PAGE = QueuePage((), None, None)
@@ -44,7 +45,7 @@ def queue() -> ResponseReturnValue:
         if filters is not None:
             found = queue_page(session, scope, filters, today, after=after, before=before)
         parties = remembered(("parties to choose",), _SECONDS, lambda: parties_to_choose(session))
-        kept = views_for(session, me.id)
+        kept = remembered(views_key(me.id), _SECONDS, lambda: views_for(session, me.id))
         is_start = not form.is_narrowed and after is None and before is None
         waiting = overview.waiting_tickets(session, scope, today) if is_start else None
         past = _last_weeks(session, scope, me, today) if is_start else None

@@ -16,7 +16,7 @@ from supervise.desk.queue import Lateness, Place, QueueFilters
 from supervise.errors import InvalidInputError
 from supervise.labels import N_, _, _l
 from supervise.parties.scope import Scope
-from supervise.parties.tree import subtree_ids, tree_at, with_merged
+from supervise.parties.tree import branch_ids, tree_at
 from supervise.views.forms import Form
 from supervise.views.remembering import remembered
 
@@ -99,7 +99,7 @@ def read_filters(session: Session, scope: Scope, query: MultiDict[str, str]) -> 
             return ReadFilters(form, None)
     unit_ids = None
     if form.unit.data:
-        unit_ids = with_merged(session, subtree_ids(session, [int(form.unit.data)], today))
+        unit_ids = branch_ids(session, int(form.unit.data), today)
     return ReadFilters(
         form,
         QueueFilters(

@@ -14,9 +14,15 @@ from supervise.access.roles import Permission
 from supervise.desk.saved_views import delete_view, save_view
 from supervise.labels import _, _l
 from supervise.views.forms import Form
+from supervise.views.remembering import forget
 from supervise.views.tickets.blueprint import bp
 
 _FILTERS = frozenset({"q", "state", "channel", "due", "unit", "party", "since", "last", "undecided"})
+
+
+def views_key(user_id: int) -> tuple[str, int]:
+    """Return under which key the views that a user may choose are remembered."""
+    return ("views", user_id)
 
 
 class ViewForm(Form):
@@ -36,17 +42,19 @@ def save() -> ResponseReturnValue:
     if not form.validate():
         flash(" ".join(str(error) for errors in form.errors.values() for error in errors), "danger")
     else:
-        db.decide(
-            save_view, name=form.name.data.strip(), query=query, shared=form.shared.data, actor_id=current_user().id
-        )
+        me = current_user()
+        db.decide(save_view, name=form.name.data.strip(), query=query, shared=form.shared.data, actor_id=me.id)
+        forget(views_key(me.id))
         flash(_("The view is kept"), "success")
     return redirect(f"{url_for('.queue')}?{query}", code=303)
 
 
 @bp.post("/views/<int:view_id>/delete")
 @require(Permission.READ_TICKETS)
-def forget(view_id: int) -> ResponseReturnValue:
+def drop(view_id: int) -> ResponseReturnValue:
     """Forget a view of one's own."""
-    db.decide(delete_view, view_id, actor_id=current_user().id)
+    me = current_user()
+    db.decide(delete_view, view_id, actor_id=me.id)
+    forget(views_key(me.id))
     flash(_("The view is gone"), "success")
     return redirect(url_for(".queue"), code=303)
