@@ -1,5 +1,6 @@
 """The list of batches, and the page of one."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,6 +93,7 @@ def batch_page(batch_id: int, filled: Mapping[str, Form] | None = None) -> Respo
         job = _job(session, me)
     more, lines = len(lines) > lists.PAGE, lines[: lists.PAGE]
     fetchable = me.can(Permission.EXPORT_CREDITS) and has_export(surroundings(), batch_id, actor_id=me.id)
+    anchor = _anchor(batch)
     page = render_template(
         "batches/detail.html",
         batch=batch,
@@ -102,7 +104,8 @@ def batch_page(batch_id: int, filled: Mapping[str, Form] | None = None) -> Respo
         returns=returns,
         names=names,
         exports=[event for event in events if event.action == "batch.exported"],
-        anchor=_anchor(batch),
+        anchor=anchor,
+        anchored_at=_moment(anchor),
         job=job,
         job_words=words_of(job) if job else "",
         fetchable=fetchable,
@@ -129,6 +132,14 @@ def _anchor(batch: CreditBatch) -> Anchor | None:
     try:
         return parse_anchor(batch.anchor)
     except AnchorError:
+        return None
+
+
+def _moment(anchor: Anchor | None) -> dt.datetime | None:
+    """Return when the anchored seal was made; None if it does not say."""
+    try:
+        return dt.datetime.fromisoformat(anchor.sealed_at) if anchor else None
+    except ValueError:
         return None
 
 

@@ -16,7 +16,7 @@ from supervise.compensation.queries import batch_by_id
 from supervise.compensation.returns import RETURN_COLUMNS, return_import
 from supervise.files.error_file import error_file
 from supervise.files.models import BatchState, ImportBatch, ImportKind, RowVerdict, Upload
-from supervise.files.staging import discard_batch, open_batch, staged_rows
+from supervise.files.staging import BatchStateError, discard_batch, open_batch, staged_rows
 from supervise.files.uploads import StoredFile, record_upload, store_file, uploads_folder
 from supervise.jobs.imports import preview_now, take_over_now
 from supervise.jobs.models import JobState
@@ -87,6 +87,9 @@ def take_over(batch_id: int, import_id: int) -> ResponseReturnValue:
     """Mark every line that the file answers; rows with errors stay in the error file."""
     with db.reading() as session:
         _batch, one = _load(session, batch_id, import_id)
+    if one.state is not BatchState.PREVIEWED:
+        # The work itself bears being done again; a second click is told.
+        raise BatchStateError(state=one.state.label)
     job_id = take_over_now(surroundings(), import_id, actor_id=current_user().id)
     wake(job_id)
     if job_id is None:
