@@ -68,13 +68,10 @@ class Scope:
         role = Role(user.role)
         if role in _SEES_EVERYTHING:
             return cls.everything()
-        given = session.execute(
-            select(UserScope.org_unit_id, UserScope.party_id).where(UserScope.user_id == user.id)
-        ).all()
         if role in _SEES_UNITS:
-            return _of_units(session, {unit_id for unit_id, _party_id in given if unit_id is not None})
+            return _of_units(session, select(UserScope.org_unit_id).where(UserScope.user_id == user.id))
         if role is Role.PARTNER_CONTACT:
-            return _of_parties(session, {party_id for _unit_id, party_id in given if party_id is not None})
+            return _of_parties(session, select(UserScope.party_id).where(UserScope.user_id == user.id))
         return cls.nothing()
 
     def limit(self, statement: S, *, unit: IdColumn | None = None, party: IdColumn | None = None) -> S:
@@ -114,12 +111,11 @@ class Scope:
             raise NotFoundError
 
 
-def _of_units(session: Session, roots: Collection[int]) -> Scope:
-    if not roots:
-        return Scope.nothing()
+def _of_units(session: Session, given: Select[int | None]) -> Scope:
     today = clock.today()
     # One question for units and parties: every page of every clerk and branch manager begins with it.
-    units = and_merged(select(subtree(select(OrgUnit.id).where(OrgUnit.id.in_(roots)), today).c.unit_id))
+    roots = select(OrgUnit.id).where(OrgUnit.id.in_(given))
+    units = and_merged(select(subtree(roots, today).c.unit_id))
     parties = _parties_of(select(units.c.unit_id), today)
     unit_ids: set[int] = set()
     party_ids: set[int] = set()
@@ -130,9 +126,7 @@ def _of_units(session: Session, roots: Collection[int]) -> Scope:
     return Scope(sees_everything=False, unit_ids=frozenset(unit_ids), party_ids=frozenset(party_ids))
 
 
-def _of_parties(session: Session, given: Collection[int]) -> Scope:
-    if not given:
-        return Scope.nothing()
+def _of_parties(session: Session, given: Select[int | None]) -> Scope:
     survivors = select(func.coalesce(Party.merged_into_id, Party.id)).where(Party.id.in_(given))
     same = select(Party.id).where(func.coalesce(Party.merged_into_id, Party.id).in_(survivors))
     return Scope(sees_everything=False, unit_ids=frozenset(), party_ids=frozenset(session.scalars(same)))

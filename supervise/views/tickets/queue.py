@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from flask import Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from reports.charts import bar_chart_svg
@@ -44,7 +45,7 @@ def queue() -> ResponseReturnValue:
         found = _EMPTY_PAGE
         if filters is not None:
             found = queue_page(session, scope, filters, today, after=after, before=before)
-        parties = remembered(("parties to choose",), _SECONDS, lambda: parties_to_choose(session))
+        parties = remembered(("parties to choose",), _SECONDS, lambda: _options(parties_to_choose(session)))
         kept = remembered(views_key(me.id), _SECONDS, lambda: views_for(session, me.id))
         is_start = not form.is_narrowed and after is None and before is None
         waiting = overview.waiting_tickets(session, scope, today) if is_start else None
@@ -71,6 +72,11 @@ def queue() -> ResponseReturnValue:
         may_triage=me.can(Permission.TRIAGE),
     )
     return page, 400 if form.errors else 200
+
+
+def _options(parties: Sequence[tuple[str, str]]) -> Markup:
+    """Return the suggestions of a field, written out: hundreds of them on every page."""
+    return Markup().join(Markup('<option value="{}">{}</option>').format(code, name) for code, name in parties)
 
 
 @bp.get("/weeks.svg")

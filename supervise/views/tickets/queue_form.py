@@ -99,7 +99,8 @@ def read_filters(session: Session, scope: Scope, query: MultiDict[str, str]) -> 
             return ReadFilters(form, None)
     unit_ids = None
     if form.unit.data:
-        unit_ids = branch_ids(session, int(form.unit.data), today)
+        unit_id = int(form.unit.data)
+        unit_ids = remembered(("branch", unit_id, today), _SECONDS, lambda: branch_ids(session, unit_id, today))
     return ReadFilters(
         form,
         QueueFilters(
