@@ -10,8 +10,6 @@ from sqlalchemy.orm import Session
 from supervise.attribution.models import (
     Attribution,
     AttributionState,
-    Finding,
-    FindingState,
     IncidentVerdict,
     ProposalState,
     ReattributionProposal,
@@ -173,19 +171,6 @@ def current_verdicts(session: Session, incident_ids: Sequence[int]) -> dict[int,
         .where(IncidentVerdict.incident_id.in_(incident_ids))
     )
     return {attribution.incident_id: attribution for attribution in session.scalars(query)}
-
-
-def findings_of_incidents(
-    session: Session, incident_ids: Sequence[int], *, live_only: bool = False
-) -> dict[int, list[Finding]]:
-    """Return the findings of each incident, the oldest first; overturned ones too unless *live_only*."""
-    found: dict[int, list[Finding]] = {incident_id: [] for incident_id in incident_ids}
-    query = select(Finding).where(Finding.incident_id.in_(incident_ids)).order_by(Finding.id)
-    if live_only:
-        query = query.where(Finding.state != FindingState.OVERTURNED)
-    for finding in session.scalars(query):
-        found[finding.incident_id].append(finding)
-    return found
 
 
 def wrong_pointers(session: Session) -> Sequence[int]:

@@ -93,14 +93,6 @@ def _checked(text: str) -> str:
     return words
 
 
-def _fit_between(label: AccountingLabel, others: Sequence[AccountingLabel]) -> None:
-    """End *label* where the next one begins, and the one before it where it begins."""
-    label.valid_to = next((other.valid_from for other in others if other.valid_from > label.valid_from), None)
-    for other in others:
-        if other.valid_from < label.valid_from and (other.valid_to is None or other.valid_to > label.valid_from):
-            other.valid_to = label.valid_from
-
-
 def add_label(
     session: Session,
     nature: AmountNature,

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from supervise.errors import InvalidInputError
 from supervise.labels import N_
-from supervise.parties.models import OrgUnit, Party, PhoneNumber
+from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
 
 
@@ -40,8 +40,3 @@ def unit_named(session: Session, scope: Scope, code: str) -> OrgUnit:
     if unit is None:
         raise UnknownCodeError(code=code.strip()[:40])
     return unit
-
-
-def number_of(session: Session, digits: str) -> PhoneNumber | None:
-    """Return the registered number with exactly these digits, if there is one."""
-    return session.scalars(select(PhoneNumber).where(PhoneNumber.digits == digits)).one_or_none()

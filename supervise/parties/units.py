@@ -12,7 +12,7 @@ from supervise.db import take_turn
 from supervise.parties.carry_over import carry_over
 from supervise.parties.locks import TREE_OF_UNITS, load, load_version
 from supervise.parties.models import OrgUnit, OrgUnitPlacement, Party, PartyKind, PartyStatus, UnitKind
-from supervise.parties.periods import holds_at, overlaps
+from supervise.parties.periods import overlaps
 from supervise.parties.refusals import (
     ClosedUnitError,
     CodeTakenError,
@@ -217,17 +217,6 @@ def _end_placement(session: Session, unit_id: int, on: dt.date) -> int | None:
         row.valid_to = on
     session.flush()
     return rows[0].parent_id if rows else None
-
-
-def parent_at(session: Session, unit_id: int, on: dt.date) -> int | None:
-    """Return the id of the unit above *on* the day; None at the root."""
-    parent_id: int | None = session.scalar(
-        select(OrgUnitPlacement.parent_id).where(
-            OrgUnitPlacement.unit_id == unit_id,
-            holds_at(OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to, on),
-        )
-    )
-    return parent_id
 
 
 def _record(

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
-from supervise.contracts.models import Contract, RuleVersion
+from supervise.contracts.models import RuleVersion
 from supervise.errors import NotFoundError
 from supervise.parties.models import Party
 from supervise.parties.scope import Scope
@@ -210,15 +210,6 @@ def penalty_in_scope(session: Session, scope: Scope, penalty_id: int, *, listed_
     return penalty
 
 
-def penalties_of_incidents(session: Session, incident_ids: Sequence[int]) -> dict[int, list[Penalty]]:
-    """Return every penalty that was ever proposed for each incident, the oldest first."""
-    found: dict[int, list[Penalty]] = {incident_id: [] for incident_id in incident_ids}
-    query = select(Penalty).where(Penalty.incident_id.in_(incident_ids)).order_by(Penalty.id)
-    for penalty in session.scalars(query):
-        found[penalty.incident_id].append(penalty)
-    return found
-
-
 def steps_of_penalty(session: Session, penalty_id: int) -> Sequence[PenaltyStep]:
     """Return what happened to a penalty, in time."""
     return session.scalars(
@@ -337,19 +328,6 @@ def penalty_totals(
     states = LISTED_STATES if listed_only else tuple(PenaltyState)
     limited = scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id).where(Penalty.state.in_(states))
     return [PenaltyTotal(*row[:6], int(row[6]), int(row[7])) for row in session.execute(limited)]
-
-
-def penalties_of_period(session: Session, scope: Scope, period: str) -> Sequence[tuple[Penalty, Party, Contract]]:
-    """Return the listed penalties for calls of *period* (``2026-11``) with party and contract, by reference."""
-    query = (
-        select(Penalty, Party, Contract)
-        .join(Party, Party.id == Penalty.party_id)
-        .join(Contract, Contract.id == Penalty.contract_id)
-        .where(Penalty.period == period, Penalty.state.in_(LISTED_STATES))
-        .order_by(Penalty.id)
-    )
-    limited = scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id)
-    return [(row[0], row[1], row[2]) for row in session.execute(limited)]
 
 
 def unpriced_incidents(session: Session, *, after_id: int = 0, limit: int = PAGE) -> Sequence[UnpricedIncident]:
