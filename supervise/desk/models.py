@@ -1,14 +1,16 @@
-"""Replies to tickets, their templates and resolution codes, and the views that people save."""
+"""Replies to tickets, their templates and resolution codes, the views that people save, and runs over many rows."""
 
 import datetime as dt
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.attribution.models import Finding
 from supervise.compensation.models import Credit
 from supervise.complaints.models import Ticket
-from supervise.db import Base
+from supervise.db import Base, MaskedText
+from supervise.labels import N_, LabelledEnum
 from supervise.penalties.models import Penalty
 
 
@@ -63,6 +65,69 @@ class SavedView(Base):
     name: Mapped[str]
     query: Mapped[str]
     shared: Mapped[bool] = mapped_column(default=False)
+
+
+class BulkAction(LabelledEnum):
+    """What is done with every row of a run."""
+
+    ACCEPT = "accept", N_("Accept the tickets")
+    INVESTIGATE = "investigate", N_("Begin to investigate")
+    SUGGESTIONS = "suggestions", N_("Accept the suggestions")
+    FINDINGS = "findings", N_("Record findings")
+    AMOUNTS = "amounts", N_("Propose the amounts")
+    APPROVE_PENALTIES = "approve_penalties", N_("Approve the penalties")
+    APPROVE_CREDITS = "approve_credits", N_("Approve the credits")
+    SEND_CREDITS = "send_credits", N_("Send the credits to billing")
+
+
+class BulkRun(Base):
+    """One action over more rows than a request may hold locks for, carried out by the worker."""
+
+    __tablename__ = "bulk_run"
+    __table_args__ = (
+        CheckConstraint("rows_total > 0", name="not_empty"),
+        CheckConstraint("rows_done BETWEEN 0 AND rows_total", name="done_within_total"),
+        Index(None, "ordered_by", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    action: Mapped[BulkAction]
+    #: The offence types that are to be proven; of findings alone.
+    offences: Mapped[list[Any]] = mapped_column(default=list)
+    #: What was heard, seen or read; of findings alone.
+    note: Mapped[str | None] = mapped_column(MaskedText)
+    #: In which language a batch is frozen.
+    locale: Mapped[str]
+    rows_total: Mapped[int]
+    #: Rows up to this place are decided; the next slice begins after it, whoever carries it out.
+    rows_done: Mapped[int] = mapped_column(default=0)
+    #: How many of them were refused, wholly or in part.
+    rows_refused: Mapped[int] = mapped_column(default=0)
+    #: Of the chosen rows: a second click is known by it.
+    rows_sha256: Mapped[str]
+    #: The job that carries it out; another one after that failed.
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"))
+    #: What the credits were frozen into; written in the transaction that freezes them.
+    credit_batch_id: Mapped[int | None] = mapped_column(ForeignKey("credit_batch.id"))
+    ordered_by: Mapped[int]
+    ordered_at: Mapped[dt.datetime]
+
+
+class BulkRunRow(Base):
+    """A chosen row, as it was when it was chosen, and what became of it."""
+
+    __tablename__ = "bulk_run_row"
+    __table_args__ = (UniqueConstraint("run_id", "subject_id"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("bulk_run.id"), primary_key=True)
+    #: From 1 on, in the order in which they are decided.
+    place: Mapped[int] = mapped_column(primary_key=True)
+    #: A ticket, a penalty or a credit, as the action says.
+    subject_id: Mapped[int]
+    #: What the approver was shown of an amount.
+    content_sha256: Mapped[str | None]
+    #: ``desk.bulk_runs`` says what stands in it; NULL: not decided yet.
+    outcomes: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 #: What the queue calls open (complaints.models.OPEN_TICKET_STATES), spelt out as the partial indexes need it.
