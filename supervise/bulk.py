@@ -6,13 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import psycopg
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from supervise import phone
-from supervise.db import MaskedText, UTCDateTime
+from supervise.db import MaskedText, UTCDateTime, postgres_driver
 
 T = TypeVar("T")
 
@@ -20,10 +18,11 @@ T = TypeVar("T")
 SLICE = 10_000
 
 
-def slices(items: Sequence[T], size: int = SLICE) -> Iterator[Sequence[T]]:
-    """Yield *items* in pieces that one statement can name."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def slices(items: Iterable[T], size: int = SLICE) -> Iterator[Sequence[T]]:
+    """Yield *items* in pieces that one statement can name, in their order."""
+    every = items if isinstance(items, list | tuple) else list(items)
+    for start in range(0, len(every), size):
+        yield every[start : start + size]
 
 
 def insert_rows(session: Session, table: sa.FromClause, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -68,16 +67,13 @@ def update_column(session: Session, column: InstrumentedAttribute[Any], values: 
 
 
 def _copy(session: Session, statement: str, lines: Iterable[tuple[Any, ...]]) -> None:
-    driver = session.connection().connection.driver_connection
-    if not isinstance(driver, psycopg.Connection):
-        raise TypeError(f"not a psycopg connection: {driver!r}")
-    try:
-        with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-            for line in lines:
-                copy.write_row(line)
-    except psycopg.Error as error:
-        # As SQLAlchemy would have wrapped it: callers and the error pages know one family of errors.
-        raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
+    with (
+        postgres_driver(session.connection()) as driver,
+        driver.cursor() as cursor,
+        cursor.copy(statement.encode()) as copy,
+    ):
+        for line in lines:
+            copy.write_row(line)
 
 
 def _column(values: list[Any], kind: sa.types.TypeEngine[Any], *, plain_moments: bool) -> list[Any]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.attribution.models import Method, Verdict
+from supervise.bulk import slices
 from supervise.complaints.models import Incident, Precision
 from supervise.labels import N_
 from supervise.parties.chain import ChainLink, chains_at, sponsoring_unit
@@ -23,7 +24,6 @@ from supervise.parties.officials import official_uses_at
 #: ``[message id, {parameters}]``, as it is stored; translated where it is shown.
 Reason = list[Any]
 
-_AT_ONCE = 5_000
 #: How long after ``occurred_at`` the call may really have been.
 _BLUR = {
     Precision.SECOND: dt.timedelta(),
@@ -102,12 +102,11 @@ def suggestions(
 
 
 def _facts(session: Session, incident_ids: Collection[int]) -> list[_Facts]:
-    ids = list(incident_ids)
     facts = []
-    for start in range(0, len(ids), _AT_ONCE):
+    for ids in slices(incident_ids):
         query = select(
             Incident.id, Incident.caller_number, Incident.occurred_at, Incident.occurred_on, Incident.precision
-        ).where(Incident.id.in_(ids[start : start + _AT_ONCE]))
+        ).where(Incident.id.in_(ids))
         facts += [_Facts(*row) for row in session.execute(query)]
     return facts
 
@@ -140,11 +139,11 @@ def _changes(session: Session, facts: Sequence[_Facts]) -> dict[str, list[dt.dat
             by_name.setdefault(digits[:length], set()).add(digits)
     names = sorted(by_name)
     changes: dict[str, set[dt.datetime]] = {}
-    for start in range(0, len(names), _AT_ONCE):
+    for some in slices(names):
         query = (
             select(PhoneNumber.digits, NumberHolder.held_from, NumberHolder.held_to)
             .join(PhoneNumber, PhoneNumber.id == NumberHolder.number_id)
-            .where(PhoneNumber.digits.in_(names[start : start + _AT_ONCE]))
+            .where(PhoneNumber.digits.in_(some))
         )
         for name, held_from, held_to in session.execute(query):
             for digits in by_name[name]:

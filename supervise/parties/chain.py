@@ -7,16 +7,14 @@ sponsoring branch. A branch ends the chain; where it stands in the carrier's tre
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from supervise.bulk import slices
 from supervise.parties.models import Party, PartyKind, PartyRelation, RelationRole
 
-T = TypeVar("T")
-#: Ids asked for at once; below what either database takes as parameters.
-_AT_ONCE = 5_000
 _ROLE_ORDER = {
     RelationRole.STAFFED_TO: 0,
     RelationRole.SUB_AGENT_OF: 1,
@@ -87,11 +85,11 @@ class _Register:
     def _load_parties(self, session: Session, party_ids: set[int]) -> set[int]:
         """Read the parties, what they were merged into and what was merged into that; return new survivors."""
         survivors: set[int] = set()
-        for some in _portions(party_ids):
+        for some in slices(party_ids):
             for party_id, into_id in session.execute(select(Party.id, Party.merged_into_id).where(Party.id.in_(some))):
                 survivors.add(into_id or party_id)
         survivors -= self._known.keys()
-        for some in _portions(survivors):
+        for some in slices(survivors):
             query = select(Party.id, Party.merged_into_id, Party.kind, Party.name, Party.org_unit_id).where(
                 or_(Party.id.in_(some), Party.merged_into_id.in_(some))
             )
@@ -105,7 +103,7 @@ class _Register:
         """Read what ties the survivors, under all their ids, to others; return those others."""
         parents: set[int] = set()
         ids = {party_id for party_id, survivor in self._survivor.items() if survivor in survivors}
-        for some in _portions(ids):
+        for some in slices(ids):
             query = (
                 select(
                     PartyRelation.child_id,
@@ -162,9 +160,3 @@ class _Register:
     def _link(self, party_id: int, role: RelationRole | None) -> ChainLink:
         known = self._known[party_id]
         return ChainLink(party_id, known.kind, role, known.name, known.unit_id)
-
-
-def _portions(items: Iterable[T]) -> Iterator[list[T]]:
-    every = list(items)
-    for start in range(0, len(every), _AT_ONCE):
-        yield every[start : start + _AT_ONCE]

@@ -8,10 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from supervise.bulk import slices
 from supervise.parties.models import NumberHolder, Party, PhoneNumber
 
-#: Numbers asked for at once; below what either database takes as parameters.
-_AT_ONCE = 5_000
 _PORT = "106"
 _SHORTEST_PORT = 5
 
@@ -87,7 +86,7 @@ def _holdings_of(session: Session, all_digits: set[str]) -> dict[str, list[Holdi
     """Return every holding of the numbers and of their prefixes, by registered digits, in time."""
     names = sorted({name for digits in all_digits for name in _names(digits)})
     holdings: dict[str, list[Holding]] = defaultdict(list)
-    for start in range(0, len(names), _AT_ONCE):
+    for some in slices(names):
         query = (
             select(
                 NumberHolder.id,
@@ -101,7 +100,7 @@ def _holdings_of(session: Session, all_digits: set[str]) -> dict[str, list[Holdi
             )
             .join(PhoneNumber, PhoneNumber.id == NumberHolder.number_id)
             .join(Party, Party.id == NumberHolder.party_id)
-            .where(PhoneNumber.digits.in_(names[start : start + _AT_ONCE]))
+            .where(PhoneNumber.digits.in_(some))
             .order_by(PhoneNumber.digits, NumberHolder.held_from)
         )
         for row in session.execute(query):

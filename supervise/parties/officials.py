@@ -7,12 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.audit.record import record_event
+from supervise.bulk import slices
 from supervise.parties.locks import load
 from supervise.parties.models import Carrier, OfficialNumber, OfficialUse
 from supervise.parties.periods import check_order, in_words, overlaps
 from supervise.parties.refusals import NoSuchRowError, OfficialOverlapError
-
-_AT_ONCE = 5_000
 
 
 def official_use_at(session: Session, digits: str, on: dt.date) -> OfficialNumber | None:
@@ -28,10 +27,9 @@ def official_uses_at(
 ) -> dict[tuple[str, dt.date], OfficialNumber]:
     """Return the official use of each (digits, day), as ``official_use_at`` does; what was not official is left out."""
     wanted = set(pairs)
-    names = sorted({digits for digits, _on in wanted})
     rows: dict[str, list[OfficialNumber]] = {}
-    for start in range(0, len(names), _AT_ONCE):
-        query = select(OfficialNumber).where(OfficialNumber.digits.in_(names[start : start + _AT_ONCE]))
+    for some in slices(sorted({digits for digits, _on in wanted})):
+        query = select(OfficialNumber).where(OfficialNumber.digits.in_(some))
         for row in session.scalars(query.order_by(OfficialNumber.id)):
             rows.setdefault(row.digits, []).append(row)
     found = {}

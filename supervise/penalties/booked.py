@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.bulk import slices
 from supervise.complaints.models import Incident, Precision, Ticket, TicketIncident
 from supervise.contracts.models import Contract, RuleVersion
 from supervise.ledger.chart import AccountCode
@@ -21,7 +22,8 @@ from supervise.penalties.models import Objection, ObjectionState, Penalty, Penal
 from supervise.penalties.queries import LISTED_STATES
 from supervise.penalties.statement import ACCOUNTS, KIND_OF_EVENT, StatementKind, grouped, penalty_id_of
 
-_PORTION = 1_000
+#: Penalties in memory at once, with all that is told of each.
+_AT_ONCE = 1_000
 _ALL_ACCOUNTS = tuple(account for accounts in ACCOUNTS.values() for account in accounts)
 
 
@@ -111,7 +113,7 @@ def _charged_nothing(session: Session, month: str) -> set[int]:
 
 
 def _charged(session: Session, penalty_ids: Collection[int]) -> Iterator[ChargedPenalty]:
-    for ids in _portions(penalty_ids):
+    for ids in slices(sorted(penalty_ids), _AT_ONCE):
         objections = _objections(session, ids)
         final_periods = _final_periods(session, ids)
         query = (
@@ -148,12 +150,6 @@ def _charged(session: Session, penalty_ids: Collection[int]) -> Iterator[Charged
                 final_periods.get(penalty.id),
                 " ".join(tickets.get(penalty.incident_id, [])),
             )
-
-
-def _portions(ids: Collection[int]) -> Iterator[list[int]]:
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), _PORTION):
-        yield ordered[start : start + _PORTION]
 
 
 def _objections(session: Session, penalty_ids: Sequence[int]) -> dict[int, ObjectionState]:
@@ -212,7 +208,7 @@ def _changes(session: Session, moved: Sequence[Movement]) -> Iterator[Change]:
 
 def _named(session: Session, penalty_ids: Collection[int]) -> dict[int, _Named]:
     found: dict[int, _Named] = {}
-    for ids in _portions(penalty_ids):
+    for ids in slices(sorted(penalty_ids), _AT_ONCE):
         query = select(Penalty.id, Penalty.reference, Party.name, Penalty.amount_fen).join(
             Party, Party.id == Penalty.party_id
         )

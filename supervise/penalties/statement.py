@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.bulk import slices
 from supervise.errors import InvalidInputError, NotFoundError
 from supervise.labels import N_, LabelledEnum
 from supervise.ledger.chart import AccountCode
@@ -232,9 +233,8 @@ class _Fact(NamedTuple):
 
 def _facts(session: Session, penalty_ids: set[int]) -> dict[int, _Fact]:
     facts: dict[int, _Fact] = {}
-    ids = sorted(penalty_ids)
-    for start in range(0, len(ids), 1_000):
-        query = select(Penalty.id, Penalty.reference, Penalty.offence_code, Penalty.occurred_on)
-        for row in session.execute(query.where(Penalty.id.in_(ids[start : start + 1_000]))):
+    query = select(Penalty.id, Penalty.reference, Penalty.offence_code, Penalty.occurred_on)
+    for ids in slices(sorted(penalty_ids)):
+        for row in session.execute(query.where(Penalty.id.in_(ids))):
             facts[row.id] = _Fact(row.reference, row.offence_code, row.occurred_on)
     return facts

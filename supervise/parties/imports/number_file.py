@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_events
+from supervise.bulk import slices
 from supervise.db import reserve_ids
 from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportKind, RowVerdict
@@ -24,7 +25,6 @@ from supervise.parties.imports.register_file import (
     error,
     member_named,
     parties_by_code,
-    portions,
     why_unusable,
 )
 from supervise.parties.models import NumberHolder, Party, PhoneNumber
@@ -138,7 +138,7 @@ def _at(text: str) -> dt.datetime:
 
 def _registered(session: Session, all_digits: Iterable[str]) -> dict[str, _Registered]:
     found = {}
-    for some in portions(all_digits):
+    for some in slices(all_digits):
         query = sa.select(PhoneNumber.digits, PhoneNumber.id, PhoneNumber.is_prefix)
         for digits, number_id, is_prefix in session.execute(query.where(PhoneNumber.digits.in_(some))):
             found[digits] = _Registered(number_id, is_prefix)
@@ -147,7 +147,7 @@ def _registered(session: Session, all_digits: Iterable[str]) -> dict[str, _Regis
 
 def _held(session: Session, all_digits: Iterable[str]) -> dict[str, list[_Held]]:
     found: dict[str, list[_Held]] = defaultdict(list)
-    for some in portions(all_digits):
+    for some in slices(all_digits):
         query = (
             sa.select(
                 PhoneNumber.digits,
@@ -234,7 +234,7 @@ def _enter(session: Session, rows: Sequence[NumberRow]) -> dict[str, int]:
             first_rows.setdefault(row.digits, row)
     ids = reserve_ids(session, _NUMBERS, len(first_rows))
     entered = dict(zip(first_rows, ids, strict=True))
-    for some in portions(first_rows.values()):
+    for some in slices(first_rows.values()):
         values = [
             {
                 "id": entered[row.digits],
@@ -257,7 +257,7 @@ def _set_ends(session: Session, rows: Sequence[NumberRow], judgements: Mapping[i
         .where(_HOLDERS.c.id == sa.bindparam("holder"))
         .values(held_to=sa.bindparam("until"), version=_HOLDERS.c.version + 1)
     )
-    for some in portions(rows):
+    for some in slices(rows):
         ends = [{"holder": judgements[row.row_number].subject_id, "until": row.held_to} for row in some]
         session.execute(statement, ends)
         record_events(
@@ -285,7 +285,7 @@ def _add_holders(
     parties, numbers = known
     now, from_file = clock.now(), _("File import %(id)d", id=batch_id)
     ids = iter(reserve_ids(session, _HOLDERS, len(rows)))
-    for some in portions(rows):
+    for some in slices(rows):
         values: list[dict[str, Any]] = [
             {
                 "id": next(ids),

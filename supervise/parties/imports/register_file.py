@@ -1,12 +1,13 @@
 """What every register file has in common: rows are parsed one by one, judged together, written together."""
 
 import functools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from supervise.bulk import slices
 from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportKind, RowVerdict
 from supervise.files.remarks import Remark, remark
@@ -15,10 +16,7 @@ from supervise.files.values import CellError
 from supervise.labels import LOCALES, N_, LabelledEnum, use_locale
 from supervise.parties.models import Party, PartyKind, PartyStatus
 
-T = TypeVar("T")
 L = TypeVar("L", bound=LabelledEnum)
-#: Keys asked for at once; below what either database takes as parameters.
-_AT_ONCE = 5_000
 
 
 class Judgement(NamedTuple):
@@ -64,17 +62,10 @@ class KnownParty(NamedTuple):
     is_merged: bool
 
 
-def portions(items: Iterable[T]) -> Iterator[list[T]]:
-    """Yield *items* in portions that one query can take."""
-    every = list(items)
-    for start in range(0, len(every), _AT_ONCE):
-        yield every[start : start + _AT_ONCE]
-
-
 def parties_by_code(session: Session, codes: Collection[str]) -> dict[str, KnownParty]:
     """Return the parties that have one of *codes* as their code or credit code."""
     found: dict[str, KnownParty] = {}
-    for some in portions(set(codes)):
+    for some in slices(set(codes)):
         query = select(
             Party.code, Party.credit_code, Party.id, Party.name, Party.kind, Party.status, Party.merged_into_id
         ).where(Party.code.in_(some) | Party.credit_code.in_(some))

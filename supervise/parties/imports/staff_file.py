@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise.audit.record import record_events
+from supervise.bulk import slices
 from supervise.db import reserve_ids
 from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportKind, RowVerdict
@@ -22,7 +23,6 @@ from supervise.parties.imports.register_file import (
     KnownParty,
     error,
     parties_by_code,
-    portions,
     why_unusable,
 )
 from supervise.parties.models import Carrier, Party, StaffNumber
@@ -119,7 +119,7 @@ class StaffFile:
 
 def _assigned(session: Session, numbers: Iterable[str]) -> dict[tuple[str, str], list[_Assigned]]:
     found: dict[tuple[str, str], list[_Assigned]] = defaultdict(list)
-    for some in portions(numbers):
+    for some in slices(numbers):
         query = (
             sa.select(
                 StaffNumber.carrier_code,
@@ -195,7 +195,7 @@ def _set_ends(session: Session, rows: Sequence[StaffRow], staff_ids: Mapping[int
         .where(_STAFF.c.id == sa.bindparam("staff"))
         .values(valid_to=sa.bindparam("until"), version=_STAFF.c.version + 1)
     )
-    for some in portions(rows):
+    for some in slices(rows):
         session.execute(statement, [{"staff": staff_ids[row.row_number], "until": row.valid_to} for row in some])
         record_events(
             session,
@@ -210,7 +210,7 @@ def _add(session: Session, rows: Sequence[StaffRow], batch_id: int, actor_id: in
     codes = {row.employer_code for row in rows} | {row.place_code for row in rows if row.place_code}
     parties = parties_by_code(session, codes)
     ids = dict(zip((row.row_number for row in rows), reserve_ids(session, _STAFF, len(rows)), strict=True))
-    for some in portions(rows):
+    for some in slices(rows):
         values: list[dict[str, Any]] = [
             {
                 "id": ids[row.row_number],

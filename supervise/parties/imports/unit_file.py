@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from supervise.bulk import slices
 from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportKind, RowVerdict
 from supervise.files.remarks import remark
@@ -14,7 +15,7 @@ from supervise.files.row_values import RowValues
 from supervise.files.values import parse_day, parse_text
 from supervise.labels import N_
 from supervise.parties.imports.order import parents_first
-from supervise.parties.imports.register_file import Judgement, error, member_named, portions
+from supervise.parties.imports.register_file import Judgement, error, member_named
 from supervise.parties.models import OrgUnit, Party, UnitKind
 from supervise.parties.units import found_unit
 
@@ -116,7 +117,7 @@ class UnitFile:
 
 def _known_units(session: Session, codes: Iterable[str]) -> dict[str, _Known]:
     found = {}
-    for some in portions(codes):
+    for some in slices(codes):
         query = sa.select(OrgUnit.code, OrgUnit.id, OrgUnit.name, OrgUnit.merged_into_id, OrgUnit.closed_on)
         for code, unit_id, name, into_id, closed_on in session.execute(query.where(OrgUnit.code.in_(some))):
             found[code] = _Known(unit_id, name, into_id is not None or closed_on is not None)
@@ -125,7 +126,7 @@ def _known_units(session: Session, codes: Iterable[str]) -> dict[str, _Known]:
 
 def _known_parties(session: Session, codes: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for some in portions(codes):
+    for some in slices(codes):
         query = sa.select(Party.code, Party.name).where(Party.code.in_(some), Party.org_unit_id.is_(None))
         found.update((row.code, row.name) for row in session.execute(query))
     return found
