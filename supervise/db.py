@@ -125,13 +125,17 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @contextmanager
-    def session(self, *, writes: bool, waits: bool = True) -> Iterator[Session]:
+    def session(self, *, writes: bool, waits: bool = True, one_moment: bool = False) -> Iterator[Session]:
         """Open a session in one database transaction; commit at the end if it *writes*.
 
-        With *waits* False a taken SQLite lock is an error at once.
+        With *waits* False a taken SQLite lock is an error at once. With *one_moment* every statement sees the same
+        state of the database; on SQLite they always do.
         """
+        options: dict[str, Any] = {"supervise_writes": writes, "supervise_waits": waits}
+        if one_moment and self.dialect == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"
         with (
-            self.engine.connect().execution_options(supervise_writes=writes, supervise_waits=waits) as connection,
+            self.engine.connect().execution_options(**options) as connection,
             Session(connection, expire_on_commit=False, autoflush=True) as session,
         ):
             yield session
@@ -191,6 +195,13 @@ def current() -> Database:
 def reading() -> Iterator[Session]:
     """Open a session for a page: nothing it does is kept."""
     with current().session(writes=False) as session:
+        yield session
+
+
+@contextmanager
+def reading_one_moment() -> Iterator[Session]:
+    """Open a session like ``reading`` whose sums can be compared: nothing is committed between two of its reads."""
+    with current().session(writes=False, one_moment=True) as session:
         yield session
 
 
