@@ -53,6 +53,7 @@ from supervise.views import (
     undertakings,
     users,
 )
+from supervise.views.audit_words import register_audit_words
 from supervise.views.filters import register_filters
 from supervise.views.navigation import register_shell
 from supervise.views.waiting import register_waiting
@@ -186,6 +187,7 @@ def _dress(app: Flask, settings: Settings) -> None:
     # Text is escaped whatever the file is called (reliability E13).
     app.jinja_env.autoescape = True
     register_filters(app)
+    register_audit_words(app)
     register_waiting(app)
     register_shell(
         app,
