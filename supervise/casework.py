@@ -5,6 +5,7 @@ what came of it: how many were done, and how many were refused for which reason.
 """
 
 import functools
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ from supervise.complaints.models import Channel, Incident, IncidentState
 from supervise.complaints.offences import offence_types
 from supervise.complaints.profiles import profiles_in_use, save_profile
 from supervise.config import Settings
+from supervise.desk.consistency import CHECKS, discrepancies
 from supervise.errors import RefusalError, RowResult
 from supervise.files.mapping import ColumnMapping
 from supervise.files.models import BatchState, ImportBatch, ImportKind
@@ -282,6 +284,18 @@ def send_batch(output: Path, username: str) -> None:
     click.echo(
         _("%(number)s: %(lines)d credits, %(sha)s", number=batch.number, lines=batch.lines_total, sha=workbook.sha256)
     )
+
+
+@cases.command("verify")
+def verify_cases() -> None:
+    """Compare tickets, verdicts, penalties, credits and the ledger with each other; exit with 1 if any differ."""
+    with db.reading_one_moment() as session:
+        found = discrepancies(session)
+    for discrepancy in found:
+        click.echo(_("Does not hold: %(fault)s", fault=str(discrepancy)), err=True)
+    if found:
+        sys.exit(1)
+    click.echo(ngettext("%(n)d check: the cases hold.", "%(n)d checks: the cases hold.", len(CHECKS)))
 
 
 @cases.command("penalty-workbook")

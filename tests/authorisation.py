@@ -264,6 +264,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "tickets.withdraw": only(CLERK, TRIAGER),
     "tickets.reopen": only(CLERK, TRIAGER),
     "tickets.new_call": only(CLERK, TRIAGER),
+    "incidents.unpriced": only(TRIAGER),
     "incidents.unattributed": only(TRIAGER),
     "incidents.proposals": only(TRIAGER),
     "incidents.dismiss": only(TRIAGER, rows={"proposal_id": "second_look_id"}),

@@ -156,11 +156,6 @@ def holders_at(session: Session, wanted: Collection[HeldAt | tuple[int, dt.datet
     return held
 
 
-def holder_at(session: Session, number_id: int, at: dt.datetime) -> Subscriber | None:
-    """Return the subscriber who held the number at that moment."""
-    return holders_at(session, [HeldAt(number_id, at)]).get(HeldAt(number_id, at))
-
-
 def add_subscriber(
     session: Session,
     keyring: Keyring,

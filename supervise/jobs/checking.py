@@ -1,19 +1,30 @@
-"""Verifying the whole ledger on somebody's wish, and telling what was found."""
+"""Verifying the whole ledger, and the cases against it, by night or on somebody's wish; telling what was found."""
 
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from supervise import db
+from supervise import clock, db
 from supervise.audit.record import record_event
-from supervise.jobs.records import Outcome, Progress, create_job
+from supervise.desk.consistency import Discrepancy, discrepancies
+from supervise.jobs.models import Job, JobState
+from supervise.jobs.records import Outcome, Progress, create_job, finish_job
 from supervise.jobs.surroundings import Surroundings
 from supervise.labels import N_
 from supervise.ledger.seal import AnchorError, read_anchors
 from supervise.ledger.verify import VerifyReport, verify
+from supervise.penalties.queries import count_unpriced
 
 VERIFY = "ledger.verify"
 HOLDS = N_("Every row holds: %(entries)s journal entries, %(seals)s seals, %(anchors)s anchors")
 BROKEN = N_("The ledger does not hold: %(table)s %(row)s")
+CASES_DIFFER = N_("The ledger holds, but cases do not agree with it or with each other")
 ANCHORS_DAMAGED = N_("The file of anchors is damaged: a line of it is no anchor")
+#: Whoever proved an offence has had time to propose its amount by then.
+UNPRICED_AFTER = dt.timedelta(days=7)
 
 
 def start_verification(session: Session, *, actor_id: int) -> int:
@@ -24,30 +35,57 @@ def start_verification(session: Session, *, actor_id: int) -> int:
 
 
 def verify_ledger(surroundings: Surroundings, progress: Progress, actor_id: int | None) -> Outcome:
-    """Compute the whole ledger again; the kind of job ``ledger.verify``. The outcome names the first bad row."""
+    """Compute the whole ledger again, and the cases against it; the kind of job ``ledger.verify``.
+
+    The outcome names the first bad row of the ledger, and the first rows of each discrepancy between cases.
+    """
     del progress  # how many rows there are to read is known at the end only
+    return db.decide(_told, _look(surroundings), actor_id=actor_id)
+
+
+def verify_by_night(surroundings: Surroundings) -> None:
+    """Verify unasked, and keep what was found where the pages find it."""
+    db.decide(_kept, _look(surroundings))
+
+
+def last_verification(session: Session) -> Job | None:
+    """Return the newest verification that ended, whoever asked for it."""
+    ended = select(Job).where(Job.kind == VERIFY, Job.state == JobState.DONE)
+    return session.scalars(ended.order_by(Job.id.desc()).limit(1)).one_or_none()
+
+
+def discrepancies_of(job: Job) -> list[Discrepancy]:
+    """Return the discrepancies between cases that a verification found."""
+    return [Discrepancy.stored(row) for row in (job.message_parameters or {}).get("cases", ())]
+
+
+def _look(surroundings: Surroundings) -> Outcome:
+    with db.reading_one_moment() as session:
+        cases = discrepancies(session)
+        unpriced = count_unpriced(session, clock.now() - UNPRICED_AFTER)
+    facts = {"cases": cases, "unpriced": unpriced}
     try:
         anchors = read_anchors(surroundings.anchor_file)
     except AnchorError:
-        return db.decide(_told, Outcome(ANCHORS_DAMAGED, {"holds": 0}), actor_id=actor_id)
+        return Outcome(ANCHORS_DAMAGED, facts | {"holds": 0})
     with db.reading() as session:
         report = verify(session, surroundings.keyring, anchors)
-    return db.decide(_told, _outcome(report, len(anchors)), actor_id=actor_id)
+    return _outcome(report, len(anchors), cases, facts)
 
 
-def _outcome(report: VerifyReport, anchors: int) -> Outcome:
-    facts: dict[str, str | int | None] = {
-        "holds": int(report.holds),
+def _outcome(report: VerifyReport, anchors: int, cases: Sequence[Discrepancy], facts: dict[str, Any]) -> Outcome:
+    facts |= {
+        "holds": int(report.holds and not cases),
         "entries": report.entries,
         "seals": report.seals,
         "anchors": anchors,
         "unsealed": report.unsealed,
         "oldest": report.oldest_unsealed_at.isoformat() if report.oldest_unsealed_at else None,
     }
-    if report.fault is None:
-        return Outcome(HOLDS, facts)
-    fault = report.fault
-    return Outcome(BROKEN, facts | {"table": fault.table, "row": fault.row, "why": fault.message})
+    if report.fault is not None:
+        fault = report.fault
+        return Outcome(BROKEN, facts | {"table": fault.table, "row": fault.row, "why": fault.message})
+    return Outcome(CASES_DIFFER if cases else HOLDS, facts)
 
 
 def _told(session: Session, outcome: Outcome, *, actor_id: int | None) -> Outcome:
@@ -60,3 +98,10 @@ def _told(session: Session, outcome: Outcome, *, actor_id: int | None) -> Outcom
         changes=dict(outcome.parameters),
     )
     return outcome
+
+
+def _kept(session: Session, outcome: Outcome) -> None:
+    job = create_job(session, VERIFY, {}, actor_id=None)
+    job.started_at = clock.now()
+    _told(session, outcome, actor_id=None)
+    finish_job(session, job.id, outcome=outcome)

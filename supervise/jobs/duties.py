@@ -12,6 +12,7 @@ from supervise.attribution.recheck import recheck_unattributed
 from supervise.files.exports import exports_folder, sweep_exports
 from supervise.files.staging import purge_cells
 from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
+from supervise.jobs.checking import verify_by_night
 from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.periods import open_period, periods
 from supervise.ledger.seal import append_anchor, seal_closed_entries
@@ -76,4 +77,5 @@ DUTIES = (
     Duty("finalise_penalties", crontab(minute="10"), finalise_penalties),
     Duty("recheck_attribution", crontab(minute="*/15"), recheck_attribution),
     Duty("purge", crontab(hour="18", minute="30"), purge),
+    Duty("verify", crontab(hour="19", minute="0"), verify_by_night),
 )

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
     """What a finished job has to say: a message id and its parameters, or facts for the page that asked for it."""
 
     message: str
-    parameters: Mapping[str, str | int | None]
+    parameters: Mapping[str, Any]
 
 
 class Claimed(NamedTuple):

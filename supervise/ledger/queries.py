@@ -5,11 +5,11 @@ from the first of November on, so the totals of a closed month never change.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.errors import NotFoundError
@@ -17,9 +17,6 @@ from supervise.ledger.chart import AccountCode, AccountFamily, AccountType
 from supervise.ledger.errors import FutureDateError
 from supervise.ledger.models import Account, JournalEntry, Posting
 from supervise.ledger.sets import in_set
-
-#: Above every character of a key, which is printable ASCII.
-_AFTER_KEY = "\x7f"
 
 
 class AccountTotal(NamedTuple):
@@ -123,6 +120,13 @@ def balances_by_dimension(
     return [DimensionBalance(dimension_id, int(fen)) for dimension_id, fen in rows]
 
 
+def unexplained_dimensions(session: Session, account: AccountCode, expected: Mapping[int, int]) -> set[int]:
+    """Return the dimensions of *account* whose balance is not as *expected* (fen, debit positive; 0 if left out)."""
+    booked = {row.dimension_id: row.balance_fen for row in balances_by_dimension(session, account)}
+    dimensions = {dimension_id for dimension_id in (*booked, *expected) if dimension_id is not None}
+    return {one for one in dimensions if booked.get(one, 0) != expected.get(one, 0)}
+
+
 def trial_balance(session: Session, at: dt.date) -> Sequence[AccountTotal]:
     """Return one row for each account of the chart at the end of *at*, by code; balances sum to zero.
 
@@ -213,18 +217,6 @@ def entry_by_id(session: Session, entry_id: int) -> Entry:
     return Entry(
         head, [EntryLine(AccountCode(code), dimension_id, fen) for code, dimension_id, fen in lines], reversals.all()
     )
-
-
-def entries_by_key_prefix(session: Session, prefix: str, limit: int = 100) -> Sequence[JournalEntry]:
-    """Return the entries whose key begins with *prefix* (``penalty:``), and their reversals, by id.
-
-    A reversal belongs to the story of what it reverses, whatever its own key is.
-    """
-    original = aliased(JournalEntry)
-    begins = and_(original.idempotency_key >= prefix, original.idempotency_key < prefix + _AFTER_KEY)
-    keyed = select(original.id).where(begins)
-    query = select(JournalEntry).where(or_(JournalEntry.id.in_(keyed), JournalEntry.reverses_id.in_(keyed)))
-    return session.scalars(query.order_by(JournalEntry.id).limit(limit)).all()
 
 
 def entries_of_keys(session: Session, keys: Sequence[str]) -> dict[str, int]:

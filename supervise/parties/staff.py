@@ -11,7 +11,7 @@ from supervise.audit.record import record_event
 from supervise.db import take_turn
 from supervise.parties.locks import load
 from supervise.parties.models import Carrier, Party, PartyStatus, StaffNumber
-from supervise.parties.periods import check_order, holds_at, in_words, overlaps
+from supervise.parties.periods import check_order, in_words, overlaps
 from supervise.parties.refusals import (
     MergedError,
     StaffOverlapError,
@@ -87,17 +87,6 @@ def end_staff_number(session: Session, staff_id: int, *, on: dt.date, reason: st
     session.flush()
     _record(session, staff_id, "staff_number.ended", actor_id=actor_id, changes=changes, reason=reason)
     return row
-
-
-def staff_number_at(session: Session, carrier_code: str, staff_number: str, on: dt.date) -> StaffNumber | None:
-    """Return whose staff number it was *on* the China day; None: nobody's."""
-    return session.scalars(
-        select(StaffNumber).where(
-            StaffNumber.carrier_code == carrier_code,
-            StaffNumber.staff_number == staff_number,
-            holds_at(StaffNumber.valid_from, StaffNumber.valid_to, on),
-        )
-    ).one_or_none()
 
 
 def _check_employer(session: Session, employer_id: int) -> None:

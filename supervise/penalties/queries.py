@@ -5,10 +5,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
+from supervise.complaints.models import Incident, IncidentKind
 from supervise.contracts.models import RuleVersion
 from supervise.errors import NotFoundError
 from supervise.parties.models import Party
@@ -22,7 +23,6 @@ from supervise.penalties.models import (
     PenaltyState,
     PenaltyStep,
     ReversalRequest,
-    ReversalState,
     WindowStart,
 )
 from supervise.penalties.steps import ACKNOWLEDGED
@@ -132,9 +132,13 @@ class UnpricedIncident(NamedTuple):
     """An incident with proven offences and no amount yet."""
 
     incident_id: int
+    kind: IncidentKind
+    caller_number: str | None
+    occurred_at: dt.datetime
     party_id: int | None
-    unit_id: int | None
     findings: int
+    #: When the first of them was recorded.
+    proven_at: dt.datetime
 
 
 def penalties_in_scope(
@@ -249,13 +253,6 @@ def reversals_of_penalty(session: Session, penalty_id: int) -> Sequence[Reversal
     ).all()
 
 
-def open_reversals(session: Session) -> Sequence[ReversalRequest]:
-    """Return the reversals that wait for a supervisor, the oldest first."""
-    return session.scalars(
-        select(ReversalRequest).where(ReversalRequest.state == ReversalState.OPEN).order_by(ReversalRequest.id)
-    ).all()
-
-
 def open_objections(session: Session, scope: Scope) -> Sequence[WaitingObjection]:
     """Return the objections in *scope* that wait for a decision, the oldest first."""
     query = (
@@ -330,34 +327,43 @@ def penalty_totals(
     return [PenaltyTotal(*row[:6], int(row[6]), int(row[7])) for row in session.execute(limited)]
 
 
-def unpriced_incidents(session: Session, *, after_id: int = 0, limit: int = PAGE) -> Sequence[UnpricedIncident]:
-    """Return incidents with proven offences of which none has a live penalty, by id after *after_id*."""
-    live = exists().where(Penalty.incident_id == Finding.incident_id, Penalty.state.in_(LIVE_PENALTY_STATES))
+def unpriced_incidents(
+    session: Session, scope: Scope, *, after_id: int = 0, limit: int = PAGE
+) -> Sequence[UnpricedIncident]:
+    """Return incidents in *scope* with proven offences of which none has a live penalty, by id after *after_id*."""
     query = (
-        select(Finding.incident_id, IncidentVerdict.party_id, IncidentVerdict.unit_id, func.count(Finding.id))
-        .join(
-            IncidentVerdict,
-            and_(
-                IncidentVerdict.incident_id == Finding.incident_id,
-                IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS),
-            ),
+        select(
+            Incident.id,
+            Incident.kind,
+            Incident.caller_number,
+            Incident.occurred_at,
+            IncidentVerdict.party_id,
+            func.count(Finding.id),
+            func.min(Finding.found_at),
         )
-        .where(Finding.state == FindingState.PROVEN, Finding.incident_id > after_id, ~live)
-        .group_by(Finding.incident_id, IncidentVerdict.party_id, IncidentVerdict.unit_id)
-        .order_by(Finding.incident_id)
+        .join(Finding, Finding.incident_id == Incident.id)
+        .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id)
+        .where(_unpriced(), Incident.id > after_id)
+        .group_by(Incident.id, Incident.kind, Incident.caller_number, Incident.occurred_at, IncidentVerdict.party_id)
+        .order_by(Incident.id)
         .limit(limit)
     )
-    return [UnpricedIncident(*row) for row in session.execute(query)]
+    rows = session.execute(scope.limit(query, unit=IncidentVerdict.unit_id, party=IncidentVerdict.party_id))
+    return [UnpricedIncident._make(row) for row in rows]
 
 
-def receivable_mismatches(session: Session) -> Sequence[int]:
-    """Return the ids of penalties whose lifted amount disagrees with their state; empty unless damaged.
-
-    A voided or reversed penalty is lifted wholly; one that waits is not lifted at all.
-    """
-    waiting = Penalty.state.in_((PenaltyState.PROPOSED, PenaltyState.RETURNED))
-    gone = Penalty.state.in_((PenaltyState.VOIDED, PenaltyState.REVERSED))
-    query = select(Penalty.id).where(
-        or_(and_(waiting, Penalty.lifted_fen != 0), and_(gone, Penalty.lifted_fen != Penalty.amount_fen))
+def count_unpriced(session: Session, found_before: dt.datetime) -> int:
+    """Return how many incidents have a proven offence that was recorded *found_before* and no live penalty."""
+    query = (
+        select(func.count(Finding.incident_id.distinct()))
+        .join(IncidentVerdict, IncidentVerdict.incident_id == Finding.incident_id)
+        .where(_unpriced(), Finding.found_at < found_before)
     )
-    return session.scalars(query.order_by(Penalty.id)).all()
+    return session.scalars(query).one()
+
+
+def _unpriced() -> ColumnElement[bool]:
+    live = exists().where(Penalty.incident_id == Finding.incident_id, Penalty.state.in_(LIVE_PENALTY_STATES))
+    return and_(
+        Finding.state == FindingState.PROVEN, ~Finding.held, IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS), ~live
+    )

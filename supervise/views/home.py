@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from supervise import clock, db
 from supervise.access.identity import CurrentUser, current_user
@@ -15,12 +16,17 @@ from supervise.desk import overview
 from supervise.desk.counts import COUNT_MAX, Worker
 from supervise.desk.home import Task, missing_calendars, tasks_of
 from supervise.desk.queue import Lateness, QueueFilters, QueueRow, queue_page
+from supervise.jobs.checking import UNPRICED_AFTER, last_verification
 from supervise.labels import N_, _
 from supervise.parties.scope import Scope
+from supervise.penalties.queries import count_unpriced
+from supervise.views.background import words_of
 from supervise.views.navigation import url_of
 
 bp = Blueprint("home", __name__)
 
+#: Who hears of rows that do not hold: who closes the books, who audits, and who can call whoever runs the program.
+_TOLD_OF_FAULTS = (Permission.CLOSE_PERIODS, Permission.READ_AUDIT, Permission.MANAGE_USERS)
 #: Late tickets shown on the page itself.
 _SHOWN = 8
 _NOTHING_WAITS = {
@@ -59,6 +65,11 @@ def index() -> ResponseReturnValue:
             late = queue_page(session, scope, QueueFilters(lateness=Lateness.LATE), today).rows[:_SHOWN]
         calendars = missing_calendars(session, today) if me.can(Permission.EDIT_REFERENCE) else ()
         provisional = provisional_years(session) if me.can(Permission.READ_TICKETS) else ()
+        last = last_verification(session)
+        found = (last.message_parameters or {}) if last else {}
+        if me.can(Permission.TRIAGE) and found.get("unpriced"):
+            # Asked only when the night found some: it reads every proven offence.
+            tasks = [*_unpriced(session), *tasks]
     lines = [TaskLine(task, _(task.words), url_of(task.endpoint, **task.arguments)) for task in tasks]
     return render_template(
         "home/index.html",
@@ -72,7 +83,16 @@ def index() -> ResponseReturnValue:
         hint=_(_NOTHING_WAITS[me.role]),
         ways=_ways(me),
         count_max=COUNT_MAX,
+        fault=words_of(last) if last and not found.get("holds") and me.can(*_TOLD_OF_FAULTS) else None,
+        verified_at=last.finished_at if last else None,
+        fault_url=url_of("ledger.verification") if me.can(Permission.CLOSE_PERIODS, Permission.READ_AUDIT) else None,
     )
+
+
+def _unpriced(session: Session) -> Sequence[Task]:
+    rows = count_unpriced(session, clock.now() - UNPRICED_AFTER)
+    words = N_("Offences proven a week ago, without an amount")
+    return [Task(words, rows, "incidents.unpriced", {}, is_urgent=True)] if rows else []
 
 
 def _ways(me: CurrentUser) -> list[tuple[str, str, str]]:

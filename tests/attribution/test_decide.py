@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
+from supervise.attribution.checks import verdicts_against_pointer
 from supervise.attribution.decide import (
     AmbiguousError,
     OverrideWaitingError,
@@ -23,12 +24,11 @@ from supervise.attribution.models import (
     Method,
     Verdict,
 )
-from supervise.attribution.queries import current_verdicts, verdicts_of_incidents, wrong_pointers
 from supervise.audit.models import AuditEvent
 from supervise.complaints.models import Incident, IncidentState
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError, SamePersonError
 from supervise.parties.models import Party
-from tests.factories.attribution import TRIAGER, attribute, find
+from tests.factories.attribution import TRIAGER, attribute, find, verdict_in_force, verdicts_of
 from tests.factories.complaints import make_incident
 from tests.factories.parties import make_holder, make_party, make_unit
 
@@ -69,7 +69,7 @@ def decide(
 
 
 def current(session: Session, incident: Incident) -> Attribution | None:
-    return current_verdicts(session, [incident.id]).get(incident.id)
+    return verdict_in_force(session, incident.id)
 
 
 def test_agreeing_with_the_only_suggestion_needs_no_second_person(
@@ -182,8 +182,8 @@ def test_a_correction_is_a_new_row_that_supersedes(session: Session) -> None:
     second = decide(session, incident, Verdict.ATTRIBUTED, other, shown_id=first.id)
 
     assert second.supersedes_id == first.id
-    assert [row.party_id for row in verdicts_of_incidents(session, [incident.id])[incident.id]] == [one.id, other.id]
-    assert wrong_pointers(session) == []
+    assert [row.party_id for row in verdicts_of(session, incident.id)] == [one.id, other.id]
+    assert verdicts_against_pointer(session) == []
 
 
 def test_a_verdict_is_never_rewritten(session: Session, incident: Incident, holder: Party) -> None:
@@ -285,4 +285,4 @@ def test_accepting_twice_decides_once(session: Session, incident: Incident) -> N
     [again] = accept_suggestions(session, [incident.id], actor_id=TRIAGER)
 
     assert isinstance(again.refusal, AlreadyDecidedError)
-    assert len(verdicts_of_incidents(session, [incident.id])[incident.id]) == 1
+    assert len(verdicts_of(session, incident.id)) == 1

@@ -9,7 +9,6 @@ from supervise import clock
 from supervise.attribution.decide import accept_suggestions, decide_verdict
 from supervise.attribution.models import ProposalState, ReattributionProposal, Verdict
 from supervise.attribution.queries import (
-    current_verdicts,
     open_proposals,
     unattributed_by_age,
     unattributed_incidents,
@@ -17,7 +16,7 @@ from supervise.attribution.queries import (
 from supervise.attribution.recheck import dismiss_proposal, recheck_unattributed
 from supervise.errors import AlreadyDecidedError, InvalidInputError
 from supervise.parties.scope import Scope
-from tests.factories.attribution import TRIAGER
+from tests.factories.attribution import TRIAGER, verdict_in_force
 from tests.factories.complaints import CALLED_AT, make_incident
 from tests.factories.parties import make_holder, make_number, make_party, make_unit
 
@@ -36,7 +35,7 @@ def test_a_number_entered_later_is_a_proposal_not_a_verdict(session: Session) ->
 
     [proposal] = open_proposals(session)
     assert (proposal.incident_id, proposal.proposed_party_id) == (incident.id, party.id)
-    assert current_verdicts(session, [incident.id]) == {}
+    assert verdict_in_force(session, incident.id) is None
 
 
 def test_an_attributed_incident_whose_register_changed_is_proposed_again(session: Session) -> None:

@@ -9,13 +9,13 @@ from supervise.audit.models import AuditEvent
 from supervise.cipher import Keyring
 from supervise.complaints.models import Subscriber, SubscriberNumber
 from supervise.complaints.subscribers import (
+    HeldAt,
     OverlapError,
     PeriodError,
     ReasonMissingError,
     add_subscriber,
     end_subscriber,
     find_number_id,
-    holder_at,
     holders_at,
     number_ids,
     reveal_number,
@@ -68,9 +68,12 @@ def test_the_holder_is_the_one_at_the_moment_of_the_call(session: Session) -> No
     first = make_subscriber(session, number=number, held_from=NEW_YEAR, held_to=NOON)
     second = make_subscriber(session, number=number, held_from=NOON)
 
-    assert holder_at(session, number.id, NOON - dt.timedelta(microseconds=1)) == first
-    assert holder_at(session, number.id, NOON) == second
-    assert holder_at(session, number.id, NEW_YEAR - dt.timedelta(days=1)) is None
+    just_before = HeldAt(number.id, NOON - dt.timedelta(microseconds=1))
+    at_noon, too_early = HeldAt(number.id, NOON), HeldAt(number.id, NEW_YEAR - dt.timedelta(days=1))
+
+    held = holders_at(session, [just_before, at_noon, too_early])
+
+    assert held == {just_before: first, at_noon: second}
 
 
 def test_many_holders_are_found_at_once(session: Session) -> None:

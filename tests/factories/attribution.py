@@ -1,12 +1,14 @@
 """Incidents with their verdict and findings, as triagers leave them."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.findings import Proof, record_findings
-from supervise.attribution.models import Attribution, Finding, Verdict
+from supervise.attribution.models import Attribution, Finding, IncidentVerdict, Verdict
 from supervise.complaints.models import Incident
 from supervise.parties.models import Party
 from tests.factories.complaints import make_incident
@@ -39,3 +41,14 @@ def make_proven_incident(
     for code in codes:
         find(session, incident=made, code=code)
     return made
+
+
+def verdicts_of(session: Session, incident_id: int) -> Sequence[Attribution]:
+    """Every verdict of the incident, superseded and rejected ones too, the oldest first."""
+    query = select(Attribution).where(Attribution.incident_id == incident_id)
+    return session.scalars(query.order_by(Attribution.id)).all()
+
+
+def verdict_in_force(session: Session, incident_id: int) -> Attribution | None:
+    query = select(Attribution).join(IncidentVerdict, IncidentVerdict.attribution_id == Attribution.id)
+    return session.scalars(query.where(IncidentVerdict.incident_id == incident_id)).one_or_none()

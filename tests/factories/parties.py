@@ -3,6 +3,7 @@
 import datetime as dt
 from itertools import count
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -21,6 +22,7 @@ from supervise.parties.models import (
     UnitKind,
     UserScope,
 )
+from supervise.parties.periods import holds_at
 from supervise.phone import classify
 
 #: From when factory rows hold, far before any call of a test.
@@ -170,3 +172,14 @@ def give_scope(session: Session, *, user_id: int, unit: OrgUnit | None = None, p
     if party is not None:
         session.add(UserScope(user_id=user_id, party_id=party.id))
     session.flush()
+
+
+def staff_number_at(session: Session, carrier_code: str, staff_number: str, on: dt.date) -> StaffNumber | None:
+    """Whose staff number it was on the day; None: nobody's."""
+    return session.scalars(
+        select(StaffNumber).where(
+            StaffNumber.carrier_code == carrier_code,
+            StaffNumber.staff_number == staff_number,
+            holds_at(StaffNumber.valid_from, StaffNumber.valid_to, on),
+        )
+    ).one_or_none()

@@ -13,10 +13,10 @@ from supervise.ledger.queries import (
     account_statement,
     balance_fen,
     balances_by_dimension,
-    entries_by_key_prefix,
     entries_of_keys,
     entry_by_id,
     trial_balance,
+    unexplained_dimensions,
 )
 from tests.factories.ledger import make_draft, make_entry, make_period
 
@@ -114,14 +114,16 @@ def test_an_empty_statement_is_a_page(session: Session) -> None:
     assert (page.opening_fen, list(page.rows), page.after) == (0, [], None)
 
 
-def test_entries_are_found_by_the_beginning_of_their_key(session: Session) -> None:
-    keys = ("penalty:approved:1", "penalty:approved:10", "penalty:final:1", "penaltyx:1", "credit:1", "PENALTY:1")
-    for key in keys:
-        make_entry(session, key=key)
+def test_dimensions_whose_balance_is_not_what_was_expected_are_named(session: Session) -> None:
+    make_entry(session, key="a:1")
+    [row] = balances_by_dimension(session, RECEIVABLE)
+    assert row.dimension_id is not None
+    nobody = row.dimension_id + 1
 
-    assert [head.idempotency_key for head in entries_by_key_prefix(session, "penalty:")] == list(keys[:3])
-    assert [head.idempotency_key for head in entries_by_key_prefix(session, "penalty:", limit=1)] == [keys[0]]
-    assert entries_by_key_prefix(session, "penalty_") == []
+    assert unexplained_dimensions(session, RECEIVABLE, {row.dimension_id: row.balance_fen}) == set()
+    assert unexplained_dimensions(session, RECEIVABLE, {row.dimension_id: row.balance_fen - 1}) == {row.dimension_id}
+    assert unexplained_dimensions(session, RECEIVABLE, {}) == {row.dimension_id}
+    assert unexplained_dimensions(session, RECEIVABLE, {row.dimension_id: row.balance_fen, nobody: 1}) == {nobody}
 
 
 def test_entries_are_found_by_their_keys(session: Session) -> None:

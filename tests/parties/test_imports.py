@@ -40,11 +40,10 @@ from supervise.parties.models import NumberHolder, OrgUnit, Party, PartyRelation
 from supervise.parties.number_queries import NumberFilters
 from supervise.parties.queries import PartyFilters, UnitFilters
 from supervise.parties.scope import Scope
-from supervise.parties.staff import staff_number_at
 from supervise.parties.staff_queries import StaffFilters
 from supervise.parties.tree import subtree_ids
 from tests.factories.files import write_csv
-from tests.factories.parties import make_holder, make_party, make_staff_number, make_unit
+from tests.factories.parties import make_holder, make_party, make_staff_number, make_unit, staff_number_at
 
 NUMBER_HEADER = ("号码", "责任方编码", "启用时间", "停用时间", "是否前缀")
 NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=clock.CHINA).astimezone(dt.UTC)

@@ -14,9 +14,8 @@ from supervise.parties.models import NumberHolder, Party, ProposalState, Registe
 from supervise.parties.proposals import Action, accept, propose, reject, withdraw
 from supervise.parties.refusals import HolderOverlapError, ProposalError
 from supervise.parties.scope import Scope
-from supervise.parties.staff import staff_number_at
 from supervise.phone import PhoneError
-from tests.factories.parties import make_carrier, make_holder, make_party, make_staff_number
+from tests.factories.parties import make_carrier, make_holder, make_party, make_staff_number, staff_number_at
 
 NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=clock.CHINA).astimezone(dt.UTC)
 CONTACT, TRIAGER = 7, 8

@@ -15,8 +15,8 @@ from supervise.parties.refusals import (
     TerminatedPartyError,
     UnknownCarrierError,
 )
-from supervise.parties.staff import assign_staff_number, end_staff_number, staff_number_at
-from tests.factories.parties import make_carrier, make_party, make_staff_number
+from supervise.parties.staff import assign_staff_number, end_staff_number
+from tests.factories.parties import make_carrier, make_party, make_staff_number, staff_number_at
 
 MARCH = dt.date(2026, 3, 1)
 DAY = dt.timedelta(days=1)

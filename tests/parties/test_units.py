@@ -21,10 +21,9 @@ from supervise.parties.refusals import (
     OverlapError,
     UnitHasChildrenError,
 )
-from supervise.parties.staff import staff_number_at
 from supervise.parties.tree import path_to_root, subtree_ids, tree_at
 from supervise.parties.units import close_unit, found_unit, merge_unit, move_unit, rename_unit
-from tests.factories.parties import make_holder, make_party, make_staff_number, unit_party
+from tests.factories.parties import make_holder, make_party, make_staff_number, staff_number_at, unit_party
 
 MARCH = dt.date(2026, 3, 1)
 DAY = dt.timedelta(days=1)

@@ -13,7 +13,6 @@ from supervise.access.roles import Role
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.findings import MoneyHangsOnItError
 from supervise.attribution.models import Verdict
-from supervise.attribution.queries import current_verdicts
 from supervise.complaints.models import Incident
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError, NotPermittedError, SamePersonError
 from supervise.ledger.chart import AccountCode
@@ -31,7 +30,7 @@ from supervise.penalties.belonging import OwnUnitError
 from supervise.penalties.models import Penalty, PenaltyState
 from supervise.penalties.queries import steps_of_penalty
 from tests.factories.access import make_deputy, make_user
-from tests.factories.attribution import TRIAGER, find, make_proven_incident
+from tests.factories.attribution import TRIAGER, find, make_proven_incident, verdict_in_force
 from tests.factories.contracts import make_rule
 from tests.factories.parties import give_scope, make_unit
 from tests.factories.penalties import (
@@ -250,7 +249,8 @@ def test_a_changed_verdict_is_not_charged(session: Session) -> None:
     charged = make_charged_partner(session)
     incident = make_proven_incident(session, party=charged.party)
     [penalty] = propose(session, incident)
-    verdict = current_verdicts(session, [incident.id])[incident.id]
+    verdict = verdict_in_force(session, incident.id)
+    assert verdict is not None
     decide_verdict(
         session, incident.id, Verdict.OTHER_NETWORK, None, reason="携转用户", shown_id=verdict.id, actor_id=TRIAGER
     )
@@ -336,7 +336,8 @@ def test_what_holds_approved_money_does_not_change_its_verdict(session: Session)
     incident = make_proven_incident(session, party=charged.party)
     [penalty] = propose(session, incident)
     approve_all(session, penalty)
-    verdict = current_verdicts(session, [incident.id])[incident.id]
+    verdict = verdict_in_force(session, incident.id)
+    assert verdict is not None
 
     with pytest.raises(MoneyHangsOnItError):
         decide_verdict(

@@ -8,6 +8,7 @@ import time_machine
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Finding, FindingState
+from supervise.desk.consistency import discrepancies
 from supervise.errors import AlreadyDecidedError, InvalidInputError, SamePersonError
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import JournalEntry
@@ -17,7 +18,7 @@ from supervise.penalties.belonging import OwnUnitError
 from supervise.penalties.finalise import finalise_due
 from supervise.penalties.models import ObjectionState, Penalty, PenaltyState, ReversalState, WindowStart
 from supervise.penalties.objections import decide_objection, file_objection, withdraw_objection
-from supervise.penalties.queries import open_reversals, receivable_mismatches
+from supervise.penalties.queries import reversals_of_penalty
 from supervise.penalties.reversals import (
     NotFinalError,
     ReversalOpenError,
@@ -215,7 +216,7 @@ def test_a_final_penalty_is_reversed_by_two_people_in_the_open_period(
     session: Session, charged: Charged, final: Penalty
 ) -> None:
     request = propose_reversal(session, final.id, amount_fen=None, reason="法院判决", actor_id=FINANCE)
-    assert [row.id for row in open_reversals(session)] == [request.id]
+    assert [row.id for row in reversals_of_penalty(session, final.id)] == [request.id]
 
     approve_reversal(session, request.id, actor_id=make_supervisor(session).id)
 
@@ -242,7 +243,7 @@ def test_a_part_is_reversed_and_the_rest_stays_owed(session: Session, charged: C
     rest = propose_reversal(session, final.id, amount_fen=15000, reason="和解", actor_id=FINANCE)
     approve_reversal(session, rest.id, actor_id=supervisor.id)
     assert final.state is PenaltyState.REVERSED
-    assert receivable_mismatches(session) == []
+    assert discrepancies(session) == []
 
 
 @pytest.mark.usefixtures("later")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
 from supervise.contracts.models import RuleVersion
+from supervise.desk.consistency import discrepancies
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import balance_fen, out_of_balance_fen
 from supervise.parties.scope import Scope
@@ -29,7 +30,6 @@ from supervise.penalties.queries import (
     approval_totals,
     penalties_in_scope,
     penalty_totals,
-    receivable_mismatches,
 )
 from supervise.penalties.reversals import approve_reversal, propose_reversal
 from supervise.penalties.windows import acknowledge
@@ -105,7 +105,7 @@ def test_the_receivables_of_a_party_are_the_sum_of_its_open_penalties(session: S
             live_many(session, charged, seed)
 
     assert out_of_balance_fen(session) == 0
-    assert receivable_mismatches(session) == []
+    assert discrepancies(session) == []
     contestable, final = PenaltyState.APPROVED, PenaltyState.FINAL
     party, unit = partner.party.id, branch.unit.id
     assert balance_fen(session, AccountCode.PENALTY_CONTESTABLE, party) == owed(session, partner, contestable)

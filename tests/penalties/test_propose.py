@@ -11,19 +11,19 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.models import Verdict
-from supervise.attribution.queries import current_verdicts
 from supervise.compensation.models import CallUnit, CompensationPolicy, Credit, CreditKind, CreditNature, PromiseState
 from supervise.contracts.models import Contract, ContractDirection, RuleVersion
 from supervise.contracts.prices import NoPayerError, NoRuleError
 from supervise.errors import AlreadyDecidedError, NotFoundError
 from supervise.labels import use_locale
 from supervise.parties.models import PartyKind, RelationRole
+from supervise.parties.scope import Scope
 from supervise.penalties.cases import NoBearerError, NothingProvenError
 from supervise.penalties.explain import explain_in_words
 from supervise.penalties.models import Penalty, PenaltyFamily, PenaltyState
 from supervise.penalties.propose import AlreadyChargedError, propose_penalties
 from supervise.penalties.queries import unpriced_incidents
-from tests.factories.attribution import TRIAGER, attribute, find, make_proven_incident
+from tests.factories.attribution import TRIAGER, attribute, find, make_proven_incident, verdict_in_force
 from tests.factories.complaints import link_ticket, make_incident, make_subscriber, make_ticket
 from tests.factories.contracts import make_contract, make_rule
 from tests.factories.parties import make_party, make_relation, make_unit, unit_party
@@ -263,7 +263,7 @@ def test_without_a_rule_there_is_a_task_and_no_amount(session: Session) -> None:
     incident = make_proven_incident(session, party=charged.party)
 
     assert isinstance(refusal(session, incident.id), NoRuleError)
-    assert [row.incident_id for row in unpriced_incidents(session)] == [incident.id]
+    assert [row.incident_id for row in unpriced_incidents(session, Scope.everything())] == [incident.id]
 
 
 def test_without_a_contract_and_a_policy_nobody_is_charged(session: Session) -> None:
@@ -308,7 +308,8 @@ def test_a_proposal_whose_verdict_changed_is_returned_when_the_new_party_is_char
     charged, other = make_charged_partner(session), make_charged_partner(session)
     incident = make_proven_incident(session, party=charged.party)
     [stale] = propose(session, incident)
-    first = current_verdicts(session, [incident.id])[incident.id]
+    first = verdict_in_force(session, incident.id)
+    assert first is not None
     decide_verdict(
         session, incident.id, Verdict.ATTRIBUTED, other.party.id, reason="更正", shown_id=first.id, actor_id=TRIAGER
     )

@@ -30,7 +30,7 @@ from supervise.complaints.models import (
     Subscriber,
     Ticket,
 )
-from supervise.complaints.subscribers import holder_at
+from supervise.complaints.subscribers import HeldAt, holders_at
 from supervise.donotcall.models import PermissionEvent
 from supervise.files.models import BatchState, ImportBatch
 from supervise.jobs.models import Job
@@ -378,8 +378,8 @@ def test_a_subscriber_is_registered_and_ended_by_hand(desk: Desk, app: Flask) ->
     with app.app_context(), db.reading() as session:
         number_id = session.scalars(sa.select(Subscriber.number_id)).one()
         at = clock.from_china(dt.datetime.fromisoformat("2025-01-01T00:00"))
-        assert holder_at(session, number_id, at) is None
-        assert holder_at(session, number_id, at - dt.timedelta(seconds=1)) is not None
+        at_end, before = HeldAt(number_id, at), HeldAt(number_id, at - dt.timedelta(seconds=1))
+        assert holders_at(session, [at_end, before]).keys() == {before}
 
 
 def test_a_full_number_is_shown_once_for_a_reason(desk: Desk, arrange: Arrange) -> None:

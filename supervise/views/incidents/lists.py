@@ -19,6 +19,7 @@ from supervise.desk.reach import incident_of_attribution, incident_of_proposal
 from supervise.errors import InvalidInputError
 from supervise.labels import N_, _
 from supervise.parties.scope import Scope
+from supervise.penalties.queries import unpriced_incidents
 from supervise.views.addresses import address_with
 from supervise.views.incidents.blueprint import bp
 from supervise.views.incidents.forms import ReasonForm
@@ -66,6 +67,25 @@ def _place_of(text: str | None) -> tuple[dt.datetime, int] | None:
     if moment.tzinfo is None:
         raise BadPlaceError
     return moment, int(incident_id)
+
+
+@bp.get("/unpriced")
+@require(Permission.TRIAGE)
+def unpriced() -> ResponseReturnValue:
+    """List the calls with a proven offence that nobody has proposed an amount for."""
+    after_id = request.args.get("after", default=0, type=int)
+    with db.reading() as session:
+        scope = Scope.of(session, current_user())
+        rows = unpriced_incidents(session, scope, after_id=after_id, limit=queries.PAGE + 1)
+        more, rows = len(rows) > queries.PAGE, rows[: queries.PAGE]
+        names = names_of(session, {row.party_id for row in rows if row.party_id is not None})
+    return render_template(
+        "incidents/unpriced.html",
+        rows=rows,
+        names=names,
+        next_url=url_for(".unpriced", after=rows[-1].incident_id) if more else None,
+        first_url=url_for(".unpriced") if after_id else None,
+    )
 
 
 @bp.get("/overrides")

@@ -12,12 +12,12 @@ from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.audit.record import record_event
 from supervise.errors import NotFoundError
-from supervise.jobs.checking import VERIFY, start_verification
-from supervise.jobs.models import JobState
+from supervise.jobs.checking import VERIFY, discrepancies_of, last_verification, start_verification
+from supervise.jobs.models import Job, JobState
 from supervise.jobs.queue import JobQueue
 from supervise.jobs.records import job_by_id
 from supervise.ledger.beancount import beancount_lines
-from supervise.ledger.statements import book_size
+from supervise.ledger.statements import BookSize, book_size
 from supervise.views.background import wake, words_of
 from supervise.views.ledger.blueprint import bp
 
@@ -28,10 +28,10 @@ _ENTRIES_IN_REQUEST = 20_000
 @bp.get("/verification")
 @require(Permission.CLOSE_PERIODS, Permission.READ_AUDIT)
 def verification() -> ResponseReturnValue:
-    """Say what verifying does, and how much there is to verify."""
+    """Say what verifying does, how much there is to verify, and what was found the last time."""
     with db.reading() as session:
-        size = book_size(session)
-    return render_template("ledger/verification.html", size=size, job=None, job_words="")
+        size, last = book_size(session), last_verification(session)
+    return _page(size, last)
 
 
 @bp.post("/verification")
@@ -58,13 +58,18 @@ def verified(job_id: int) -> ResponseReturnValue:
         if job.created_by != current_user().id or job.kind != VERIFY:
             raise NotFoundError
         size = book_size(session)
+    return _page(size, job)
+
+
+def _page(size: BookSize, job: Job | None) -> ResponseReturnValue:
     return render_template(
         "ledger/verification.html",
         size=size,
         job=job,
-        job_words=words_of(job),
-        is_running=job.state in {JobState.QUEUED, JobState.RUNNING},
-        found=job.message_parameters or {},
+        job_words=words_of(job) if job else "",
+        is_running=job is not None and job.state in {JobState.QUEUED, JobState.RUNNING},
+        found=(job.message_parameters or {}) if job else {},
+        cases=discrepancies_of(job) if job else [],
     )
 
 

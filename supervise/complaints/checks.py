@@ -1,0 +1,29 @@
+"""What tickets and incidents must agree on; read only, each check returns the ids that do not hold."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from supervise.complaints.models import Incident, IncidentState, Ticket, TicketIncident, TicketStep
+
+
+def tickets_against_steps(session: Session) -> Sequence[int]:
+    """Return tickets whose state is not the one that their last step led to; a ticket without a step is new."""
+    last = select(TicketStep.ticket_id, func.max(TicketStep.id).label("step_id")).group_by(TicketStep.ticket_id)
+    newest = last.subquery()
+    query = (
+        select(Ticket.id)
+        .join(newest, newest.c.ticket_id == Ticket.id)
+        .join(TicketStep, TicketStep.id == newest.c.step_id)
+        .where(TicketStep.to_state != Ticket.state)
+    )
+    return session.scalars(query.order_by(Ticket.id)).all()
+
+
+def incidents_against_tickets(session: Session) -> Sequence[int]:
+    """Return incidents that were merged away but that a ticket still reports, and live ones that none reports."""
+    is_reported = exists().where(TicketIncident.incident_id == Incident.id)
+    is_merged = Incident.state == IncidentState.MERGED
+    query = select(Incident.id).where(or_(and_(is_merged, is_reported), and_(~is_merged, ~is_reported)))
+    return session.scalars(query.order_by(Incident.id)).all()

@@ -1,0 +1,132 @@
+"""Each check finds a fault that was planted past the triggers, and is silent on sound rows."""
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supervise.compensation.batches import LineOutcome, freeze_batch, mark_lines
+from supervise.compensation.models import CreditBatchLine, CreditState
+from supervise.desk.consistency import CHECKS, NAMED_MAX, Check, Discrepancy, discrepancies
+from supervise.parties.scope import Scope
+from supervise.penalties.models import ObjectionState
+from supervise.penalties.objections import decide_objection, file_objection
+from tests.factories.attribution import make_proven_incident
+from tests.factories.compensation import make_approved_credit, make_undertaking, make_victim
+from tests.factories.complaints import CALLED_AT, make_subscriber
+from tests.factories.penalties import (
+    Charged,
+    approve_all,
+    make_charged_branch,
+    make_charged_partner,
+    make_supervisor,
+    propose,
+)
+
+FINANCE = 941
+
+#: What damages a sound database, by the check that must find it.
+FAULTS = {
+    "tickets_against_steps": (
+        "INSERT INTO ticket_step (ticket_id, at, actor_id, to_state) "
+        "SELECT min(id), '2026-11-01 00:00:00', 1, 'closed' FROM ticket"
+    ),
+    "incidents_against_tickets": "DELETE FROM ticket_incident WHERE incident_id = (SELECT min(id) FROM incident)",
+    "verdicts_against_pointer": (
+        "UPDATE incident_verdict SET verdict = 'insufficient' WHERE incident_id = (SELECT min(id) FROM incident)"
+    ),
+    "state_against_steps": "DELETE FROM penalty_step WHERE penalty_id = (SELECT min(id) FROM penalty)",
+    "lifted_against_state": "UPDATE penalty SET lifted_fen = 1 WHERE state = 'proposed'",
+    "charged_without_proof": (
+        "UPDATE finding SET held = false WHERE id = (SELECT min(finding_id) FROM penalty WHERE state = 'approved')"
+    ),
+    "judged_by_their_approver": (
+        "UPDATE penalty SET approver_id = (SELECT min(decided_by) FROM objection) "
+        "WHERE id = (SELECT min(penalty_id) FROM objection)"
+    ),
+    "parties_against_ledger": "UPDATE penalty SET lifted_fen = 1 WHERE state = 'approved' AND family = 'external'",
+    "units_against_ledger": "UPDATE penalty SET lifted_fen = 1 WHERE state = 'approved' AND family = 'internal'",
+    "credits_against_lines": "UPDATE credit SET state = 'batched' WHERE state = 'accepted'",
+    "credits_against_calls": (
+        "UPDATE credit SET number_id = (SELECT max(id) FROM subscriber_number) WHERE id = (SELECT min(id) FROM credit)"
+    ),
+    "batches_against_lines": "UPDATE credit_batch_line SET amount_fen = amount_fen + 1",
+    "batches_against_ledger": "UPDATE credit_batch_line SET result = 'voided' WHERE result IS NULL",
+    "subscribers_against_ledger": "UPDATE credit SET amount_fen = amount_fen + 1 WHERE state = 'approved'",
+}
+
+
+@pytest.fixture
+def sound(session: Session) -> Session:
+    """Penalties and credits in most states, as decisions leave them."""
+    for charged in (make_charged_partner(session), make_charged_branch(session)):
+        make_penalties(session, charged)
+    make_credits(session)
+    session.flush()
+    session.expire_all()
+    return session
+
+
+def make_penalties(session: Session, charged: Charged) -> None:
+    incidents = [make_proven_incident(session, party=charged.party) for _ in range(3)]
+    approved, voided, _proposed = propose(session, *incidents)
+    approve_all(session, approved, voided)
+    objection = file_objection(session, voided.id, "号码当日已停用", Scope.everything(), actor_id=931)
+    judge = make_supervisor(session, username="judge")
+    decide_objection(session, objection.id, ObjectionState.UPHELD, note="属实", actor_id=judge.id)
+
+
+def make_credits(session: Session) -> None:
+    victim = make_victim(session)
+    make_undertaking(session, subscriber=victim)
+    make_subscriber(session)  # of another number
+    ids = [
+        make_approved_credit(session, subscriber=victim, occurred_at=CALLED_AT.replace(hour=hour)).id
+        for hour in (1, 2, 3, 4)
+    ]
+    batch = freeze_batch(session, ids[:3], locale="zh_Hans", anchor="", actor_id=FINANCE)
+    lines = session.scalars(sa.select(CreditBatchLine.id).order_by(CreditBatchLine.line)).all()
+    outcomes = [LineOutcome(lines[0], None), LineOutcome(lines[1], "E01")]
+    mark_lines(session, batch.id, outcomes, actor_id=FINANCE)
+
+
+def damage(session: Session, statement: str) -> None:
+    """Execute *statement* as somebody whom no trigger stops; all of it is rolled back with the session."""
+    if session.get_bind().dialect.name == "sqlite":
+        for name in session.scalars(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            session.execute(sa.text(f"DROP TRIGGER {name}"))
+        session.execute(sa.text(statement))
+        return
+    session.execute(sa.text("SET LOCAL session_replication_role = replica"))
+    session.execute(sa.text(statement))
+    session.execute(sa.text("SET LOCAL session_replication_role = origin"))
+
+
+def test_sound_rows_agree(sound: Session) -> None:
+    states = set(sound.scalars(sa.text("SELECT state FROM credit")))
+
+    assert discrepancies(sound) == []
+    assert states == {CreditState.APPROVED.value, CreditState.BATCHED.value, CreditState.ACCEPTED.value}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.rows_of.__name__)
+def test_a_planted_fault_is_found_and_its_row_named(sound: Session, check: Check) -> None:
+    damage(sound, FAULTS[check.rows_of.__name__])
+
+    found = [row for row in discrepancies(sound) if (row.table, row.words) == (check.table, check.words)]
+
+    assert [len(row.ids) for row in found] == [found[0].total]
+    assert found[0].total >= 1
+
+
+def test_every_check_has_a_fault_of_its_own() -> None:
+    assert {check.rows_of.__name__ for check in CHECKS} == FAULTS.keys()
+
+
+def test_the_first_rows_are_named_and_the_rest_counted() -> None:
+    many = Discrepancy("penalty", CHECKS[3].words, tuple(range(1, NAMED_MAX + 1)), NAMED_MAX + 3)
+    few = Discrepancy("penalty", CHECKS[3].words, (7,), 1)
+
+    assert "1, 2, 3, 4, 5" in str(many)
+    assert "3" in str(many).partition("5")[2]
+    assert "penalty 7" in str(few)
+    assert Discrepancy.stored(["penalty", CHECKS[3].words, [7], 1]) == few
