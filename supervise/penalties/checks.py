@@ -6,7 +6,7 @@ refuses most of it row by row; what spans several rows or tables is computed aga
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Finding, FindingState
@@ -91,10 +91,8 @@ def units_against_ledger(session: Session) -> Sequence[int]:
 def _against_ledger(
     session: Session, family: PenaltyFamily, accounts: Mapping[PenaltyState, AccountCode]
 ) -> Sequence[int]:
-    # The dimension that penalties.postings posts to.
-    debtor: ColumnElement[int | None] = (
-        Penalty.party_id.expression if family is PenaltyFamily.EXTERNAL else Penalty.unit_id.expression
-    )
+    # The dimension that penalties.postings posts to; an internal penalty has a unit (CHECK).
+    debtor = Penalty.party_id if family is PenaltyFamily.EXTERNAL else func.coalesce(Penalty.unit_id, 0)
     differing: set[int] = set()
     for state, account in accounts.items():
         owed = (
@@ -102,7 +100,6 @@ def _against_ledger(
             .where(Penalty.family == family, Penalty.state == state)
             .group_by(debtor)
         )
-        # An internal penalty has a unit: a CHECK of the table.
-        expected = {row[0]: int(row[1]) for row in session.execute(owed) if row[0] is not None}
+        expected = {row[0]: int(row[1]) for row in session.execute(owed)}
         differing |= unexplained_dimensions(session, account, expected)
     return sorted(differing)
