@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from flask import Flask, current_app
 from sqlalchemy import event
@@ -269,6 +270,24 @@ def decide_if_free(decision: Callable[Concatenate[Session, P], object], *args: P
             raise
         return False
     return True
+
+
+@contextmanager
+def postgres_driver(connection: sa.Connection) -> Iterator[psycopg.Connection[Any]]:
+    """Lend the driver's own connection, for what SQLAlchemy has no words for: COPY, pipelines.
+
+    Raises:
+        TypeError: on another engine.
+        DBAPIError: what the driver refuses, as SQLAlchemy would have wrapped it: callers and the error pages know
+            one family of errors.
+    """
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError(f"not a psycopg connection: {driver!r}")
+    try:
+        yield driver
+    except psycopg.Error as error:
+        raise DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True) from error
 
 
 def is_retryable(error: DBAPIError) -> bool:

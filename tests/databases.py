@@ -76,13 +76,14 @@ def migrate(url: str) -> None:
 class PostgresServer:
     """A real PostgreSQL from a wheel, without a network port."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, waits_for_disk: bool = False) -> None:
         self._server = server
         self._admin = psycopg.connect(server.get_uri(), autocommit=True)
         self._template = ""
-        for name, value in _FAST.items():
-            self._admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-        self._admin.execute("SELECT pg_reload_conf()")
+        if not waits_for_disk:
+            for name, value in _FAST.items():
+                self._admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            self._admin.execute("SELECT pg_reload_conf()")
 
     def close(self) -> None:
         """End the connection by which databases are made; the server runs on."""
@@ -154,8 +155,11 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @cache
-def sqlite_template() -> Path:
-    """Return the migrated SQLite file that clones are copied from."""
+def sqlite_template() -> bytes:
+    """Return the migrated SQLite file that clones are written from.
+
+    In memory: a run whose migrations differ throws the file away, while others are still making clones of it.
+    """
     path = SHARED / f"template_{migrations_hash()}.sqlite3"
     with _alone("sqlite"):
         if not path.exists():
@@ -165,13 +169,13 @@ def sqlite_template() -> Path:
             building.unlink(missing_ok=True)
             migrate(f"sqlite:///{building}")
             building.rename(path)
-    return path
+        return path.read_bytes()
 
 
 def clone_sqlite(folder: Path) -> str:
-    """Copy the template into *folder* and return the copy's URL."""
+    """Write the template into *folder* and return the clone's URL."""
     path = folder / f"clone_{next(_serial)}.sqlite3"
-    shutil.copyfile(sqlite_template(), path)
+    path.write_bytes(sqlite_template())
     return f"sqlite:///{path}"
 
 
