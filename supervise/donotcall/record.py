@@ -1,20 +1,24 @@
-"""What a subscriber said: no to marketing, or yes for a purpose. Every word is kept; the latest one holds."""
+"""Recording what a subscriber said: no to marketing, or yes for a purpose. Every word is kept, none is altered."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from supervise import clock
+from supervise import clock, phone
 from supervise.audit.record import record_event
-from supervise.bulk import insert_rows, slices
+from supervise.bulk import insert_rows
 from supervise.complaints.models import IncidentKind
 from supervise.complaints.receive import Received
+from supervise.db import take_turn
+from supervise.donotcall.held import SCOPE_OF_KIND
 from supervise.donotcall.models import PermissionEvent, PermissionScope
-from supervise.errors import InvalidInputError
+from supervise.errors import ConflictError, InvalidInputError
 from supervise.labels import N_
+
+_EVENTS = cast("sa.Table", PermissionEvent.__table__)
 
 
 class PurposeMissingError(InvalidInputError):
@@ -29,13 +33,10 @@ class SaidLaterError(InvalidInputError):
     message = N_("The time lies in the future")
 
 
-class Asked(NamedTuple):
-    """The question that ``permissions_at`` answers: might *party_id* contact the number at that moment?"""
+class AlreadyRecordedError(ConflictError):
+    """The same word, said at the same moment and known from the same source, stands in the register."""
 
-    number_id: int
-    scope: PermissionScope
-    party_id: int | None
-    at: dt.datetime
+    message = N_("This is recorded already: the same word, of the same moment, from the same source")
 
 
 def record_refusal(
@@ -54,6 +55,7 @@ def record_refusal(
 
     Raises:
         SaidLaterError: if *said_at* lies in the future.
+        AlreadyRecordedError: if it stands in the register.
     """
     event = PermissionEvent(
         number_id=number_id,
@@ -67,7 +69,7 @@ def record_refusal(
         recorded_by=actor_id,
         recorded_at=clock.now(),
     )
-    return _record(session, event, "permission.refused")
+    return _record(session, event)
 
 
 def record_consent(
@@ -87,6 +89,7 @@ def record_consent(
     Raises:
         PurposeMissingError: without a purpose.
         SaidLaterError: if *said_at* lies in the future.
+        AlreadyRecordedError: if it stands in the register.
     """
     if not purpose.strip():
         raise PurposeMissingError
@@ -102,7 +105,7 @@ def record_consent(
         recorded_by=actor_id,
         recorded_at=clock.now(),
     )
-    return _record(session, event, "permission.given")
+    return _record(session, event)
 
 
 def record_reported_refusals(session: Session, received: Sequence[Received], *, actor_id: int) -> int:
@@ -130,66 +133,57 @@ def record_reported_refusals(session: Session, received: Sequence[Received], *, 
         if one.number_id is not None and one.report.refusal is not None
         for scope in _scopes(one)
     ]
-    insert_rows(session, PermissionEvent.__table__, rows)
+    insert_rows(session, _EVENTS, rows)
     return len(rows)
+
+
+def take_turn_to_record(session: Session) -> None:
+    """Wait for others who record: until the end of this transaction, what is not recorded stays so."""
+    take_turn(session, "permission events")
+
+
+def action_of(*, given: bool) -> str:
+    """Return the name of the audit event."""
+    return "permission.given" if given else "permission.refused"
 
 
 def _scopes(received: Received) -> Sequence[PermissionScope]:
     kinds = {call.kind for call in received.report.calls} or {IncidentKind.CALL}
-    by_kind = {
-        IncidentKind.CALL: PermissionScope.MARKETING_CALLS,
-        IncidentKind.SMS: PermissionScope.MARKETING_SMS,
-    }
-    return [scope for kind, scope in by_kind.items() if kind in kinds]
+    return [scope for kind, scope in SCOPE_OF_KIND.items() if kind in kinds]
 
 
-def latest_permission(
-    session: Session, number_id: int, scope: PermissionScope, party_id: int | None, at: dt.datetime
-) -> PermissionEvent | None:
-    """Return the word that held at *at* for a contact by *party_id*; None: never asked, so no consent."""
-    return permissions_at(session, [Asked(number_id, scope, party_id, at)])[0]
-
-
-def permissions_at(session: Session, asked: Sequence[Asked]) -> list[PermissionEvent | None]:
-    """Answer many questions at once, in their order.
-
-    The latest word said at or before the moment holds, whether it was said to the party or to everyone: a no
-    to everyone ends an older yes to one. Of two words of one moment the later recorded one holds.
-    """
-    events = _events(session, {question.number_id for question in asked})
-    answers: list[PermissionEvent | None] = []
-    for question in asked:
-        heard = [
-            event
-            for event in events.get(question.number_id, ())
-            if event.scope is question.scope
-            and event.said_at <= question.at
-            and (event.party_id is None or event.party_id == question.party_id)
-        ]
-        answers.append(heard[-1] if heard else None)
-    return answers
-
-
-def _events(session: Session, number_ids: Collection[int]) -> dict[int, list[PermissionEvent]]:
-    query = sa.select(PermissionEvent).order_by(PermissionEvent.said_at, PermissionEvent.id)
-    events: dict[int, list[PermissionEvent]] = {}
-    for piece in slices(sorted(number_ids)):
-        for event in session.scalars(query.where(PermissionEvent.number_id.in_(piece))):
-            events.setdefault(event.number_id, []).append(event)
-    return events
-
-
-def _record(session: Session, event: PermissionEvent, action: str) -> PermissionEvent:
+def _record(session: Session, event: PermissionEvent) -> PermissionEvent:
     if event.said_at > event.recorded_at:
         raise SaidLaterError
+    take_turn_to_record(session)
+    if session.scalar(_same(event)) is not None:
+        raise AlreadyRecordedError
     session.add(event)
     session.flush()
     record_event(
         session,
         actor_id=event.recorded_by,
-        action=action,
+        action=action_of(given=event.given),
         subject="subscriber_number",
         subject_id=event.number_id,
         changes={"scope": event.scope, "party_id": event.party_id, "said_at": event.said_at},
     )
     return event
+
+
+def _same(event: PermissionEvent) -> sa.Select[int]:
+    # Words are stored masked, and compared so.
+    return (
+        sa.select(PermissionEvent.id)
+        .where(
+            PermissionEvent.number_id == event.number_id,
+            PermissionEvent.scope == event.scope,
+            PermissionEvent.said_at == event.said_at,
+            PermissionEvent.given.is_(event.given),
+            PermissionEvent.party_id.is_not_distinct_from(event.party_id),
+            PermissionEvent.purpose.is_not_distinct_from(event.purpose and phone.mask_in_text(event.purpose)),
+            PermissionEvent.channel == phone.mask_in_text(event.channel),
+            PermissionEvent.source == phone.mask_in_text(event.source),
+        )
+        .limit(1)
+    )

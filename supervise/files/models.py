@@ -20,6 +20,7 @@ class ImportKind(LabelledEnum):
     ORG_UNITS = "org_units", N_("Org units")
     SUBSCRIBERS = "subscribers", N_("Subscribers")
     BILLING_RETURNS = "billing_returns", N_("Billing return file")
+    PERMISSIONS = "permissions", N_("Refusals and consents")
 
 
 class BatchState(LabelledEnum):

@@ -1,5 +1,6 @@
 import dataclasses
 import datetime as dt
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,14 +11,13 @@ from supervise import clock
 from supervise.cipher import Keyring
 from supervise.complaints.models import IncidentKind
 from supervise.complaints.reported import ReportedRefusal
+from supervise.donotcall.held import Asked, latest_permission, permissions_at
 from supervise.donotcall.intake import receive_ticket
 from supervise.donotcall.models import PermissionEvent, PermissionScope
 from supervise.donotcall.record import (
-    Asked,
+    AlreadyRecordedError,
     PurposeMissingError,
     SaidLaterError,
-    latest_permission,
-    permissions_at,
     record_consent,
     record_refusal,
 )
@@ -101,6 +101,36 @@ def test_a_consent_says_what_it_is_for(session: Session) -> None:
             source="form",
             actor_id=7,
         )
+
+
+def test_the_same_word_is_recorded_once(session: Session) -> None:
+    number = make_number(session)
+    refuse(session, number.id, CALLED_AT)
+
+    with pytest.raises(AlreadyRecordedError):
+        refuse(session, number.id, CALLED_AT)
+    refuse(session, number.id, CALLED_AT, make_party(session).id)
+    consent(session, number.id, CALLED_AT)
+
+    assert session.scalar(sa.select(sa.func.count()).select_from(PermissionEvent)) == 3
+
+
+def test_a_number_in_what_somebody_typed_is_masked_and_the_word_still_known(session: Session) -> None:
+    number = make_number(session)
+    said: dict[str, Any] = {
+        "number_id": number.id,
+        "scope": CALLS,
+        "said_at": CALLED_AT,
+        "channel": "hall",
+        "actor_id": 7,
+    }
+
+    event = record_refusal(session, source="登记表 13912345678", **said)
+    session.refresh(event)
+
+    assert event.source == "登记表 139****5678"
+    with pytest.raises(AlreadyRecordedError):
+        record_refusal(session, source="登记表 13912345678", **said)
 
 
 def test_what_will_be_said_cannot_be_recorded(session: Session) -> None:
