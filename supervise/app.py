@@ -12,12 +12,14 @@ from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from supervise import casework, cli, db
+from supervise import casework, cli, db, schema
 from supervise.access import identity, passwords
 from supervise.access.policy import PUBLIC, declare_endpoint
+from supervise.complaints.subscribers import refuse_other_keys
 from supervise.config import PROJECT, UPLOAD_BYTES_MAX, Settings, load_settings
 from supervise.jobs.queue import JobQueue
 from supervise.jobs.surroundings import Surroundings
+from supervise.ledger.seal import refuse_other_seal_key
 from supervise.views import (
     account,
     approvals,
@@ -116,7 +118,7 @@ class Application(Flask):
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the application on *settings*, else on those of the environment.
 
-    It does not look at the schema, so that the commands that migrate it can run; ``wsgi.py`` does.
+    It does not look at the schema, so that the commands that migrate it can run; ``refuse_unfit_database`` does.
 
     Raises:
         ConfigError: if the environment does not allow a start.
@@ -139,6 +141,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     for command in (*cli.COMMANDS, casework.cases):
         app.cli.add_command(command)
     return app
+
+
+def refuse_unfit_database(app: Flask) -> None:
+    """Refuse to work on a database of another schema, or one that was written with other keys.
+
+    Raises:
+        SchemaError, ConfigError: with a sentence that says what to do.
+    """
+    database: db.Database = app.extensions["supervise.db"]
+    keyring = app.extensions["supervise.settings"].keyring
+    schema.refuse_wrong_schema(database)
+    with database.session(writes=False) as session:
+        refuse_other_keys(session, keyring)
+        refuse_other_seal_key(session, keyring)
 
 
 def _configure(app: Flask, settings: Settings) -> None:

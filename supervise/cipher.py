@@ -170,7 +170,7 @@ def read_key_file(path: Path) -> Keyring:
             index_key=_decode(raw["index_key"]),
             seal_key=_decode(raw["seal_key"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise KeyFileError(f"the key file {path} is damaged: {error}") from error
     if ring.current not in ring.data_keys:
         raise KeyFileError(f"the key file {path} names no current data key")

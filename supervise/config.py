@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from supervise import cipher
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -19,6 +22,11 @@ _SECRET_BYTES_MIN = 32
 
 class ConfigError(Exception):
     """The environment does not allow a start; the message says what to set."""
+
+
+def first_line(error: Exception) -> str:
+    """Return what a driver's *error* says first: the rest quotes statements and links to manuals."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,11 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if demo:
         instance /= DEMO_FOLDER
         environ = _demo_environment(environ, instance)
-    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"SUPERVISE_INSTANCE: the folder {instance} cannot be made ({error.strerror})") from error
+    _refuse_unwritable_folder("SUPERVISE_INSTANCE", instance)
     key_file, secret_file = _key_files(environ, instance, demo=demo)
     url = environ.get("DATABASE_URL", "")
     if not url:
@@ -71,7 +83,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         secret_key=_secret(secret_file),
         demo=demo,
         secure_cookies=_flag(environ, "SUPERVISE_SECURE_COOKIES", default=not demo),
-        anchor_file=Path(environ.get("SUPERVISE_ANCHOR_FILE", instance / "anchors.txt")),
+        anchor_file=_anchor_file(environ, instance),
         trusted_proxies=_count(environ, "SUPERVISE_TRUSTED_PROXIES"),
     )
 
@@ -90,14 +102,47 @@ def database_url(url: str) -> str:
     """Return *url* with the driver named: psycopg for PostgreSQL.
 
     Raises:
-        ConfigError: for any other database.
+        ConfigError: for any other database, for a URL that is none, and for a file that cannot be written.
     """
-    scheme, _, rest = url.partition("://")
-    if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return f"postgresql+psycopg://{rest}"
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg", "sqlite"}:
+        # Never more of it: a password stands behind the scheme.
+        raise ConfigError(f"DATABASE_URL must begin with sqlite:// or postgresql://, not {scheme.partition(':')[0]}")
+    named = url if scheme == "sqlite" else f"postgresql+psycopg://{rest}"
+    try:
+        database = make_url(named).database
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError("DATABASE_URL is not written as postgresql://user:password@host:port/database") from error
     if scheme == "sqlite":
-        return url
-    raise ConfigError(f"DATABASE_URL must begin with sqlite:// or postgresql://, not {scheme}://")
+        _refuse_unusable_file(database)
+    return named
+
+
+def _refuse_unusable_file(name: str | None) -> None:
+    """Refuse what SQLite would take for a database that is gone with the process, or could not write to."""
+    if not name or name == ":memory:" or name.startswith("file:"):
+        raise ConfigError("DATABASE_URL names no file: sqlite:////srv/supervise/supervise.sqlite3 has four slashes")
+    path = Path(name)
+    if path.is_dir():
+        raise ConfigError(f"DATABASE_URL names {path}, which is a folder: name a file in it")
+    # SQLite keeps its write-ahead log beside the file.
+    _refuse_unwritable_folder("DATABASE_URL", path.parent)
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        raise ConfigError(f"DATABASE_URL names {path}, which this user may not read and write")
+
+
+def _refuse_unwritable_folder(setting: str, folder: Path) -> None:
+    if not folder.is_dir():
+        raise ConfigError(f"{setting}: there is no folder {folder}")
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        raise ConfigError(f"{setting}: this user may not write in the folder {folder}")
+
+
+def _anchor_file(environ: Mapping[str, str], instance: Path) -> Path:
+    path = Path(environ.get("SUPERVISE_ANCHOR_FILE", instance / "anchors.txt"))
+    if path.is_dir() or (path.exists() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True)):
+        raise ConfigError(f"SUPERVISE_ANCHOR_FILE names {path}, which is no file that this user may read and write")
+    return path
 
 
 def _key_files(environ: Mapping[str, str], instance: Path, *, demo: bool) -> tuple[Path, Path]:

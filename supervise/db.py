@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from supervise import phone
+from supervise.config import ConfigError
 from supervise.errors import ConflictError
 from supervise.labels import N_
 
@@ -170,7 +171,7 @@ def check_sqlite_settings(database: Database) -> None:
     """Refuse to run on an SQLite connection that does not answer as it was set.
 
     Raises:
-        RuntimeError: naming the setting.
+        ConfigError: naming the setting.
     """
     if database.dialect != "sqlite":
         return
@@ -178,7 +179,7 @@ def check_sqlite_settings(database: Database) -> None:
         for name, wanted in _SQLITE_PRAGMAS.items():
             answer = connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             if answer != wanted:
-                raise RuntimeError(f"SQLite setting {name} is {answer!r}, not {wanted!r}: refusing to start")
+                raise ConfigError(f"SQLite setting {name} is {answer!r}, not {wanted!r}: refusing to start")
 
 
 def init_app(app: Flask, url: str) -> None:

@@ -19,13 +19,12 @@ from supervise import cipher, db, schema
 from supervise.access import passwords
 from supervise.access.roles import Role
 from supervise.access.users import create_user
-from supervise.app import create_app
-from supervise.complaints.subscribers import refuse_other_keys
-from supervise.config import DEMO_DATABASE, ConfigError, Settings, load_settings
+from supervise.app import create_app, refuse_unfit_database
+from supervise.config import DEMO_DATABASE, ConfigError, Settings, first_line, load_settings
 from supervise.demo.load import load_demo
 from supervise.demo.people import PEOPLE
 from supervise.errors import RefusalError
-from supervise.jobs.queue import JobQueue
+from supervise.jobs.queue import JobQueue, create_queue_tables
 from supervise.serving import ServingError, parse_address, refuse_taken, serve
 
 _BUILDING = "building.sqlite3"
@@ -44,7 +43,7 @@ def _sentences() -> Iterator[None]:
     except (ConfigError, cipher.KeyFileError, schema.SchemaError, ServingError, RefusalError) as error:
         raise click.ClickException(str(error)) from error
     except SQLAlchemyError as error:
-        raise click.ClickException(f"the database cannot be used: {str(error).splitlines()[0]}") from error
+        raise click.ClickException(f"the database cannot be used: {first_line(error)}") from error
 
 
 @operations.command("make-keys")
@@ -64,6 +63,7 @@ def migrate() -> None:
     with _sentences():
         settings = load_settings()
         before, after = schema.migrate(settings.database_url)
+        create_queue_tables(settings.database_url)
     click.echo(f"the database is at {after}" + ("" if before == after else f", it was at {before or 'nothing'}"))
 
 
@@ -214,10 +214,8 @@ def _application(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
     database: db.Database = app.extensions["supervise.db"]
     try:
-        schema.refuse_wrong_schema(database)
+        refuse_unfit_database(app)
         with app.app_context():
-            with db.reading() as session:
-                refuse_other_keys(session, settings.keyring)
             yield app
     finally:
         # The last connection to leave folds SQLite's write-ahead log into the file.

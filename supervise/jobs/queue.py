@@ -4,10 +4,12 @@ Huey has a file of its own beside an SQLite database, and tables of its own in a
 """
 
 import datetime as dt
+import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import psycopg
 import structlog
 from huey import PostgresHuey, SqliteHuey, crontab
 from huey.api import Huey, Task
@@ -15,6 +17,7 @@ from huey.signals import SIGNAL_ERROR
 from sqlalchemy.engine import make_url
 
 from supervise import clock, db
+from supervise.config import ConfigError, first_line
 from supervise.errors import RefusalError
 from supervise.jobs import records
 from supervise.jobs.duties import DUTIES, Duty
@@ -55,7 +58,11 @@ class JobQueue:
 
     def wake(self, job_id: int) -> None:
         """Call the worker to a job that is committed; a lost call is made up for within a minute."""
-        self._run(job_id)
+        try:
+            self._run(job_id)
+        except (psycopg.Error, sqlite3.Error) as error:
+            # The job's row is committed: who asked for it must not be told otherwise.
+            _log.warning("worker not woken", job=job_id, error=type(error).__name__)
 
     def run(self, job_id: int) -> None:
         """Run a job to its end in this process; a job that somebody else has is left alone."""
@@ -103,10 +110,35 @@ class JobQueue:
         self.huey.create_consumer(workers=workers, periodic=True, check_worker_health=True).run()
 
 
+def create_queue_tables(database_url: str) -> None:
+    """Make huey's own tables in a PostgreSQL database, where they are missing.
+
+    A role that may not create tables starts the application only if the owner's ``migrate`` has made them.
+
+    Raises:
+        ConfigError: if the database cannot be reached, or the role may not create tables.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() != "postgresql":
+        return
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        with psycopg.connect(dsn) as connection:
+            # "create table if not exists" asks for the right to create even where there is nothing to create.
+            found = connection.execute("SELECT to_regclass('huey_task'), to_regclass('huey_counter')").fetchone()
+        if found is None or None in found:
+            PostgresHuey("supervise", dsn=dsn, results=False).storage.close()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ConfigError("the job queue has no tables: run `make migrate` as the owner of the database") from error
+    except psycopg.Error as error:
+        raise ConfigError(f"the database cannot be used: {first_line(error)}") from error
+
+
 def _huey(database_url: str, instance: Path) -> Huey:
     url = make_url(database_url)
     if url.get_backend_name() == "postgresql":
+        create_queue_tables(database_url)
         dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return PostgresHuey("supervise", dsn=dsn, results=False)
+        return PostgresHuey("supervise", dsn=dsn, results=False, create_tables=False)
     # Never the application's own file: the queue's writes would wait behind an import's.
     return SqliteHuey("supervise", filename=str(instance / "jobs.sqlite3"), results=False, timeout=15)

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.cipher import Keyring
+from supervise.config import ConfigError
 from supervise.ledger.canonical import (
     StoredEntry,
     chart_picture,
@@ -90,6 +91,20 @@ def seal_closed_entries(session: Session, keyring: Keyring) -> Sequence[Anchor]:
         if len(entries) < _ENTRIES_MAX:
             return new
         after_id = entries[-1].entry_id
+
+
+def refuse_other_seal_key(session: Session, keyring: Keyring) -> None:
+    """Refuse a seal key that is not the one of this ledger: what it sealed from now on, no verification could follow.
+
+    One damaged seal is for ``verify`` to name, not a reason to stand still.
+
+    Raises:
+        ConfigError: if neither the first nor the newest seal was made with the key.
+    """
+    ends = select(func.min(Seal.id)).union(select(func.max(Seal.id)))
+    seals = session.execute(select(Seal.content, Seal.mac).where(Seal.id.in_(ends))).all()
+    if seals and not any(hmac.compare_digest(seal_mac(keyring, seal.content), seal.mac) for seal in seals):
+        raise ConfigError("the seal key is not the one this ledger was sealed with: set SUPERVISE_KEY_FILE")
 
 
 def newest_anchor(session: Session) -> Anchor | None:
