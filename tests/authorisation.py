@@ -158,6 +158,12 @@ EXPECTATIONS: dict[str, Expectation] = {
     "subscribers.reveal": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, rows={"subscriber_id": "regional_subscriber_id"}),
     "subscribers.new": only(TRIAGER),
     "subscribers.end": only(TRIAGER, rows={"subscriber_id": "regional_subscriber_id"}),
+    "permissions.index": only(*TICKET_READERS),
+    "permissions.find": only(*TICKET_READERS),
+    "permissions.export": only(*TICKET_READERS),
+    "permissions.number": only(*TICKET_READERS),
+    "permissions.record": only(CLERK, TRIAGER),
+    "permissions.new": only(CLERK, TRIAGER),
     "reference.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "reference.calendar": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "reference.offences": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
@@ -358,6 +364,9 @@ def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_u
         "import_id": Rows(shared=of_triager.id, own={CLERK: of_clerk.id}, foreign={CLERK: of_triager.id}),
         "profile_id": Rows(shared=profiles_in_use(session)[0].id),
         "regional_subscriber_id": Rows(shared=foreign.id, own={CLERK: own.id}, foreign={CLERK: foreign.id}),
+        "subscriber_number_id": Rows(
+            shared=foreign.number_id, own={CLERK: own.number_id}, foreign={CLERK: foreign.number_id}
+        ),
         "offence_type_id": Rows(shared=offence_type(session, "frequency").id),
         "year": Rows(shared=2026),
     }

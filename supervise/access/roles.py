@@ -36,8 +36,10 @@ class Permission(StrEnum):
     ANSWER_TICKETS = "answer_tickets"
     #: One full subscriber number at a time, with a reason, logged.
     REVEAL_NUMBERS = "reveal_numbers"
-    #: Refusals to be called and consents.
+    #: That a subscriber said no: at once, by whoever hears it (domain F70).
     RECORD_REFUSALS = "record_refusals"
+    #: That a subscriber said yes, which lets parties call: one by one and by file (domain F29).
+    RECORD_CONSENTS = "record_consents"
     # Attribution, findings, amounts
     #: Verdict, finding, proposal of amounts.
     TRIAGE = "triage"
@@ -141,6 +143,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         _P.ANSWER_TICKETS,
         _P.REVEAL_NUMBERS,
         _P.RECORD_REFUSALS,
+        _P.RECORD_CONSENTS,
         _P.TRIAGE,
         _P.WRITE_REGISTERS,
         _P.ACCEPT_REGISTER_CHANGES,

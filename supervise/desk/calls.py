@@ -25,6 +25,7 @@ from supervise.complaints.models import (
     TicketState,
 )
 from supervise.desk.parties import names_of
+from supervise.desk.permissions import HeldThen, held_then
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
 from supervise.penalties.models import Penalty
@@ -93,6 +94,8 @@ class CallStory:
     penalties: tuple[PenaltyLine, ...]
     credits: tuple[CreditLine, ...]
     tickets: tuple[Sibling, ...]
+    #: What the subscriber had said before it, for each party that may answer; empty: the number is not known.
+    permissions: tuple[HeldThen, ...]
 
     def others(self, ticket_id: int) -> list[Sibling]:
         """Return the tickets in reach, beside *ticket_id*, that report the same incident."""
@@ -122,6 +125,11 @@ def call_stories(
     facts = _Facts(session, scope, [incident.id for incident, _mask in rows])
     asked = [incident.id for incident, _mask in rows if suggest_all or incident.id not in facts.decided]
     suggested = suggestions(session, asked, with_neighbours=suggest_all) if asked else {}
+    permissions = held_then(
+        session,
+        [incident for incident, _mask in rows],
+        {incident.id: facts.answering(incident.id, suggested.get(incident.id)) for incident, _mask in rows},
+    )
     return [
         CallStory(
             incident=incident,
@@ -136,6 +144,7 @@ def call_stories(
             penalties=tuple(facts.penalties[incident.id]),
             credits=tuple(facts.credits[incident.id]),
             tickets=tuple(facts.tickets[incident.id]),
+            permissions=permissions[incident.id],
         )
         for incident, mask in rows
     ]
@@ -170,6 +179,13 @@ class _Facts:
     def is_in_force(self, line: VerdictLine) -> bool:
         """Say whether it is the verdict that the incident's pointer names."""
         return self.decided.get(line.attribution.incident_id) == line.attribution.id
+
+    def answering(self, incident_id: int, suggestion: Suggestion | None) -> set[int]:
+        """Return who answers for the incident by the verdict in force; without one, who may."""
+        in_force = next((line.attribution for line in self.verdicts[incident_id] if self.is_in_force(line)), None)
+        if in_force is not None:
+            return {in_force.party_id} if in_force.party_id is not None else set()
+        return {candidate.party_id for candidate in suggestion.candidates} if suggestion is not None else set()
 
     def _read_verdicts(self) -> None:
         pointers = select(IncidentVerdict.incident_id, IncidentVerdict.attribution_id)

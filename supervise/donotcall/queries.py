@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from supervise import clock
 from supervise.complaints.models import Subscriber, SubscriberNumber, Ticket
@@ -111,9 +111,11 @@ def _word_in_reach(reader: Reader) -> ColumnElement[bool]:
 def _number_in_scope(scope: Scope, number_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     if scope.sees_everything or not scope.unit_ids:
         return scope.condition()
+    # Names of their own: the list joins tickets too.
+    holding, complaint = aliased(Subscriber), aliased(Ticket)
     return sa.or_(
-        sa.exists().where(Subscriber.number_id == number_id, scope.condition(unit=Subscriber.unit_id)),
-        sa.exists().where(Ticket.number_id == number_id, scope.condition(unit=Ticket.unit_id)),
+        sa.exists().where(holding.number_id == number_id, scope.condition(unit=holding.unit_id)),
+        sa.exists().where(complaint.number_id == number_id, scope.condition(unit=complaint.unit_id)),
     )
 
 

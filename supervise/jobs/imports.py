@@ -10,6 +10,7 @@ from supervise.compensation.returns import stage_returns, take_over_returns
 from supervise.complaints.preview import ROWS_IN_REQUEST, TooManyForRequestError, preview_batch
 from supervise.complaints.subscriber_file import SubscriberFile
 from supervise.donotcall.intake import commit_batch
+from supervise.donotcall.permission_file import PermissionFile
 from supervise.errors import NotFoundError
 from supervise.files.models import BatchState, ImportBatch, ImportKind, Upload
 from supervise.files.refusals import FileRefusedError
@@ -115,8 +116,12 @@ def _preview_register(keyring: Keyring, folder: Path, batch_id: int, kind: Impor
 
 
 def _register_files(keyring: Keyring) -> Files:
-    """Return every kind of register file; subscribers are compared by an index that needs the keys."""
-    return {**REGISTER_FILES, ImportKind.SUBSCRIBERS: SubscriberFile(keyring)}
+    """Return every kind of register file; subscribers' numbers are compared by an index that needs the keys."""
+    return {
+        **REGISTER_FILES,
+        ImportKind.SUBSCRIBERS: SubscriberFile(keyring),
+        ImportKind.PERMISSIONS: PermissionFile(keyring),
+    }
 
 
 def _make_job(session: Session, kind: str, batch_id: int, *, actor_id: int) -> int:

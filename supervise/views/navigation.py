@@ -104,6 +104,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ),
             Entry("contracts.index", N_("Contracts and rules"), "file-earmark-ruled", frozenset({P.READ_CONTRACTS})),
             Entry("subscribers.index", N_("Subscribers"), "people", frozenset({P.READ_TICKETS})),
+            Entry("permissions.index", N_("Refusals and consents"), "telephone-x", frozenset({P.READ_TICKETS})),
         ),
     ),
     (

@@ -6,46 +6,20 @@ import pytest
 from sqlalchemy.orm import Session
 
 from supervise.donotcall.held import Asked, before, latest_permission, permissions_at, standing_of
-from supervise.donotcall.models import PermissionEvent, PermissionScope, SaidBy
-from supervise.donotcall.record import record_consent, record_refusal
+from supervise.donotcall.models import PermissionScope, SaidBy
 from supervise.labels import use_locale
 from supervise.penalties.merge_parties import merge_parties
 from tests.factories.complaints import CALLED_AT, EVER_SINCE, make_number, make_subscriber
+from tests.factories.donotcall import make_consent, make_refusal
 from tests.factories.parties import make_party
 
 CALLS, SMS = PermissionScope
 HOUR = dt.timedelta(hours=1)
 
 
-def refuse(session: Session, number_id: int, party_id: int | None = None) -> PermissionEvent:
-    return record_refusal(
-        session,
-        number_id=number_id,
-        scope=CALLS,
-        said_at=CALLED_AT,
-        channel=SaidBy.REGULATOR.value,
-        source="12321-77",
-        actor_id=7,
-        party_id=party_id,
-    )
-
-
-def consent(session: Session, number_id: int, said_at: dt.datetime = CALLED_AT) -> PermissionEvent:
-    return record_consent(
-        session,
-        number_id=number_id,
-        scope=CALLS,
-        purpose="5G upgrade",
-        said_at=said_at,
-        channel=SaidBy.APP.value,
-        source="form 12",
-        actor_id=7,
-    )
-
-
 def test_a_no_to_a_party_binds_the_one_it_was_merged_into(session: Session) -> None:
     number, old, into = make_number(session), make_party(session), make_party(session)
-    no = refuse(session, number.id, old.id)
+    no = make_refusal(session, number=number, party=old)
     merge_parties(session, old.id, into_id=into.id, reason="同一家公司", actor_id=7)
 
     asked = [Asked(number.id, CALLS, party_id, CALLED_AT) for party_id in (old.id, into.id, make_party(session).id)]
@@ -57,7 +31,7 @@ def test_what_a_former_holder_said_holds_no_more_for_the_next(session: Session) 
     number = make_number(session)
     make_subscriber(session, number=number, account_ref="A1", held_to=CALLED_AT + HOUR)
     make_subscriber(session, number=number, account_ref="A2", held_from=CALLED_AT + HOUR)
-    yes = consent(session, number.id)
+    yes = make_consent(session, number=number)
 
     assert latest_permission(session, number.id, CALLS, None, before(CALLED_AT + HOUR)) == yes
     assert latest_permission(session, number.id, CALLS, None, CALLED_AT + HOUR) is None
@@ -67,21 +41,24 @@ def test_what_a_former_holder_said_holds_no_more_for_the_next(session: Session) 
 def test_where_one_holder_is_not_known_the_word_holds(session: Session, held_to: dt.datetime) -> None:
     number = make_number(session)
     make_subscriber(session, number=number, held_from=EVER_SINCE, held_to=held_to)
-    no = refuse(session, number.id)
+    no = make_refusal(session, number=number)
 
     assert latest_permission(session, number.id, CALLS, None, CALLED_AT + HOUR) == no
 
 
 def test_what_is_said_when_the_call_comes_does_not_hold_for_that_call(session: Session) -> None:
     number = make_number(session)
-    refuse(session, number.id)
+    make_refusal(session, number=number)
 
     assert latest_permission(session, number.id, CALLS, None, before(CALLED_AT)) is None
 
 
 def test_what_holds_now_is_told_for_everyone_and_for_each_party_that_was_spoken_to(session: Session) -> None:
     number, party = make_number(session), make_party(session)
-    no, yes = refuse(session, number.id, party.id), consent(session, number.id, CALLED_AT - HOUR)
+    no, yes = (
+        make_refusal(session, number=number, party=party),
+        make_consent(session, number=number, said_at=CALLED_AT - HOUR),
+    )
 
     everyone, of_party = standing_of(session, number.id)
 

@@ -9,6 +9,7 @@ from supervise.access.identity import current_user
 from supervise.access.roles import SCOPED_ROLES, Permission
 from supervise.complaints.profiles import mapping_of, profile_by_id
 from supervise.complaints.subscriber_file import SubscriberFile
+from supervise.donotcall.permission_file import PermissionFile
 from supervise.errors import NotFoundError, NotPermittedError
 from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportBatch, ImportKind
@@ -24,6 +25,7 @@ PERMISSIONS: Mapping[ImportKind, Permission] = MappingProxyType(
         ImportKind.PARTIES: Permission.WRITE_REGISTERS,
         ImportKind.ORG_UNITS: Permission.WRITE_REGISTERS,
         ImportKind.SUBSCRIBERS: Permission.WRITE_REGISTERS,
+        ImportKind.PERMISSIONS: Permission.RECORD_CONSENTS,
     }
 )
 
@@ -68,11 +70,17 @@ def batch_in_scope(session: Session, batch_id: int) -> ImportBatch:
 
 def mapping_of_batch(session: Session, batch: ImportBatch) -> ColumnMapping | None:
     """Return how the columns of an import are read; None while nobody has said it."""
-    if batch.kind is ImportKind.SUBSCRIBERS:
-        return SubscriberFile.mapping
-    if batch.kind in REGISTER_FILES:
-        return REGISTER_FILES[batch.kind].mapping
+    fixed = fixed_mapping(batch.kind)
+    if fixed is not None:
+        return fixed
     return mapping_of(profile_by_id(session, batch.profile_id)) if batch.profile_id is not None else None
+
+
+def fixed_mapping(kind: ImportKind) -> ColumnMapping | None:
+    """Return the columns of a register's file; None for a kind that profiles describe."""
+    if kind in REGISTER_FILES:
+        return REGISTER_FILES[kind].mapping
+    return {ImportKind.SUBSCRIBERS: SubscriberFile.mapping, ImportKind.PERMISSIONS: PermissionFile.mapping}.get(kind)
 
 
 def headings_of(mapping: ColumnMapping | None, header: list[str]) -> dict[str, str]:

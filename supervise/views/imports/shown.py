@@ -14,7 +14,7 @@ _DIGITS = re.compile(r"\d")
 #: What a preview of complaints leaves out: names of people, and what only the machine needs.
 _HIDDEN = frozenset({"complainant", "unit_id", "occurred_text"})
 #: Their numbers belong to subscribers; in other files they are business data.
-_PRIVATE_NUMBERS = frozenset({ImportKind.COMPLAINTS, ImportKind.SUBSCRIBERS})
+_PRIVATE_NUMBERS = frozenset({ImportKind.COMPLAINTS, ImportKind.SUBSCRIBERS, ImportKind.PERMISSIONS})
 
 
 class ShownRow(NamedTuple):

@@ -38,7 +38,7 @@ from supervise.phone import NumberingPlan
 from supervise.views.background import surroundings, wake
 from supervise.views.imports.blueprint import bp
 from supervise.views.imports.forms import MAP_IT, ComplaintUploadForm, UploadForm, mapper_form, mapping_from
-from supervise.views.imports.kinds import allowed_kinds, batch_in_scope, chosen_kind
+from supervise.views.imports.kinds import allowed_kinds, batch_in_scope, chosen_kind, fixed_mapping
 
 _SAMPLE_ROWS = 5
 
@@ -50,7 +50,9 @@ def new() -> ResponseReturnValue:
     kind = chosen_kind(request.args.get("kind"))
     form, options = _upload_form(kind)
     if not form.validate_on_submit():
-        page = render_template("imports/new.html", form=form, kind=kind, kinds=allowed_kinds())
+        page = render_template(
+            "imports/new.html", form=form, kind=kind, kinds=allowed_kinds(), columns=fixed_mapping(kind)
+        )
         return page, 400 if form.errors else 200
     around = surroundings()
     profile_id = None

@@ -23,6 +23,7 @@ from supervise.views.addresses import address_with
 from supervise.views.forms import Form, MomentField
 from supervise.views.intake.forms import PhoneField
 from supervise.views.navigation import url_of
+from supervise.views.permissions.shown import words_of
 from supervise.views.registers import (
     PAGE,
     first_page,
@@ -131,6 +132,7 @@ def _page(subscriber_id: int, full: str | None = None) -> ResponseReturnValue:
             "row": row,
             "others": subscribers_by_id(session, scope, number_id=row.subscriber.number_id, limit=PAGE),
             "tickets": tickets_of_number(session, scope, row.subscriber.number_id),
+            "words": words_of(session, row.subscriber.number_id),
             "history": history_of(session, "subscriber", subscriber_id),
         }
     can_reveal = current_user().can(Permission.REVEAL_NUMBERS)
