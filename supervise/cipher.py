@@ -5,6 +5,7 @@ Keys come from configuration and are never stored in the database.
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -51,7 +52,7 @@ class Keyring:
         a ciphertext moved to another row or column does not decrypt.
         """
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = AESGCM(self.data_keys[self.current]).encrypt(
+        sealed = _cipher(self.data_keys[self.current]).encrypt(
             nonce, text.encode(), _aad(context, self.current, binding)
         )
         return self.current.encode() + b"|" + nonce + sealed
@@ -67,7 +68,7 @@ class Keyring:
         if key is None:
             raise ValueError(f"no data key {key_id!r}")
         try:
-            plain = AESGCM(key).decrypt(
+            plain = _cipher(key).decrypt(
                 rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _aad(context, key_id.decode(), binding)
             )
         except InvalidTag as error:
@@ -122,6 +123,12 @@ class Keyring:
     def blind_index(self, number: str) -> str:
         """Return 32 hex digits by which equal normalised numbers are found, and nothing else is learnt."""
         return hmac.new(self.index_key, number.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+@functools.lru_cache(maxsize=16)
+def _cipher(key: bytes) -> AESGCM:
+    # A file has thousands of values and one key: its schedule is set up once.
+    return AESGCM(key)
 
 
 def _key_id(source: BinaryIO) -> str:

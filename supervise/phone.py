@@ -146,10 +146,15 @@ _IN_TEXT = re.compile(
 )
 
 
+#: The shortest number in a text, a landline, has ten digits: a text with fewer, as most are, is not searched.
+_TEN_DIGITS = re.compile(r"(?:[^0-9]*+[0-9]){10}")
+_WIDE_DIGIT = re.compile("[０-９]")
 _FULL_WIDTH = {ord(wide): str(digit) for digit, wide in enumerate("０１２３４５６７８９")}
 
 
 def mask_in_text(text: str) -> str:
     """Return free *text* with every subscriber-like number in it masked."""
-    folded = text.translate(_FULL_WIDTH)
+    folded = text.translate(_FULL_WIDTH) if _WIDE_DIGIT.search(text) else text
+    if not _TEN_DIGITS.match(folded):
+        return folded
     return _IN_TEXT.sub(lambda found: mask(re.sub(r"\D", "", found[0])), folded)

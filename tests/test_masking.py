@@ -50,6 +50,15 @@ def test_a_number_is_masked_however_it_is_broken_up(number: str) -> None:
     assert len(re.findall("[0-9０-９]", masked)) <= 7
 
 
+def test_the_shortest_number_of_all_is_masked_and_one_digit_less_is_none() -> None:
+    assert mask_in_text("请拨010-123-4567") == "请拨01****67"
+    assert mask_in_text("请拨010-123-456") == "请拨010-123-456"
+
+
+def test_full_width_digits_are_narrowed_with_or_without_a_number() -> None:
+    assert mask_in_text("通话３５秒") == "通话35秒"
+
+
 @pytest.mark.parametrize(
     "text", ["2026-11-22 17:34:55", "打了138次 2026-11-22", "订单20261122000138", "150,2000,3000元", "95588", "10086"]
 )

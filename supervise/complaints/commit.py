@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock, phone
 from supervise.audit.record import record_event
+from supervise.bulk import uncollected
 from supervise.cipher import Keyring
 from supervise.complaints.deadlines import Deadlines
 from supervise.complaints.interpret import report_of
@@ -62,12 +63,13 @@ def commit_batch(
     take_turn(session, INTAKE_TURN)
     batch = finish_batch(session, batch_id, actor_id=actor_id)
     take_over = _TakeOver(session, keyring, batch, actor_id)
-    for rows in take_over.slices((RowVerdict.NEW, RowVerdict.DUPLICATE)):
-        follow(session, take_over.receive(rows))
-        progress(take_over.done, batch.rows_total)
-    for rows in take_over.slices((RowVerdict.CHANGED,)):
-        take_over.update(rows)
-        progress(take_over.done, batch.rows_total)
+    with uncollected():
+        for rows in take_over.slices((RowVerdict.NEW, RowVerdict.DUPLICATE)):
+            follow(session, take_over.receive(rows))
+            progress(take_over.done, batch.rows_total)
+        for rows in take_over.slices((RowVerdict.CHANGED,)):
+            take_over.update(rows)
+            progress(take_over.done, batch.rows_total)
     record_event(
         session,
         actor_id=actor_id,

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.bulk import slices
+from supervise.bulk import among, slices
 from supervise.complaints.models import Incident, IncidentKind, IncidentState, Precision
 from supervise.complaints.reported import ReportedCall
 
@@ -90,7 +90,7 @@ class KnownCalls:
             .order_by(Incident.id)
         )
         for piece in slices(sorted(number_ids)):
-            for row in session.execute(query.where(Incident.number_id.in_(piece))):
+            for row in session.execute(query.where(among(session, Incident.number_id, piece))):
                 key = CallKey(row.number_id, row.caller_number, row.kind)
                 known.add(key, KnownCall(row.id, row.occurred_at, row.precision))
         return known

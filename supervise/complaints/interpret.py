@@ -19,7 +19,7 @@ from supervise.files.mapping import Columns, MappedRow
 from supervise.files.remarks import Remark
 from supervise.files.row_values import RowValues
 from supervise.labels import N_
-from supervise.phone import NumberingPlan
+from supervise.phone import NumberClass, NumberingPlan
 
 #: Complaint texts are kept whole up to this; a longer one is no complaint but a mistake.
 TEXT_MAX = 100_000
@@ -27,6 +27,11 @@ _SHORT_MAX = 200
 _SMS_WORDS = ("短信", "彩信", "信息", "sms", "message")
 _ROBOT_WORDS = ("机器", "录音", "语音", "ai", "robot", "recorded")
 _HUMAN_WORDS = ("人工", "真人", "human")
+#: Fields that say the same few things in row after row: each is read once.
+_FEW_WORDS = frozenset({"kind", "seconds", "answered", "caller_kind", "refused", "opt_out_sent", "sensitive"})
+_WORDS_REMEMBERED = 256
+_MOMENTS_REMEMBERED = 4096
+_CALLERS_REMEMBERED = 4096
 _NEGATIONS = ("未", "没", "无", "不")
 #: A year that no complaint file means: a slip of the finger, or a two-digit year.
 _EARLIEST_YEAR = 2000
@@ -77,7 +82,11 @@ class Interpreter:
             "stated_due_on": self._day,
         }
         present = {*self.columns.places, *self.columns.mapping.constants}
-        return [(name, parse) for name, parse in parsers.items() if name in present]
+        return [
+            (name, functools.lru_cache(_WORDS_REMEMBERED)(parse) if name in _FEW_WORDS else parse)
+            for name, parse in parsers.items()
+            if name in present
+        ]
 
     def _number(self, text: str) -> str:
         # A day's file names few callers many times.
@@ -133,12 +142,20 @@ class Interpreter:
         return notes
 
 
+@functools.lru_cache(_MOMENTS_REMEMBERED)
 def _china_text(at: dt.datetime) -> str:
     return at.astimezone(clock.CHINA).replace(tzinfo=None).isoformat(sep=" ")
 
 
+@functools.lru_cache(_MOMENTS_REMEMBERED)
 def _from_china_text(text: str) -> dt.datetime:
     return clock.from_china(dt.datetime.fromisoformat(text))
+
+
+@functools.lru_cache(_CALLERS_REMEMBERED)
+def _caller_class(caller: str) -> NumberClass:
+    # Few callers call many; of the callers alone, so that no subscriber's number stays in memory.
+    return phone.classify(caller)
 
 
 def _is_after_complaint(found: Mapping[str, Any]) -> bool:
@@ -220,7 +237,7 @@ def call_of(found: Mapping[str, Any], plan: NumberingPlan) -> ReportedCall | Non
         precision=Precision(found["occurred_at_precision"]),
         occurred_text=found["occurred_text"],
         caller_number=caller,
-        caller_class=phone.classify(caller) if caller and plan is NumberingPlan.CHINA else None,
+        caller_class=_caller_class(caller) if caller and plan is NumberingPlan.CHINA else None,
         numbering_plan=plan,
         answered=found.get("answered"),
         seconds=found.get("seconds"),

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.access.models import User
+from supervise.bulk import uncollected
 from supervise.cipher import Keyring
 from supervise.complaints.incidents import CallKey, KnownCall, KnownCalls
 from supervise.complaints.interpret import Interpreted, Interpreter, call_of, content_of, identity_values
@@ -79,7 +80,8 @@ def preview_batch(
         columns = mapping.columns(table.header)
         judge = _Judge(session, keyring, batch, profile, Interpreter(columns, profile.channel, clock.now()))
         rows = judge.rows(table.rows, progress, rows_max)
-        return stage_rows(session, batch_id, rows, keyring, header=table.header)
+        with uncollected():
+            return stage_rows(session, batch_id, rows, keyring, header=table.header)
 
 
 class _Known(NamedTuple):

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise import clock, phone
-from supervise.bulk import insert_rows, slices
+from supervise.bulk import among, insert_rows, slices
 from supervise.cipher import Keyring
 from supervise.complaints.deadlines import Deadlines
 from supervise.complaints.incidents import CallKey, KnownCall, KnownCalls
@@ -136,7 +136,7 @@ def known_tickets(
             Ticket.content,
             Ticket.content_cipher,
             Ticket.stated_due_on,
-        ).where(Ticket.channel == channel, Ticket.external_ref.in_(piece))
+        ).where(Ticket.channel == channel, among(session, Ticket.external_ref, piece))
         for row in session.execute(query):
             original = row.content
             if row.content_cipher is not None:
@@ -150,7 +150,7 @@ def known_row_keys(session: Session, channel: Channel, row_keys: Sequence[str]) 
     known: dict[str, KnownTicket] = {}
     for piece in slices(row_keys):
         query = sa.select(Ticket.row_key, Ticket.id, Ticket.reference)
-        for row in session.execute(query.where(Ticket.channel == channel, Ticket.row_key.in_(piece))):
+        for row in session.execute(query.where(Ticket.channel == channel, among(session, Ticket.row_key, piece))):
             known[row.row_key] = KnownTicket(row.id, row.reference)
     return known
 
@@ -162,7 +162,7 @@ def reporting_tickets(session: Session, incident_ids: Sequence[int]) -> dict[int
         query = (
             sa.select(TicketIncident.incident_id, Ticket.reference)
             .join(Ticket, Ticket.id == TicketIncident.ticket_id)
-            .where(TicketIncident.incident_id.in_(piece))
+            .where(among(session, TicketIncident.incident_id, piece))
             .order_by(TicketIncident.id.desc())
         )
         first.update((row.incident_id, row.reference) for row in session.execute(query))
@@ -290,10 +290,17 @@ class _Intake:
         if key is not None:
             self.known.add(key, KnownCall(incident_id, call.occurred_at, call.precision))
         self.rows.incidents.append(
-            {"id": incident_id, "number_id": number_id, "flags": flags, "unit_id": report.unit_id}
-            | incident_facts(call)
-            | self.message_facts(call, reference)
-            | {"state": IncidentState.REPORTED, "created_at": self.now, "version": 1}
+            {
+                "id": incident_id,
+                "number_id": number_id,
+                "flags": flags,
+                "unit_id": report.unit_id,
+                **incident_facts(call),
+                **self.message_facts(call, reference),
+                "state": IncidentState.REPORTED,
+                "created_at": self.now,
+                "version": 1,
+            }
         )
         return incident_id, LinkHow.REPORTED
 
@@ -382,6 +389,7 @@ def _refuse_known(session: Session, reports: Sequence[ReportedTicket]) -> None:
     query = sa.select(Ticket.external_ref, Ticket.reference)
     for channel, references in by_channel.items():
         for piece in slices(references):
-            known = session.execute(query.where(Ticket.channel == channel, Ticket.external_ref.in_(piece))).first()
+            same = (Ticket.channel == channel, among(session, Ticket.external_ref, piece))
+            known = session.execute(query.where(*same)).first()
             if known is not None:
                 raise AlreadyReceivedError(external_ref=known.external_ref, reference=known.reference)

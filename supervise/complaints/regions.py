@@ -27,6 +27,8 @@ class Regions:
                 places.setdefault(key, set()).add(unit_id)
         # A name that two units share says nothing.
         self._by_name = {key: next(iter(ids)) for key, ids in places.items() if len(ids) == 1}
+        # A file names few regions, thousands of times.
+        self._found: dict[str, int | None] = {}
 
     @classmethod
     def load(cls, session: Session, *, default_id: int | None) -> "Regions":
@@ -55,6 +57,11 @@ class Regions:
         """Return the unit that *text* names by code, name or place; None if no unit or several do."""
         if not text:
             return None
+        if text not in self._found:
+            self._found[text] = self._find(text)
+        return self._found[text]
+
+    def _find(self, text: str) -> int | None:
         return self._by_code.get(_folded(text)) or self._by_name.get(_folded(text)) or self._by_name.get(_place(text))
 
 

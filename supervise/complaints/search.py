@@ -3,7 +3,7 @@
 FTS5 on SQLite, GIN on PostgreSQL; this module is the only writer of both (migration 0006 says why).
 """
 
-import itertools
+import operator
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -37,13 +37,13 @@ def grams(text: str) -> list[str]:
 
     A single character that stands alone is a term of its own.
     """
-    found: dict[str, None] = {}
+    found: list[str] = []
     for run in _RUNS.findall(unicodedata.normalize("NFKC", text).casefold()):
         if run.isascii() or len(run) == 1:
-            found[run] = None
+            found.append(run)
         else:
-            found.update(dict.fromkeys(map("".join, itertools.pairwise(run))))
-    return list(found)
+            found += map(operator.add, run, run[1:])
+    return list(dict.fromkeys(found))
 
 
 def index_tickets(session: Session, entries: Sequence[Searchable]) -> None:

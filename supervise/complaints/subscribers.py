@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from supervise import phone
 from supervise.audit.record import record_event
-from supervise.bulk import insert_rows, slices
+from supervise.bulk import among, insert_rows, slices
 from supervise.cipher import Keyring
 from supervise.complaints.models import Subscriber, SubscriberNumber
 from supervise.config import ConfigError
@@ -80,7 +80,7 @@ def _known(session: Session, indexes: Collection[str]) -> dict[str, int]:
     query = select(SubscriberNumber.number_index, SubscriberNumber.id)
     found: dict[str, int] = {}
     for piece in slices(sorted(indexes)):
-        rows = session.execute(query.where(SubscriberNumber.number_index.in_(piece)))
+        rows = session.execute(query.where(among(session, SubscriberNumber.number_index, piece)))
         found.update((row.number_index, row.id) for row in rows)
     return found
 
@@ -146,7 +146,7 @@ def holders_at(session: Session, wanted: Collection[HeldAt | tuple[int, dt.datet
     ids = sorted({number_id for number_id, _at in wanted})
     periods: dict[int, list[Subscriber]] = {}
     for piece in slices(ids):
-        for row in session.scalars(select(Subscriber).where(Subscriber.number_id.in_(piece))):
+        for row in session.scalars(select(Subscriber).where(among(session, Subscriber.number_id, piece))):
             periods.setdefault(row.number_id, []).append(row)
     held: dict[HeldAt, Subscriber] = {}
     for number_id, at in wanted:

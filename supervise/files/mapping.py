@@ -4,6 +4,7 @@ Columns may come in any order and with extra ones between them; a heading matche
 case and spaces. Nothing is guessed: what is missing is named, what is not used is listed.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
@@ -130,8 +131,11 @@ class Columns:
     @property
     def unused(self) -> list[str]:
         """The headings that give no field, in the file's order; shown in the preview."""
-        used = set(self.places.values())
-        return [heading for place, heading in enumerate(self.header) if heading and place not in used]
+        return [heading for place, heading in enumerate(self.header) if heading and place not in self._used]
+
+    @functools.cached_property
+    def _used(self) -> frozenset[int]:
+        return frozenset(self.places.values())
 
     def heading(self, name: str) -> str:
         """Return what the file calls field *name*; a constant has its own name."""
@@ -144,8 +148,7 @@ class Columns:
         Such a row may be shifted, so that no cell of it can be trusted. Problems of columns that nobody uses
         are left out.
         """
-        used = set(self.places.values())
-        problems = [problem for problem in row.problems if problem.place is None or problem.place in used]
+        problems = [problem for problem in row.problems if problem.place is None or problem.place in self._used]
         if any(problem.place is None for problem in problems):
             return MappedRow(row.number, {}, problems)
         cells = dict(self.mapping.constants)

@@ -26,6 +26,10 @@ from supervise.labels import N_
 #: Core statements: the unit of work would hold every row.
 _ROWS = cast("sa.Table", ImportRow.__table__)
 _SLICE_ROWS = 2_000
+#: What is read back of a row, in the order that ``_stored`` takes it apart.
+_STORED = [
+    _ROWS.c[name] for name in ("id", "row_number", "verdict", "cells_cipher", "remarks", "row_key", "subject_id")
+]
 #: One encoder for all rows: ``json.dumps`` would make a new one for each.
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _CONTEXT = "import_row.cells_cipher"
@@ -226,7 +230,7 @@ def staged_rows(
     while left is None or left > 0:
         size = _SLICE_ROWS if left is None else min(left, _SLICE_ROWS)
         query = (
-            sa.select(_ROWS)
+            sa.select(*_STORED)
             .where(
                 _ROWS.c.batch_id == batch_id,
                 _ROWS.c.verdict.in_(verdicts),
@@ -236,19 +240,20 @@ def staged_rows(
             .limit(size)
         )
         found = session.execute(query).all()
-        yield from (_stored(row, keyring) for row in found)
+        yield from (_stored(batch_id, row, keyring) for row in found)
         if len(found) < size:
             return
         after_row = found[-1].row_number
         left = None if left is None else left - size
 
 
-def _stored(row: sa.Row[Any], keyring: Keyring) -> StoredRow:
+def _stored(batch_id: int, row: Sequence[Any], keyring: Keyring) -> StoredRow:
+    row_id, row_number, verdict, cipher, remarks, row_key, subject_id = row
     cells = None
-    if row.cells_cipher is not None:
-        cells = json.loads(keyring.decrypt(row.cells_cipher, _CONTEXT, _binding(row.batch_id, row.row_number)))
-    remarks = [(message_id, parameters) for message_id, parameters in row.remarks]
-    return StoredRow(row.id, row.row_number, row.verdict, cells, remarks, row.row_key, row.subject_id)
+    if cipher is not None:
+        cells = json.loads(keyring.decrypt(cipher, _CONTEXT, _binding(batch_id, row_number)))
+    stored_remarks = [(message_id, parameters) for message_id, parameters in remarks]
+    return StoredRow(row_id, row_number, verdict, cells, stored_remarks, row_key, subject_id)
 
 
 def purge_cells(session: Session, before: dt.datetime) -> int:

@@ -2,7 +2,7 @@
 
 First page with its figures, filtered, searched and deep pages, each asked for as a browser asks, by a signed-in
 triager who sees all and by a clerk of one branch. Aim: within three times the static page.
-Run: ``python -m benchmarks.queue`` from the checkout.
+Run: ``python -m benchmarks.work_queue`` from the checkout.
 """
 
 import datetime as dt
