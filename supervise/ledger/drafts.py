@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from supervise import clock
 from supervise.labels import N_
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.errors import FutureDateError, InvalidEntryError
@@ -49,7 +48,7 @@ class EntryDraft:
     reason: str | None = None
 
 
-def check_draft(draft: EntryDraft) -> None:
+def check_draft(draft: EntryDraft, today: dt.date) -> None:
     """Refuse what is wrong whatever the database holds; triggers of migration 0002 say the same.
 
     Raises:
@@ -60,7 +59,7 @@ def check_draft(draft: EntryDraft) -> None:
         raise InvalidEntryError(N_("A journal entry needs a key and an event"))
     if type(draft.effective_on) is not dt.date:
         raise InvalidEntryError(N_("A journal entry takes effect on a day"))
-    if draft.effective_on > clock.today():
+    if draft.effective_on > today:
         raise FutureDateError(day=str(draft.effective_on))
     if draft.approver_id is not None and draft.approver_id == draft.actor_id:
         raise InvalidEntryError(N_("The approver of a journal entry is a second person"))

@@ -20,7 +20,7 @@ from supervise.ledger.drafts import EntryDraft, check_draft, content_sha256
 from supervise.ledger.errors import InvalidEntryError, KeyReusedError, NoOpenPeriodError
 from supervise.ledger.models import Account
 from supervise.ledger.remaining import Reversible, reversible_entries
-from supervise.ledger.rows import EntryRow, PostingRow, insert_rows
+from supervise.ledger.rows import EntryRow, PostingRow, array_literal, insert_rows
 
 #: As many rivals may win before us on one key or one original; the database's refusal of one more attempt stands.
 _ATTEMPTS = 20
@@ -29,7 +29,7 @@ _ATTEMPTS = 20
 _SITUATION = {
     "postgresql": text(
         "SELECT 'known' AS kind, idempotency_key AS word, id, content_sha256 FROM journal_entry "
-        "WHERE idempotency_key = ANY(:keys) "
+        "WHERE idempotency_key = ANY(CAST(:keys AS text[])) "
         "UNION ALL SELECT 'open', month, NULL, NULL FROM period WHERE state = 'open' "
         "UNION ALL SELECT 'serial', NULL, nextval('journal_entry_id_seq'), NULL FROM generate_series(1, :number)"
     ),
@@ -89,8 +89,7 @@ def post(session: Session, drafts: Sequence[EntryDraft]) -> list[int]:
     # On SQLite there are no rivals.
     for _attempt in range(_ATTEMPTS if connection.dialect.name == "postgresql" else 0):
         try:
-            with connection.begin_nested():
-                known = _post_missing(connection, facts, accounts)
+            known = _post_missing(connection, facts, accounts)
         except IntegrityError:
             # A rival took the key or the reversal's number, or closed the period: look again, and refuse by name.
             continue
@@ -110,15 +109,15 @@ def _post_missing(
     if not missing:
         return situation.known
     entries = _entry_rows(connection, missing, situation, reversible)
-    # By key: two batches that share facts wait for each other, and never each for the other.
-    insert_rows(connection, _posting_rows(missing, entries, accounts), sorted(entries, key=_key_of))
+    insert_rows(connection, _posting_rows(missing, entries, accounts), entries)
     return {**situation.known, **{entry.idempotency_key: entry.id for entry in entries}}
 
 
 def _distinct_facts(drafts: Sequence[EntryDraft]) -> dict[str, _Fact]:
     facts: dict[str, _Fact] = {}
+    today = clock.today()
     for draft in drafts:
-        check_draft(draft)
+        check_draft(draft, today)
         fact = _Fact(draft, content_sha256(draft))
         if facts.setdefault(draft.key, fact).content_sha256 != fact.content_sha256:
             raise KeyReusedError(key=draft.key)
@@ -149,7 +148,7 @@ def _check_accounts(draft: EntryDraft, accounts: Mapping[str, _AccountRow]) -> N
 def _situation(connection: Connection, facts: Mapping[str, _Fact]) -> _Situation:
     keys = list(facts)
     is_sqlite = connection.dialect.name == "sqlite"
-    values = {"keys": json.dumps(keys)} if is_sqlite else {"keys": keys, "number": len(keys)}
+    values = {"keys": json.dumps(keys)} if is_sqlite else {"keys": array_literal(keys), "number": len(keys)}
     situation = _Situation({}, set(), [])
     for kind, word, entry_id, stored in connection.execute(_SITUATION[connection.dialect.name], values):
         if kind == "open":
@@ -220,7 +219,3 @@ def _posting_rows(
         for entry, (draft, _sha256) in zip(entries, facts, strict=True)
         for line, (account, dimension_id, amount_fen) in enumerate(draft.lines, start=1)
     ]
-
-
-def _key_of(entry: EntryRow) -> str:
-    return entry.idempotency_key

@@ -1,10 +1,13 @@
 """Writing thousands of rows at once, as fast as each engine takes them."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+import psycopg
+from sqlalchemy import Connection
+
+from supervise.db import postgres_driver
 
 
 class PostingRow(NamedTuple):
@@ -52,35 +55,79 @@ def _plain(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - our names
 
 
-def _arrays(table: str, columns: Sequence[str]) -> str:
+def _arrays(table: str, columns: Sequence[str]) -> bytes:
     # One statement, however many rows: PostgreSQL takes a list for each column.
-    lists = ", ".join(f"CAST(:{name} AS {_KINDS.get(name, 'bigint')}[])" for name in columns)
-    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({lists})"  # noqa: S608 - our names
+    lists = ", ".join(f"CAST(%({name})s AS {_KINDS.get(name, 'bigint')}[])" for name in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({lists})".encode()  # noqa: S608 - our names
 
 
 _PLAIN_POSTINGS = _plain("posting", PostingRow._fields)
 _PLAIN_ENTRIES = _plain("journal_entry", EntryRow._fields)
-_POSTING_ARRAYS = text(_arrays("posting", PostingRow._fields))
-_ENTRY_ARRAYS = text(_arrays("journal_entry", EntryRow._fields))
+_POSTING_ARRAYS = _arrays("posting", PostingRow._fields)
+_ENTRY_ARRAYS = _arrays("journal_entry", EntryRow._fields)
 
 
 def insert_rows(connection: Connection, postings: Sequence[PostingRow], entries: Sequence[EntryRow]) -> None:
-    """Insert *postings*, then *entries* in their order: the other way round the triggers refuse."""
+    """Insert *postings*, then *entries*: the other way round the triggers refuse.
+
+    Raises:
+        IntegrityError: if they refuse; on PostgreSQL nothing was inserted then, and the transaction goes on.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(_POSTING_ARRAYS, _columns(PostingRow._fields, postings))
-        connection.execute(_ENTRY_ARRAYS, _columns(EntryRow._fields, entries))
+        _send(connection, postings, entries)
         return
     connection.exec_driver_sql(_PLAIN_POSTINGS, list(postings))
-    connection.exec_driver_sql(_PLAIN_ENTRIES, [_sqlite_entry(entry) for entry in entries])
+    connection.exec_driver_sql(_PLAIN_ENTRIES, list(_as_sqlite_stores(entries)))
 
 
-def _columns(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> Mapping[str, list[object]]:
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+def _send(connection: Connection, postings: Sequence[PostingRow], entries: Sequence[EntryRow]) -> None:
+    # By key: two batches that share facts wait for each other, and never each for the other.
+    in_order = sorted(entries, key=_key_of)
+    with postgres_driver(connection) as driver:
+        try:
+            # One journey to the server for all four: on the way there and back a single entry loses most of its time.
+            with driver.pipeline(), driver.cursor() as cursor:
+                cursor.execute("SAVEPOINT posting")
+                cursor.execute(_POSTING_ARRAYS, _columns(PostingRow._fields, postings))
+                cursor.execute(_ENTRY_ARRAYS, _columns(EntryRow._fields, in_order))
+                cursor.execute("RELEASE SAVEPOINT posting")
+        except psycopg.IntegrityError:
+            driver.execute("ROLLBACK TO SAVEPOINT posting")
+            driver.execute("RELEASE SAVEPOINT posting")
+            raise
 
 
-def _sqlite_entry(entry: EntryRow) -> EntryRow:
+def _key_of(entry: EntryRow) -> str:
+    return entry.idempotency_key
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> Mapping[str, str]:
+    return dict(zip(names, map(array_literal, zip(*rows, strict=True)), strict=True))
+
+
+def array_literal(values: Iterable[object]) -> str:
+    """Spell *values* (whole numbers, texts, days, aware moments, None) as PostgreSQL spells an array.
+
+    The driver spells a list too, but looks at each value again and again: a third of the time of a batch.
+    """
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        # Quoted, the word NULL, a comma and a brace are text like any other.
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    # Days and moments read as ISO 8601, the moment with its offset, whatever DateStyle and time zone say.
+    return str(value)
+
+
+def _as_sqlite_stores(entries: Sequence[EntryRow]) -> Iterator[tuple[object, ...]]:
     # As SQLAlchemy's Date and our UTCDateTime store them; the driver's own adapters are deprecated.
-    return entry._replace(
-        effective_on=entry.effective_on.isoformat(),  # type: ignore[arg-type]
-        recorded_at=entry.recorded_at.strftime("%Y-%m-%d %H:%M:%S.%f"),  # type: ignore[arg-type]
-    )
+    days = {day: day.isoformat() for day in {entry.effective_on for entry in entries}}
+    moments = {at: f"{at:%Y-%m-%d %H:%M:%S.%f}" for at in {entry.recorded_at for entry in entries}}
+    day, at = EntryRow._fields.index("effective_on"), EntryRow._fields.index("recorded_at")
+    for entry in entries:
+        on_day, at_moment = days[entry.effective_on], moments[entry.recorded_at]
+        yield (*entry[:day], on_day, *entry[day + 1 : at], at_moment, *entry[at + 1 :])

@@ -3,6 +3,7 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 import time_machine
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -18,6 +19,7 @@ from supervise.ledger.errors import (
 from supervise.ledger.models import Account, JournalEntry, Period, PeriodState, Posting
 from supervise.ledger.post import post
 from supervise.ledger.queries import balance_fen, entry_by_id, out_of_balance_fen
+from supervise.ledger.rows import EntryRow, PostingRow, insert_rows
 from supervise.money import FEN_MAX
 from tests.factories.ledger import PARTY, make_draft, make_entry, make_period
 
@@ -53,6 +55,20 @@ def test_an_entry_keeps_who_when_and_why(session: Session) -> None:
     assert head.recorded_at == dt.datetime(2026, 11, 3, 4, 5, 6, 789, tzinfo=dt.UTC)
 
 
+@pytest.mark.parametrize(
+    "reason", ['said "no", twice', "C:\\\\new", "{a,b}", "NULL", "第一行\n第二行", "😀'", "%s %(x)s :y ?", '\\"']
+)
+def test_a_reason_is_kept_to_the_letter_whatever_it_looks_like(session: Session, reason: str) -> None:
+    make_period(session)
+
+    entry_id, other_id = post(session, [make_draft(reason=reason), make_draft(key='a:"\\{1},NULL', reason=None)])
+
+    assert entry_by_id(session, entry_id).head.reason == reason
+    other = entry_by_id(session, other_id).head
+    assert (other.idempotency_key, other.reason) == ('a:"\\{1},NULL', None)
+    assert post(session, [make_draft(key='a:"\\{1},NULL', reason=None)]) == [other_id]
+
+
 def test_ten_thousand_entries_come_back_in_the_order_of_their_drafts(session: Session) -> None:
     make_period(session)
     drafts = [make_draft(key=f"penalty:approved:{10_000 - n}", amount_fen=n + 1) for n in range(10_000)]
@@ -63,6 +79,37 @@ def test_ten_thousand_entries_come_back_in_the_order_of_their_drafts(session: Se
     assert (first.idempotency_key, last.idempotency_key) == ("penalty:approved:10000", "penalty:approved:1")
     assert balance_fen(session, RECEIVABLE) == 50_005_000
     assert len(set(ids)) == 10_000
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_an_entry_that_a_rival_took_leaves_no_posting_and_the_transaction_goes_on(
+    session: Session, engine_name: str
+) -> None:
+    make_period(session)
+    draft = make_draft()
+    (taken,) = post(session, [draft])
+    entry = EntryRow(
+        id=taken + 1,
+        lines=2,
+        idempotency_key=draft.key,
+        content_sha256="0" * 64,
+        event=draft.event,
+        effective_on=draft.effective_on,
+        period=clock.month_of(draft.effective_on),
+        recorded_at=clock.now(),
+        actor_id=1,
+        approver_id=None,
+        reverses_id=None,
+        reversal_no=None,
+        reason=None,
+    )
+    postings = [PostingRow(taken + 1, line, 2, line + 3, PARTY, fen) for line, fen in ((1, 100), (2, -100))]
+
+    with pytest.raises(IntegrityError):
+        insert_rows(session.connection(), postings, [entry])
+
+    assert session.scalar(sa.select(sa.func.count()).select_from(Posting)) == 2
+    assert post(session, [make_draft(key="penalty:approved:2")]) != [taken]
 
 
 def test_posting_nothing_is_nothing(session: Session) -> None:
