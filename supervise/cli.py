@@ -7,13 +7,15 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from supervise import db
+from supervise import db, sealing
+from supervise.audit import seal as trail
 from supervise.config import Settings
 from supervise.labels import _, ngettext
 from supervise.ledger import beancount, seal
 from supervise.ledger.verify import VerifyReport, verify
 
 ledger = AppGroup("ledger", help="The double-entry ledger: verify it, export it.")
+audit = AppGroup("audit", help="The audit trail: seal it, verify it.")
 
 
 def _settings() -> Settings:
@@ -24,10 +26,7 @@ def _settings() -> Settings:
 @ledger.command("verify")
 def verify_ledger() -> None:
     """Compute the whole ledger again; name the first row that does not hold and exit with 1."""
-    try:
-        anchors = seal.read_anchors(_settings().anchor_file)
-    except seal.AnchorError as error:
-        raise click.ClickException(str(error)) from error
+    anchors = _anchors(_settings().anchor_file)
     with db.reading() as session:
         report = verify(session, _settings().keyring, anchors)
     _print_report(report, len(anchors))
@@ -35,6 +34,13 @@ def verify_ledger() -> None:
         click.echo(_("Does not hold: %(fault)s", fault=str(report.fault)), err=True)
         sys.exit(1)
     click.echo(_("The ledger holds."))
+
+
+def _anchors(file: Path) -> list[sealing.Anchor]:
+    try:
+        return sealing.read_anchors(file)
+    except sealing.AnchorError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _print_report(report: VerifyReport, anchors: int) -> None:
@@ -45,6 +51,32 @@ def _print_report(report: VerifyReport, anchors: int) -> None:
         click.echo(_("%(n)d entries not sealed yet, the oldest of %(oldest)s", n=report.unsealed, oldest=oldest))
 
 
+@audit.command("verify")
+def verify_audit() -> None:
+    """Compute the seals of the audit trail again; name the first row that does not hold and exit with 1."""
+    anchors = _anchors(trail.anchor_file_beside(_settings().anchor_file))
+    with db.reading() as session:
+        report = trail.verify_trail(session, _settings().keyring, anchors)
+    click.echo(ngettext("%(n)d sealed event read", "%(n)d sealed events read", report.events))
+    click.echo(_("%(seals)d seals, %(anchors)d anchors", seals=report.seals, anchors=len(anchors)))
+    if report.oldest_unsealed_at is not None:
+        oldest = report.oldest_unsealed_at.isoformat(timespec="seconds")
+        click.echo(_("%(n)d events not sealed yet, the oldest of %(oldest)s", n=report.unsealed, oldest=oldest))
+    if report.fault is not None:
+        click.echo(_("Does not hold: %(fault)s", fault=str(report.fault)), err=True)
+        sys.exit(1)
+    click.echo(_("The audit trail holds."))
+
+
+@audit.command("seal")
+def seal_audit() -> None:
+    """Seal every event that no seal holds and anchor the new seals in the trail's anchor file."""
+    new = db.decide(trail.seal_events, _settings().keyring)
+    for anchor in new:
+        sealing.append_anchor(trail.anchor_file_beside(_settings().anchor_file), anchor)
+    click.echo(ngettext("%(n)d seal made", "%(n)d seals made", len(new)))
+
+
 @ledger.command("seal")
 def seal_ledger() -> None:
     """Seal every closed entry and anchor the newest seal in the anchor file."""
@@ -53,7 +85,7 @@ def seal_ledger() -> None:
         anchor = seal.newest_anchor(session)
     if anchor is not None:
         # After the commit: an anchor of a seal that was rolled back would be a false alarm for ever.
-        seal.append_anchor(_settings().anchor_file, anchor)
+        sealing.append_anchor(_settings().anchor_file, anchor)
     click.echo(ngettext("%(n)d seal made", "%(n)d seals made", len(new)))
 
 
@@ -71,4 +103,4 @@ def export_ledger(output: Path | None) -> None:
 
 
 #: ``app.create_app`` adds each to ``app.cli``.
-COMMANDS = (ledger,)
+COMMANDS = (ledger, audit)

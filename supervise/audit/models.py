@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.db import Base, MaskedText
@@ -39,3 +39,32 @@ class AuditEvent(Base):
     address: Mapped[str | None]
     #: Ties the event to the log lines of its request.
     request_id: Mapped[str | None]
+
+
+class AuditSeal(Base):
+    """A link of the trail's hash chain: an HMAC over the exact bytes of ``content``, which name the link before."""
+
+    __tablename__ = "audit_seal"
+    __table_args__ = (CheckConstraint("id > 0", name="id_positive"),)
+
+    #: 1, 2, 3: no gaps (trigger).
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: The ``mac`` of the seal before, 64 zeros for the first; unique, so that the chain cannot fork.
+    previous_mac: Mapped[str] = mapped_column(unique=True)
+    sealed_at: Mapped[dt.datetime]
+    #: ``audit.seal.seal_content``.
+    content: Mapped[bytes]
+    #: HMAC-SHA256 of ``content`` under the seal key, 64 hex digits.
+    mac: Mapped[str] = mapped_column(unique=True)
+
+
+class AuditSealEvent(Base):
+    """Which seal holds an event, and the digest of the event's bytes at that moment."""
+
+    __tablename__ = "audit_seal_event"
+    __table_args__ = ({"sqlite_strict": True},)
+
+    event_id: Mapped[int] = mapped_column(ForeignKey("audit_event.id"), primary_key=True, autoincrement=False)
+    seal_id: Mapped[int] = mapped_column(ForeignKey("audit_seal.id"), index=True)
+    #: SHA-256 of ``audit.seal.event_content``, 32 bytes.
+    sha256: Mapped[bytes]

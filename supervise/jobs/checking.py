@@ -1,4 +1,4 @@
-"""Verifying the whole ledger, and the cases against it, by night or on somebody's wish; telling what was found."""
+"""Verifying the ledger, the audit trail and the cases, by night or on somebody's wish; telling what was found."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -9,18 +9,20 @@ from sqlalchemy.orm import Session
 
 from supervise import clock, db
 from supervise.audit.record import record_event
+from supervise.audit.seal import TrailReport, anchor_file_beside, verify_trail
 from supervise.desk.consistency import Discrepancy, discrepancies
 from supervise.jobs.models import Job, JobState
 from supervise.jobs.records import Outcome, Progress, create_job, finish_job
 from supervise.jobs.surroundings import Surroundings
 from supervise.labels import N_
-from supervise.ledger.seal import AnchorError, read_anchors
 from supervise.ledger.verify import VerifyReport, verify
 from supervise.penalties.queries import count_unpriced
+from supervise.sealing import AnchorError, read_anchors
 
 VERIFY = "ledger.verify"
 HOLDS = N_("Every row holds: %(entries)s journal entries, %(seals)s seals, %(anchors)s anchors")
 BROKEN = N_("The ledger does not hold: %(table)s %(row)s")
+TRAIL_BROKEN = N_("The ledger holds, the audit trail does not: %(table)s %(row)s")
 CASES_DIFFER = N_("The ledger holds, but cases do not agree with it or with each other")
 ANCHORS_DAMAGED = N_("The file of anchors is damaged: a line of it is no anchor")
 #: Whoever proved an offence has had time to propose its amount by then.
@@ -66,25 +68,30 @@ def _look(surroundings: Surroundings) -> Outcome:
     facts = {"cases": cases, "unpriced": unpriced}
     try:
         anchors = read_anchors(surroundings.anchor_file)
+        trail_anchors = read_anchors(anchor_file_beside(surroundings.anchor_file))
     except AnchorError:
         return Outcome(ANCHORS_DAMAGED, facts | {"holds": 0})
     with db.reading() as session:
         report = verify(session, surroundings.keyring, anchors)
-    return _outcome(report, len(anchors), cases, facts)
+        trail = verify_trail(session, surroundings.keyring, trail_anchors)
+    return _outcome(report, trail, len(anchors), cases, facts)
 
 
-def _outcome(report: VerifyReport, anchors: int, cases: Sequence[Discrepancy], facts: dict[str, Any]) -> Outcome:
+def _outcome(
+    report: VerifyReport, trail: TrailReport, anchors: int, cases: Sequence[Discrepancy], facts: dict[str, Any]
+) -> Outcome:
     facts |= {
-        "holds": int(report.holds and not cases),
+        "holds": int(report.holds and trail.fault is None and not cases),
+        "events": trail.events,
         "entries": report.entries,
         "seals": report.seals,
         "anchors": anchors,
         "unsealed": report.unsealed,
         "oldest": report.oldest_unsealed_at.isoformat() if report.oldest_unsealed_at else None,
     }
-    if report.fault is not None:
-        fault = report.fault
-        return Outcome(BROKEN, facts | {"table": fault.table, "row": fault.row, "why": fault.message})
+    for fault, words in ((report.fault, BROKEN), (trail.fault, TRAIL_BROKEN)):
+        if fault is not None:
+            return Outcome(words, facts | {"table": fault.table, "row": fault.row, "why": fault.message})
     return Outcome(CASES_DIFFER if cases else HOLDS, facts)
 
 

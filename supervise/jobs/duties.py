@@ -8,6 +8,7 @@ from huey import crontab
 from sqlalchemy.orm import Session
 
 from supervise import clock, db
+from supervise.audit.seal import anchor_file_beside, seal_events
 from supervise.attribution.recheck import recheck_unattributed
 from supervise.files.exports import exports_folder, sweep_exports
 from supervise.files.staging import purge_cells
@@ -15,8 +16,9 @@ from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
 from supervise.jobs.checking import verify_by_night
 from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.periods import open_period, periods
-from supervise.ledger.seal import append_anchor, seal_closed_entries
+from supervise.ledger.seal import seal_closed_entries
 from supervise.penalties.finalise import finalise_due
+from supervise.sealing import append_anchor
 
 #: Uploaded files and staged cells hold what people wrote: they go when nobody needs them to mend a row any more.
 KEEP_UPLOADS = dt.timedelta(days=30)
@@ -34,6 +36,12 @@ def seal_ledger(surroundings: Surroundings) -> None:
     """Seal what was posted since the last time, and write the newest seal outside the database."""
     for anchor in db.decide(seal_closed_entries, surroundings.keyring):
         append_anchor(surroundings.anchor_file, anchor)
+
+
+def seal_audit_trail(surroundings: Surroundings) -> None:
+    """Seal what the audit trail was told since the last time, and write the newest seal outside the database."""
+    for anchor in db.decide(seal_events, surroundings.keyring):
+        append_anchor(anchor_file_beside(surroundings.anchor_file), anchor)
 
 
 def open_month(_surroundings: Surroundings) -> None:
@@ -73,6 +81,7 @@ def purge(surroundings: Surroundings) -> None:
 #: 16:00 UTC is midnight in China: what falls due on a day is done as the day begins.
 DUTIES = (
     Duty("seal_ledger", crontab(minute="*/5"), seal_ledger),
+    Duty("seal_audit_trail", crontab(minute="20"), seal_audit_trail),
     Duty("open_month", crontab(minute="0"), open_month),
     Duty("finalise_penalties", crontab(minute="10"), finalise_penalties),
     Duty("recheck_attribution", crontab(minute="*/15"), recheck_attribution),

@@ -16,7 +16,8 @@ from supervise.errors import NotFoundError
 from supervise.files.exports import exports_folder, is_kept, keep_export
 from supervise.jobs.records import Progress, create_job
 from supervise.jobs.surroundings import Surroundings
-from supervise.ledger.seal import append_anchor, newest_anchor, seal_closed_entries
+from supervise.ledger.seal import newest_anchor, seal_closed_entries
+from supervise.sealing import append_anchor
 
 EXPORT = "batches.export"
 #: A workbook of more lines than these is made in the background.

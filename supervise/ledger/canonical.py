@@ -5,18 +5,16 @@ driver gives them, not through our types, so that a damaged value shows as diffe
 """
 
 import datetime as dt
-import json
 from collections.abc import Generator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, literal_column, null, select, type_coerce
+from sqlalchemy import Connection, FromClause, Row, Select, literal_column, null, select
 from sqlalchemy.orm import InstrumentedAttribute, join
-from sqlalchemy.types import NullType
 
 from supervise.ledger.models import Account, JournalEntry, Period, Posting, SealEntry
+from supervise.sealing import moment, raw
 
-_encode = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), default=repr).encode
 _BATCH = 5_000
 
 #: Columns of an entry in a stored picture; ``postings`` stands beside them.
@@ -56,27 +54,9 @@ class StoredEntry(NamedTuple):
     sealed: bytes | None
 
 
-def encode(picture: Any) -> bytes:
-    """Return the bytes of *picture*."""
-    return _encode(picture).encode("ascii")
-
-
 def day(value: Any) -> Any:
     """Spell a day; what is none stays as it is."""
     return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def moment(value: Any) -> Any:
-    """Spell a moment: ``2026-11-22T08:00:00.000000Z``, from a driver's aware value or SQLite's text."""
-    if isinstance(value, dt.datetime):
-        at = value.astimezone(dt.UTC) if value.tzinfo else value
-        return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return f"{value.replace(' ', 'T')}Z" if isinstance(value, str) else value
-
-
-def raw(column: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[Any]:
-    """Return *column* as the driver gives it."""
-    return type_coerce(column, NullType())
 
 
 def sealed_entries(connection: Connection, last_seal: int) -> Generator[StoredEntry]:

@@ -1,43 +1,29 @@
 """Verifying: everything is computed again, and the first row that does not hold is named."""
 
 import datetime as dt
-import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from supervise.cipher import Keyring
-from supervise.labels import N_, translate
+from supervise.labels import N_
 from supervise.ledger.canonical import (
     StoredEntry,
     chart_picture,
-    encode,
-    moment,
     periods_picture,
-    raw,
     sealed_entries,
     unsealed_entries,
 )
 from supervise.ledger.drafts import content_hash
 from supervise.ledger.models import JournalEntry, Posting, Seal, SealEntry
-from supervise.ledger.seal import GENESIS, Anchor, entries_digest, seal_content, seal_mac
-
-
-class Fault(NamedTuple):
-    """A row that does not hold, and why; the message is translated where it is shown."""
-
-    table: str
-    row: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.table} {self.row}: {translate(self.message)}"
+from supervise.ledger.seal import seal_content
+from supervise.sealing import GENESIS, Anchor, BrokenError, Fault, digest_of, encode, is_mac_of, moment, raw
 
 
 @dataclass(frozen=True)
@@ -57,14 +43,6 @@ class VerifyReport:
         return self.fault is None
 
 
-class _BrokenError(Exception):
-    """How a fault travels up to ``verify``, never further."""
-
-    def __init__(self, table: str, row: object, message: str) -> None:
-        super().__init__(table, row, message)
-        self.fault = Fault(table, str(row), message)
-
-
 def verify(session: Session, keyring: Keyring, anchors: Iterable[Anchor] = ()) -> VerifyReport:
     """Compute the whole ledger again: each entry, the chain of all seals, and *anchors* kept elsewhere.
 
@@ -75,14 +53,14 @@ def verify(session: Session, keyring: Keyring, anchors: Iterable[Anchor] = ()) -
     fault = None
     try:
         verification.run(anchors)
-    except _BrokenError as broken:
+    except BrokenError as broken:
         fault = broken.fault
     unsealed, oldest_at = _unsealed(session)
     return VerifyReport(verification.entries, verification.seals, unsealed, oldest_at, fault)
 
 
 class _Verification:
-    """One pass over the ledger; each step raises ``_BrokenError`` at the first row that does not hold."""
+    """One pass over the ledger; each step raises ``BrokenError`` at the first row that does not hold."""
 
     def __init__(self, connection: Connection, keyring: Keyring) -> None:
         self.connection = connection
@@ -102,11 +80,11 @@ class _Verification:
         for table, query, message in _damage():
             found = self.connection.scalar(query.limit(1))
             if found is not None:
-                raise _BrokenError(table, found, message)
+                raise BrokenError(table, found, message)
         for anchor in anchors:
             if self.macs.get(anchor.seal_id) != anchor:
                 message = N_("is not the one anchored outside: the book was cut or replaced")
-                raise _BrokenError("seal", anchor.seal_id, message)
+                raise BrokenError("seal", anchor.seal_id, message)
 
     def _check_chain(self) -> None:
         columns = (Seal.id, Seal.previous_mac, Seal.sealed_at, Seal.content, Seal.mac)
@@ -120,7 +98,7 @@ class _Verification:
             previous_mac, known_facts = GENESIS, b""
             for number, seal in enumerate(seals, start=1):
                 if seal.id != number:
-                    raise _BrokenError("seal", number, N_("is missing"))
+                    raise BrokenError("seal", number, N_("is missing"))
                 is_mine = group is not None and group[0] == number
                 picture = self._check_seal(seal, previous_mac, group[1] if group is not None and is_mine else ())
                 if is_mine:
@@ -136,12 +114,12 @@ class _Verification:
         self, seal: Row[*tuple[Any, ...]], previous_mac: str, entries: Iterable[StoredEntry]
     ) -> dict[str, Any]:
         content = bytes(seal.content)
-        if not hmac.compare_digest(seal_mac(self.keyring, content).encode(), str(seal.mac).encode()):
-            raise _BrokenError("seal", seal.id, N_("its content was not sealed with our key"))
+        if not is_mac_of(self.keyring, content, seal.mac):
+            raise BrokenError("seal", seal.id, N_("its content was not sealed with our key"))
         picture: dict[str, Any] = json.loads(content)
         stored: list[tuple[int, bytes]] = []
         now: list[tuple[int, bytes]] = []
-        changed: _BrokenError | None = None
+        changed: BrokenError | None = None
         for entry in entries:
             spelt, sealed = encode(entry.picture), entry.sealed or b""
             stored.append((entry.entry_id, sealed))
@@ -152,36 +130,36 @@ class _Verification:
                 self._check_entry(entry)
         facts = {"accounts": picture["accounts"], "periods": picture["periods"]}
         wanted = (picture["entries"], picture["entries_sha256"])
-        if wanted not in (entries_digest(stored), entries_digest(now)):
-            raise changed or _BrokenError("seal", seal.id, N_("an entry that it sealed is missing, or one was added"))
-        if wanted != entries_digest(stored):
-            raise _BrokenError("seal_entry", _first_unequal(stored, now), N_("is not what was sealed"))
+        if wanted not in (digest_of(stored), digest_of(now)):
+            raise changed or BrokenError("seal", seal.id, N_("an entry that it sealed is missing, or one was added"))
+        if wanted != digest_of(stored):
+            raise BrokenError("seal_entry", _first_unequal(stored, now), N_("is not what was sealed"))
         if changed is not None:
             raise changed
         spelt = seal_content(seal.id, seal.previous_mac, moment(seal.sealed_at), wanted, facts)
         if spelt != content or seal.previous_mac != previous_mac:
-            raise _BrokenError("seal", seal.id, N_("does not follow the seal before it as it was sealed"))
+            raise BrokenError("seal", seal.id, N_("does not follow the seal before it as it was sealed"))
         return picture
 
     def _check_facts(self, picture: Mapping[str, Any]) -> None:
         for account in picture["accounts"]:
             if self.chart.get(account[0]) != account:
-                raise _BrokenError("account", account[1], N_("is not what was sealed"))
+                raise BrokenError("account", account[1], N_("is not what was sealed"))
         for period in picture["periods"]:
             now = self.periods.get(period[0])
             # A period that was open when it was sealed may have closed since.
             was_open = period[_STATE] == "open"
             if now is None or (now[:_STATE] != period[:_STATE] if was_open else now != period):
-                raise _BrokenError("period", period[0], N_("is not what was sealed"))
+                raise BrokenError("period", period[0], N_("is not what was sealed"))
 
     def _check_entry(self, entry: StoredEntry) -> None:
         picture = entry.picture
         postings = picture["postings"]
         places = [[line, lines] for line, lines, *_rest in postings]
         if places != [[line, picture["lines"]] for line in range(1, len(postings) + 1)] or not postings:
-            raise _BrokenError("journal_entry", entry.entry_id, N_("its postings do not fill its lines"))
+            raise BrokenError("journal_entry", entry.entry_id, N_("its postings do not fill its lines"))
         if len(postings) != picture["lines"]:
-            raise _BrokenError("journal_entry", entry.entry_id, N_("its postings do not fill its lines"))
+            raise BrokenError("journal_entry", entry.entry_id, N_("its postings do not fill its lines"))
         self._check_accounts(entry.entry_id, postings)
         facts = [
             picture["idempotency_key"],
@@ -194,9 +172,9 @@ class _Verification:
             picture["reason"],
         ]
         if content_hash(*facts) != picture["content_sha256"]:
-            raise _BrokenError("journal_entry", entry.entry_id, N_("its content is not what was posted"))
+            raise BrokenError("journal_entry", entry.entry_id, N_("its content is not what was posted"))
         if not picture["effective_on"][:7] <= picture["period"]:
-            raise _BrokenError("journal_entry", entry.entry_id, N_("it is booked before it took effect"))
+            raise BrokenError("journal_entry", entry.entry_id, N_("it is booked before it took effect"))
         self.entries += 1
 
     def _check_accounts(self, entry_id: int, postings: list[list[Any]]) -> None:
@@ -204,12 +182,12 @@ class _Verification:
         for line, _lines, account_id, _code, dimension_id, amount_fen in postings:
             account = self.chart.get(account_id)
             if account is None or type(amount_fen) is not int or (account[4] == "none") != (dimension_id is None):
-                raise _BrokenError("posting", f"{entry_id}/{line}", N_("has no such account, dimension or amount"))
+                raise BrokenError("posting", f"{entry_id}/{line}", N_("has no such account, dimension or amount"))
             families.add(account[2])
         if len(families) != 1:
-            raise _BrokenError("journal_entry", entry_id, N_("it mixes account families"))
+            raise BrokenError("journal_entry", entry_id, N_("it mixes account families"))
         if sum(posting[5] for posting in postings):
-            raise _BrokenError("journal_entry", entry_id, N_("its postings do not sum to zero"))
+            raise BrokenError("journal_entry", entry_id, N_("its postings do not sum to zero"))
 
 
 #: Where ``canonical.periods_picture`` has the state; before it: month, opened at, opened by.
@@ -224,22 +202,22 @@ def _first_unequal(stored: list[tuple[int, bytes]], now: list[tuple[int, bytes]]
     return next(entry_id for (entry_id, old), (_id, new) in zip(stored, now, strict=True) if old != new)
 
 
-def _difference(entry: StoredEntry) -> _BrokenError:
+def _difference(entry: StoredEntry) -> BrokenError:
     """Name the row, and if it can be told the column, in which *entry* is not what was sealed."""
     if not entry.picture:
-        return _BrokenError("journal_entry", entry.entry_id, N_("is missing"))
+        return BrokenError("journal_entry", entry.entry_id, N_("is missing"))
     try:
         sealed = json.loads(entry.sealed or b"")
         columns = [name for name in entry.picture if name != "postings" and entry.picture[name] != sealed[name]]
         lines = {line[0]: line for line in sealed["postings"]}
     except (ValueError, KeyError, TypeError, IndexError):
-        return _BrokenError("seal_entry", entry.entry_id, N_("is not what was sealed"))
+        return BrokenError("seal_entry", entry.entry_id, N_("is not what was sealed"))
     if columns:
-        return _BrokenError("journal_entry", f"{entry.entry_id}.{columns[0]}", N_("is not what was sealed"))
+        return BrokenError("journal_entry", f"{entry.entry_id}.{columns[0]}", N_("is not what was sealed"))
     for posting in entry.picture["postings"]:
         if lines.pop(posting[0], None) != posting:
-            return _BrokenError("posting", f"{entry.entry_id}/{posting[0]}", N_("is not what was sealed"))
-    return _BrokenError("posting", f"{entry.entry_id}/{next(iter(lines), '?')}", N_("is missing"))
+            return BrokenError("posting", f"{entry.entry_id}/{posting[0]}", N_("is not what was sealed"))
+    return BrokenError("posting", f"{entry.entry_id}/{next(iter(lines), '?')}", N_("is missing"))
 
 
 def _damage() -> Iterator[tuple[str, Select[int], str]]:

@@ -12,8 +12,9 @@ TABLES = ("account", "period", "journal_entry", "posting", "seal", "seal_entry")
 class Owner:
     """Somebody with all rights on the database, who has switched every protection off."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tables: tuple[str, ...] = TABLES) -> None:
         self.database = database
+        self.tables = tables
         if database.dialect == "sqlite":
             self._open_sqlite()
         else:
@@ -25,11 +26,11 @@ class Owner:
             self.run(f"DROP TRIGGER {name}")
 
     def _open_postgresql(self) -> None:
-        for table in TABLES:
+        for table in self.tables:
             self.run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         kinds = "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype IN ('c', 'f')"
         for table, name in self.rows(kinds):
-            if table in TABLES:
+            if table in self.tables:
                 self.run(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
 
     def run(self, statement: str, *values: Any) -> None:

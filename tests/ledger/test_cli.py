@@ -8,7 +8,7 @@ from flask import Flask
 from supervise import cli, db
 from supervise.config import Settings
 from supervise.db import Database
-from supervise.ledger.seal import read_anchors
+from supervise.sealing import read_anchors
 from tests.factories.ledger import make_entry
 from tests.ledger.owner import Owner
 

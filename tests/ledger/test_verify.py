@@ -17,16 +17,9 @@ from supervise.ledger.drafts import content_sha256
 from supervise.ledger.periods import close_period, open_period
 from supervise.ledger.post import post
 from supervise.ledger.reverse import ReversalDraft, reverse
-from supervise.ledger.seal import (
-    Anchor,
-    AnchorError,
-    append_anchor,
-    newest_anchor,
-    parse_anchor,
-    read_anchors,
-    seal_closed_entries,
-)
+from supervise.ledger.seal import newest_anchor, seal_closed_entries
 from supervise.ledger.verify import VerifyReport, verify
+from supervise.sealing import Anchor, AnchorError, append_anchor, parse_anchor, read_anchors
 from tests.factories.ledger import make_draft, make_entry, make_period
 from tests.ledger.owner import TABLES, Owner
 

@@ -19,7 +19,7 @@ from supervise.jobs.queue import JobQueue
 from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import balance_fen
-from supervise.ledger.seal import read_anchors
+from supervise.sealing import read_anchors
 from tests.views.finance_pages import Office, open_office
 
 HEADER = ("批次号", "赔偿单号", "结果", "失败码", "入账金额", "入账时间", "账务流水号")

@@ -12,7 +12,7 @@ from supervise.compensation.models import Credit
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import Period, PeriodState
 from supervise.ledger.queries import entries_of_keys, trial_balance
-from supervise.ledger.seal import read_anchors
+from supervise.sealing import read_anchors
 from supervise.views.ledger import checking
 from tests.views.finance_pages import Office, open_office, this_month
 

@@ -24,7 +24,7 @@ from supervise.errors import NotFoundError
 from supervise.jobs.models import Job
 from supervise.jobs.records import job_by_id
 from supervise.jobs.sending import EXPORT, LINES_IN_REQUEST, has_export
-from supervise.ledger.seal import Anchor, AnchorError, parse_anchor
+from supervise.sealing import Anchor, AnchorError, parse_anchor
 from supervise.views.addresses import address_with
 from supervise.views.background import surroundings, words_of
 from supervise.views.batches.blueprint import bp

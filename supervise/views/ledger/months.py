@@ -11,8 +11,9 @@ from supervise.access.roles import Permission
 from supervise.desk.month_end import checklist, close_month
 from supervise.labels import _
 from supervise.ledger.periods import open_period, period_of, periods
-from supervise.ledger.seal import append_anchor, newest_anchor
+from supervise.ledger.seal import newest_anchor
 from supervise.ledger.statements import entries_by_month
+from supervise.sealing import append_anchor
 from supervise.views.background import surroundings
 from supervise.views.ledger.blueprint import bp
 from supervise.views.ledger.forms import CloseMonthForm, OpenMonthForm
