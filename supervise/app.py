@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import secure
 import structlog
@@ -172,6 +173,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         MAX_FORM_PARTS=_FORM_PARTS_MAX,
         SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS,
         BOOTSTRAP_SERVE_LOCAL=True,
+        TRUSTED_HOSTS=list(settings.hosts) or None,
     )
     app.extensions["supervise.settings"] = settings
     if settings.trusted_proxies:
@@ -192,9 +194,18 @@ def _guard(app: Flask, settings: Settings) -> None:
     def protect(response: Response) -> Response:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
+        if response.location:
+            response.headers["Location"] = _within_this_site(response.location)
         if request.endpoint not in _STATIC_ENDPOINTS:
-            response.headers.setdefault("Cache-Control", "no-store")
+            # Not a default: send_file says that a workbook may be kept by everybody, as long as a static file.
+            response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _within_this_site(location: str) -> str:
+    """Return *location* without a host: the router's redirects name whatever host was asked for."""
+    target = urlsplit(location)
+    return urlunsplit(("", "", f"/{target.path.lstrip('/')}", target.query, target.fragment))
 
 
 def _dress(app: Flask, settings: Settings) -> None:

@@ -44,6 +44,8 @@ class Settings:
     anchor_file: Path
     #: Proxies in front of the app whose X-Forwarded headers are believed.
     trusted_proxies: int = 0
+    #: The names under which browsers reach the app; empty: whatever name they say.
+    hosts: tuple[str, ...] = ()
     #: Cost of a password hash (argon2id): passes over the memory, and how much of it.
     password_rounds: int = 3
     password_memory_kib: int = 65_536
@@ -85,6 +87,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         secure_cookies=_flag(environ, "SUPERVISE_SECURE_COOKIES", default=not demo),
         anchor_file=_anchor_file(environ, instance),
         trusted_proxies=_count(environ, "SUPERVISE_TRUSTED_PROXIES"),
+        hosts=_hosts(environ),
     )
 
 
@@ -176,6 +179,13 @@ def _flag(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
     if value not in {"0", "1"}:
         raise ConfigError(f"{name} must be 0 or 1, not {value!r}")
     return value == "1"
+
+
+def _hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
+    hosts = tuple(host.strip() for host in environ.get("SUPERVISE_HOSTS", "").split(",") if host.strip())
+    if any(sign in host for host in hosts for sign in "/: \t*"):
+        raise ConfigError("SUPERVISE_HOSTS lists names without scheme and port, such as supervise.example.cn,10.0.0.5")
+    return hosts
 
 
 def _count(environ: Mapping[str, str], name: str) -> int:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from supervise import phone
 from supervise.config import ConfigError
-from supervise.errors import ConflictError
+from supervise.errors import RefusalError
 from supervise.labels import N_
 
 P = ParamSpec("P")
@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 _BUSY_TIMEOUT_MS = 15_000
 _ATTEMPTS = 10
+#: Nobody waits longer for locks than that and one attempt more; a web server gives a request up after 90 s.
+_PATIENCE_SECONDS = 20
 #: Serialization failure, deadlock, lock not available: the whole decision is run again.
 _RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 #: What a connection to SQLite must say when asked (reliability M6); 2 is FULL, 1 is ON.
@@ -42,9 +44,10 @@ _SQLITE_PRAGMAS = {
 }
 
 
-class BusyError(ConflictError):
+class BusyError(RefusalError):
     """The database stayed locked through every attempt."""
 
+    status = 503
     message = N_("Many people are writing at this moment; please try again")
 
 
@@ -221,8 +224,9 @@ def decide(decision: Callable[Concatenate[Session, P], T], *args: P.args, **kwar
     session, with a short random pause.
 
     Raises:
-        BusyError: after the last attempt.
+        BusyError: after the last attempt, or when waiting for locks has taken too long.
     """
+    begun = time.monotonic()
     for attempt in range(_ATTEMPTS):
         try:
             with writing() as session:
@@ -230,6 +234,8 @@ def decide(decision: Callable[Concatenate[Session, P], T], *args: P.args, **kwar
         except DBAPIError as error:
             if not is_retryable(error):
                 raise
+            if time.monotonic() - begun > _PATIENCE_SECONDS:
+                break
             time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311 - a pause, not a secret
     raise BusyError
 

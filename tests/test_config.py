@@ -88,3 +88,16 @@ def test_a_secret_that_others_can_read_stops_the_start(environ: dict[str, str], 
 
     with pytest.raises(ConfigError, match="chmod 600"):
         load_settings(environ)
+
+
+def test_the_names_of_the_server_are_a_list(environ: dict[str, str]) -> None:
+    settings = load_settings({**environ, "SUPERVISE_HOSTS": "supervise.example.cn, 10.0.0.5,"})
+
+    assert settings.hosts == ("supervise.example.cn", "10.0.0.5")
+    assert load_settings(environ).hosts == ()
+
+
+@pytest.mark.parametrize("hosts", ["https://supervise.example.cn", "supervise.example.cn:8443", "*", "a b"])
+def test_a_name_with_scheme_port_or_star_is_refused(environ: dict[str, str], hosts: str) -> None:
+    with pytest.raises(ConfigError, match="SUPERVISE_HOSTS lists names"):
+        load_settings({**environ, "SUPERVISE_HOSTS": hosts})

@@ -138,6 +138,14 @@ _REFUSALS = {
             "if it stays, give the administrator the time and the number above."
         ),
     ),
+    503: (
+        N_("Not at this moment"),
+        N_("Wait a minute and look whether what you sent is there already; if not, send it again."),
+    ),
+    507: (
+        N_("No room is left"),
+        N_("Nothing of what you sent was kept. Tell the administrator: the disk of the server is full."),
+    ),
 }
 
 

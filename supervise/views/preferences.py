@@ -1,6 +1,6 @@
 """What a browser remembers of its user's taste: the language and the keyboard."""
 
-from flask import Blueprint, make_response, redirect, request
+from flask import Blueprint, current_app, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from supervise import db
@@ -38,5 +38,12 @@ def keys() -> ResponseReturnValue:
 
 def _keep(cookie: str, value: str) -> ResponseReturnValue:
     response = make_response(redirect(safe_next(request.form.get("next")), code=303))
-    response.set_cookie(cookie, value, max_age=_YEAR_SECONDS, samesite="Lax", httponly=True)
+    response.set_cookie(
+        cookie,
+        value,
+        max_age=_YEAR_SECONDS,
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        samesite="Lax",
+        httponly=True,
+    )
     return response

@@ -1,14 +1,16 @@
 """Every refusal meets the user here: one page in their language, one audit event, never a second failure."""
 
+import errno
+import sqlite3
 from typing import Any, NamedTuple
 
 import structlog
 from flask import Flask, Response, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from supervise import clock, db
 from supervise.access.identity import NotSignedInError, PasswordChangeNeededError, signed_in_user
@@ -23,6 +25,12 @@ log = structlog.get_logger()
 
 #: Statuses that are written to the audit trail when the refusal is one of ours (issue 2, section 2).
 AUDITED = frozenset({401, 403, 404, 409})
+#: What a disk, a quota or a limit of the process says when it takes no more.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_POSTGRESQL_DISK_FULL = "53100"
+#: When a browser or a load balancer may ask again.
+_RETRY_SECONDS = 30
+_UNKNOWN_HOST = N_("This server is not known by that name")
 #: What werkzeug says in English, for people.
 _HTTP_MESSAGES = {
     400: N_("The request is damaged; please go back and try again"),
@@ -51,6 +59,20 @@ class OutOfRangeError(InvalidInputError):
     message = N_("A value is too large or has characters that cannot be stored")
 
 
+class UnavailableError(RefusalError):
+    """The database does not answer, or broke off: a restart, a network, a lock that is held too long."""
+
+    status = 503
+    message = N_("The database cannot be reached at this moment")
+
+
+class StorageFullError(RefusalError):
+    """The disk takes no more."""
+
+    status = 507
+    message = N_("The disk of the server is full")
+
+
 class Fact(NamedTuple):
     """What the audit trail keeps of a refusal."""
 
@@ -67,6 +89,9 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(IntegrityError, _refuse_taken)
     app.register_error_handler(DataError, _refuse_out_of_range)
     app.register_error_handler(OverflowError, _refuse_out_of_range)
+    app.register_error_handler(OperationalError, _refuse_unavailable)
+    app.register_error_handler(InterfaceError, _refuse_unavailable)
+    app.register_error_handler(OSError, _refuse_full)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(InternalServerError, _break)
 
@@ -78,7 +103,7 @@ def record_refusal(error: RefusalError) -> None:
     user = signed_in_user()
     try:
         db.decide(_write, user.id if user else None, _fact(error), error.message_id)
-    except (SQLAlchemyError, ConflictError):
+    except (SQLAlchemyError, db.BusyError):
         # The answer is still a refusal; that the trail misses one must be seen in the log.
         log.exception("refusal not recorded", status=error.status, error=type(error).__name__)
 
@@ -115,6 +140,8 @@ def _refuse(error: RefusalError) -> ResponseReturnValue:
     response = _page(error.status, str(error))
     if error.status == 429 and "seconds" in error.parameters:  # noqa: PLR2004 - Too Many Requests
         response.headers["Retry-After"] = str(error.parameters["seconds"])
+    if isinstance(error, db.BusyError):
+        response.headers["Retry-After"] = str(_RETRY_SECONDS)
     return response
 
 
@@ -128,7 +155,26 @@ def _refuse_out_of_range(error: DataError | OverflowError) -> ResponseReturnValu
     return _refuse(OutOfRangeError())
 
 
+def _refuse_unavailable(error: OperationalError | InterfaceError) -> ResponseReturnValue:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_ERROR:
+        raise error  # a statement that is wrong: our fault, not the database's
+    is_full = code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_DISK_FULL
+    log.error("database unavailable", error=type(error.orig).__name__, full=is_full)
+    return _lone_page(StorageFullError() if is_full else UnavailableError())
+
+
+def _refuse_full(error: OSError) -> ResponseReturnValue:
+    if error.errno not in _NO_ROOM:
+        raise error
+    log.error("disk full", error=type(error).__name__)
+    return _lone_page(StorageFullError())
+
+
 def _refuse_http(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error, SecurityError):
+        # A Host header that is not ours: no page, since no address of ours can be built for it.
+        return make_response(translate(_UNKNOWN_HOST), 400, {"Content-Type": "text/plain; charset=utf-8"})
     code = error.code or 500
     if error.response is not None or code < 400:  # noqa: PLR2004 - the router's redirects
         return error
@@ -141,16 +187,28 @@ def _refuse_http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _break(error: InternalServerError) -> ResponseReturnValue:
-    # A page of its own: the shell asks the database who is signed in, and that may be what broke.
-    heading, next_step = refusal_words(500)
-    page = current_app.jinja_env.get_template("errors/broken.html").render(
+    return make_response(_page_without_shell(500, ""), error.code)
+
+
+def _lone_page(error: RefusalError) -> Response:
+    headers = {"Retry-After": str(_RETRY_SECONDS)}
+    if _wants_json():
+        return make_response(jsonify(error=str(error)), error.status, headers)
+    return make_response(_page_without_shell(error.status, str(error)), error.status, headers)
+
+
+def _page_without_shell(status: int, message: str) -> str:
+    # The shell asks the database who is signed in, and that may be what broke.
+    heading, next_step = refusal_words(status)
+    return current_app.jinja_env.get_template("errors/broken.html").render(
         language="en" if current_locale() == "en" else "zh-Hans",
+        status=status,
         heading=heading,
+        message=message,
         next_step=next_step,
         at=clock.now(),
         request_id=request_id(),
     )
-    return make_response(page, error.code)
 
 
 def _page(status: int, message: str) -> Response:

@@ -6,8 +6,8 @@ import time
 from contextlib import ExitStack
 
 import structlog
-from flask import Flask, Response, g, request
-from werkzeug.exceptions import BadRequest
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.routing import IntegerConverter
 
 from supervise.access.identity import signed_in_user
@@ -82,6 +82,9 @@ def _locale() -> str:
 
 
 def _refuse_unstorable() -> None:
+    if request.is_json:
+        # No page takes any, but WTForms would read it, however deep it is.
+        raise UnsupportedMediaType
     # Only a multipart form is read piece by piece; any other stands in memory whole.
     if signed_in_user() is None:
         request.max_content_length = _STRANGERS_BYTES_MAX
@@ -98,7 +101,14 @@ def _refuse_unstorable() -> None:
 def _finish(response: Response) -> Response:
     asked = request.args.get("lang")
     if asked in LOCALES:
-        response.set_cookie(LOCALE_COOKIE, asked, max_age=_LOCALE_COOKIE_SECONDS, samesite="Lax", httponly=True)
+        response.set_cookie(
+            LOCALE_COOKIE,
+            asked,
+            max_age=_LOCALE_COOKIE_SECONDS,
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+            samesite="Lax",
+            httponly=True,
+        )
     response.headers["X-Request-Id"] = request_id()
     if request.endpoint not in {"static", "bootstrap.static"}:
         user = g.get("session_user")
