@@ -21,7 +21,8 @@ from supervise.files.remarks import Remark, remark
 from supervise.files.row_values import RowValues
 from supervise.files.values import parse_moment, parse_text
 from supervise.labels import N_, _
-from supervise.parties.imports.overlaps import Span, overlapping_rows
+from supervise.parties.imports.overlaps import Span
+from supervise.parties.imports.periods import Claim, Held, compared, without_overlaps
 from supervise.parties.imports.register_file import Judgement, error
 from supervise.parties.models import OrgUnit
 from supervise.parties.periods import in_words
@@ -36,13 +37,6 @@ class SubscriberRow(NamedTuple):
     digits: str
     account_ref: str
     unit_code: str | None
-    held_from: dt.datetime
-    held_to: dt.datetime | None
-
-
-class _Held(NamedTuple):
-    subscriber_id: int
-    account_ref: str
     held_from: dt.datetime
     held_to: dt.datetime | None
 
@@ -82,11 +76,16 @@ class SubscriberFile:
         """Return what becomes of each row: a few queries for all of them."""
         units = _units(session, rows)
         held = self._held(session, rows)
-        judged = {row.row_number: _judge_alone(row, units, held) for row in rows}
-        live = [row for row in rows if judged[row.row_number].verdict in {RowVerdict.NEW, RowVerdict.CHANGED}]
-        for row_number, other in _conflicts(live, held).items():
-            judged[row_number] = error(_in_the_way(other))
-        return judged
+        claims = [
+            Claim(row.row_number, row.digits, row.account_ref, row.account_ref, row.held_from, row.held_to)
+            for row in rows
+        ]
+        judged = compared(claims, held)
+        for row in rows:
+            if row.unit_code is not None and row.unit_code not in units:
+                wrong = remark(N_("There is no unit with the code %(code)s"), code=row.unit_code)
+                judged[row.row_number] = error(wrong)
+        return without_overlaps(judged, claims, held, _in_the_way)
 
     def write(
         self,
@@ -106,16 +105,17 @@ class SubscriberFile:
         _set_ends(session, by_verdict[RowVerdict.CHANGED], ended, actor_id)
         return ended | self._add(session, by_verdict[RowVerdict.NEW], batch_id, actor_id)
 
-    def _held(self, session: Session, rows: Sequence[SubscriberRow]) -> dict[str, list[_Held]]:
+    def _held(self, session: Session, rows: Sequence[SubscriberRow]) -> dict[str, list[Held[dt.datetime]]]:
         ids = known_number_ids(session, self._keyring, {row.digits for row in rows})
         digits_of = {number_id: digits for digits, number_id in ids.items()}
-        held: dict[str, list[_Held]] = defaultdict(list)
+        held: dict[str, list[Held[dt.datetime]]] = defaultdict(list)
         query = sa.select(
             Subscriber.number_id, Subscriber.id, Subscriber.account_ref, Subscriber.held_from, Subscriber.held_to
         )
         for piece in slices(sorted(digits_of)):
             for row in session.execute(query.where(Subscriber.number_id.in_(piece))):
-                held[digits_of[row.number_id]].append(_Held(row.id, row.account_ref, row.held_from, row.held_to))
+                account = row.account_ref
+                held[digits_of[row.number_id]].append(Held(row.id, account, account, row.held_from, row.held_to))
         return held
 
     def _add(self, session: Session, rows: Sequence[SubscriberRow], batch_id: int, actor_id: int) -> dict[int, int]:
@@ -159,34 +159,6 @@ def _units(session: Session, rows: Iterable[SubscriberRow]) -> dict[str, int]:
         query = sa.select(OrgUnit.code, OrgUnit.id).where(OrgUnit.code.in_(piece))
         found.update((row.code, row.id) for row in session.execute(query))
     return found
-
-
-def _judge_alone(row: SubscriberRow, units: Mapping[str, int], held: Mapping[str, list[_Held]]) -> Judgement:
-    if row.unit_code is not None and row.unit_code not in units:
-        return error(remark(N_("There is no unit with the code %(code)s"), code=row.unit_code))
-    start = (row.account_ref, row.held_from)
-    same = next((one for one in held.get(row.digits, ()) if (one.account_ref, one.held_from) == start), None)
-    if same is None:
-        return Judgement(RowVerdict.NEW)
-    if row.held_to == same.held_to or row.held_to is None:
-        return Judgement(RowVerdict.KNOWN, subject_id=same.subscriber_id)
-    moved = remark(N_("The end in the register is %(moment)s"), moment=in_words(same.held_to))
-    return Judgement(RowVerdict.CHANGED, [moved], same.subscriber_id)
-
-
-def _conflicts(rows: Iterable[SubscriberRow], held: Mapping[str, list[_Held]]) -> dict[int, Span[dt.datetime]]:
-    spans: dict[object, list[Span[dt.datetime]]] = defaultdict(list)
-    restated = set()
-    for row in rows:
-        spans[row.digits].append(Span(row.held_from, row.held_to, row.row_number, row.account_ref))
-        restated.add((row.digits, row.account_ref, row.held_from))
-    for digits, of_number in spans.items():
-        of_number += [
-            Span(one.held_from, one.held_to, 0, one.account_ref)
-            for one in held.get(str(digits), ())
-            if (digits, one.account_ref, one.held_from) not in restated
-        ]
-    return overlapping_rows(spans)
 
 
 def _in_the_way(other: Span[dt.datetime]) -> Remark:

@@ -21,6 +21,9 @@ class ImportKind(LabelledEnum):
     SUBSCRIBERS = "subscribers", N_("Subscribers")
     BILLING_RETURNS = "billing_returns", N_("Billing return file")
     PERMISSIONS = "permissions", N_("Refusals and consents")
+    RELATIONS = "relations", N_("Ties between parties")
+    OFFICIAL_NUMBERS = "official_numbers", N_("Official numbers")
+    CONTRACTS = "contracts", N_("Contracts and policies")
 
 
 class BatchState(LabelledEnum):

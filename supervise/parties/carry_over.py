@@ -86,7 +86,7 @@ def _carry_relations(session: Session, party_id: int, to_id: int, on: dt.date) -
         continued.append(
             PartyRelation(child_id=row.child_id, parent_id=to_id, role=row.role, valid_from=on, valid_to=row.valid_to)
         )
-        row.valid_to = on
+        row.valid_to, row.version = on, row.version + 1
     _put(session, continued)
 
 

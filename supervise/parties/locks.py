@@ -5,7 +5,16 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from supervise.errors import ConflictError
-from supervise.parties.models import NumberHolder, OrgUnit, Party, PhoneNumber, RegisterProposal, StaffNumber
+from supervise.parties.models import (
+    NumberHolder,
+    OfficialNumber,
+    OrgUnit,
+    Party,
+    PartyRelation,
+    PhoneNumber,
+    RegisterProposal,
+    StaffNumber,
+)
 from supervise.parties.refusals import NoSuchRowError
 
 #: A cycle is no fact of one row: whoever adds to these trees waits for the one before (``db.take_turn``).
@@ -14,7 +23,17 @@ TREE_OF_PARTIES = "parties.tree_of_parties"
 
 
 Row = TypeVar("Row")
-VersionedRow = TypeVar("VersionedRow", OrgUnit, Party, PhoneNumber, NumberHolder, StaffNumber, RegisterProposal)
+VersionedRow = TypeVar(
+    "VersionedRow",
+    OrgUnit,
+    Party,
+    PartyRelation,
+    PhoneNumber,
+    NumberHolder,
+    OfficialNumber,
+    StaffNumber,
+    RegisterProposal,
+)
 
 
 def load(session: Session, model: type[Row], row_id: int) -> Row:

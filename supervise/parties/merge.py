@@ -12,7 +12,8 @@ from supervise.parties.locks import TREE_OF_PARTIES, load
 from supervise.parties.models import Party
 from supervise.parties.refusals import CycleError, OpenMoneyError
 from supervise.parties.register import add_alias
-from supervise.parties.relations import check_open, first_day_above_itself, record_party
+from supervise.parties.relations import first_day_above_itself, record_party
+from supervise.parties.standing import check_open
 
 #: What a party may owe, be owed or have left with us (domain 8).
 _PARTY_ACCOUNTS = (
@@ -54,6 +55,11 @@ def merge_party(session: Session, party_id: int, *, into_id: int, reason: str, a
     session.execute(update(Party).where(Party.merged_into_id == party_id).values(merged_into_id=into_id))
     add_alias(session, into_id, name=party.name, source=party.code, actor_id=actor_id)
     record_party(
-        session, party_id, "party.merged", actor_id=actor_id, changes={"merged_into_id": into_id}, reason=reason
+        session,
+        subject_id=party_id,
+        action="party.merged",
+        actor_id=actor_id,
+        changes={"merged_into_id": into_id},
+        reason=reason,
     )
     return into

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
 from supervise.phone import NumberClass
 
@@ -95,6 +95,7 @@ class OfficialNumber(Base):
     legal_basis: Mapped[str]
     valid_from: Mapped[dt.date]
     valid_to: Mapped[dt.date | None]
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class OrgUnit(Base):
@@ -157,8 +158,9 @@ class Party(Base):
     org_unit_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"), unique=True)
     #: A natural person (domain B18); names of persons are shown to staff only.
     is_person: Mapped[bool] = mapped_column(default=False)
+    #: How the party itself is reached: its number is business data, and stays as it is typed.
     contact: Mapped[str | None]
-    note: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(MaskedText)
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"), index=True)
     version: Mapped[int] = mapped_column(default=1)
 
@@ -172,7 +174,7 @@ class PartyAlias(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
     name: Mapped[str] = mapped_column(index=True)
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(MaskedText)
 
 
 class PartyRelation(Base):
@@ -192,6 +194,7 @@ class PartyRelation(Base):
     role: Mapped[RelationRole]
     valid_from: Mapped[dt.date]
     valid_to: Mapped[dt.date | None]
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class PhoneNumber(Base):
@@ -204,7 +207,7 @@ class PhoneNumber(Base):
     number_class: Mapped[NumberClass]
     #: A 106 port holds for every longer number that begins with it; the longest prefix wins.
     is_prefix: Mapped[bool] = mapped_column(default=False)
-    note: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(MaskedText)
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -224,7 +227,7 @@ class NumberHolder(Base):
     held_from: Mapped[dt.datetime]
     held_to: Mapped[dt.datetime | None]
     #: Where we know it from: contract, declaration of the branch, import batch.
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(MaskedText)
     recorded_at: Mapped[dt.datetime]
     version: Mapped[int] = mapped_column(default=1)
 
@@ -285,11 +288,11 @@ class RegisterProposal(Base):
     change: Mapped[dict[str, Any]]
     #: The party whose register it is; rows are listed within scope by it.
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(MaskedText)
     state: Mapped[ProposalState] = mapped_column(default=ProposalState.OPEN)
     proposed_by: Mapped[int]
     proposed_at: Mapped[dt.datetime]
     decided_by: Mapped[int | None]
     decided_at: Mapped[dt.datetime | None]
-    decision_note: Mapped[str | None]
+    decision_note: Mapped[str | None] = mapped_column(MaskedText)
     version: Mapped[int] = mapped_column(default=1)

@@ -1,26 +1,26 @@
 """Decisions on numbers: enter one, let a party hold it, hand it over at a moment, end or correct a period."""
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
+import functools
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
 from supervise.parties.locks import load, load_version
-from supervise.parties.models import NumberHolder, Party, PartyStatus, PhoneNumber
-from supervise.parties.periods import check_order, holds_at, in_words, overlaps
+from supervise.parties.models import NumberHolder, PhoneNumber
+from supervise.parties.periods import check_order, first_overlap, holds_at, in_words
 from supervise.parties.refusals import (
     HolderOverlapError,
-    MergedError,
     NotHeldError,
     NotPortError,
     NumberTakenError,
-    TerminatedPartyError,
 )
+from supervise.parties.standing import check_takes_new
 from supervise.phone import NumberClass, NumberingPlan, classify, normalise
+
+_record = functools.partial(record_event, subject="phone_number")
 
 
 def enter_number(
@@ -48,14 +48,8 @@ def enter_number(
     number = PhoneNumber(digits=digits, number_class=number_class, is_prefix=is_prefix, note=note)
     session.add(number)
     session.flush()
-    record_event(
-        session,
-        actor_id=actor_id,
-        action="phone_number.entered",
-        subject="phone_number",
-        subject_id=number.id,
-        changes={"class": number_class, "is_prefix": is_prefix},
-    )
+    changes = {"class": number_class, "is_prefix": is_prefix}
+    _record(session, subject_id=number.id, action="phone_number.entered", actor_id=actor_id, changes=changes)
     return number
 
 
@@ -67,7 +61,7 @@ def annotate_number(session: Session, number_id: int, *, note: str | None, versi
     """
     number = load_version(session, PhoneNumber, number_id, version)
     number.note = note
-    _record(session, number_id, "phone_number.annotated", actor_id=actor_id, changes={})
+    _record(session, subject_id=number_id, action="phone_number.annotated", actor_id=actor_id)
     return number
 
 
@@ -91,7 +85,7 @@ def hold(
     """
     check_order(held_from, held_to)
     number = load(session, PhoneNumber, number_id)
-    _check_can_hold(session, party_id)
+    check_takes_new(session, party_id)
     _check_free(session, number, held_from, held_to)
     holder = NumberHolder(
         number_id=number_id,
@@ -104,7 +98,7 @@ def hold(
     session.add(holder)
     session.flush()
     changes = {"holder_id": holder.id, "party_id": party_id, "held_from": held_from, "held_to": held_to}
-    _record(session, number_id, "phone_number.held", actor_id=actor_id, changes=changes)
+    _record(session, subject_id=number_id, action="phone_number.held", actor_id=actor_id, changes=changes)
     return holder
 
 
@@ -187,7 +181,12 @@ def correct_period(
     holder.held_from, holder.held_to = held_from, held_to
     session.flush()
     _record(
-        session, holder.number_id, "phone_number.period_corrected", actor_id=actor_id, changes=changes, reason=reason
+        session,
+        subject_id=holder.number_id,
+        action="phone_number.period_corrected",
+        actor_id=actor_id,
+        changes=changes,
+        reason=reason,
     )
     return holder
 
@@ -198,53 +197,22 @@ def _end(session: Session, holder: NumberHolder, at: dt.datetime, reason: str | 
     holder.held_to = at
     holder.version += 1
     session.flush()
-    _record(session, holder.number_id, "phone_number.holding_ended", actor_id=actor_id, changes=changes, reason=reason)
-
-
-def _check_can_hold(session: Session, party_id: int) -> None:
-    party = load(session, Party, party_id)
-    if party.merged_into_id is not None:
-        raise MergedError(name=party.name, other=load(session, Party, party.merged_into_id).name)
-    if party.status is PartyStatus.TERMINATED:
-        raise TerminatedPartyError(name=party.name)
+    _record(
+        session,
+        subject_id=holder.number_id,
+        action="phone_number.holding_ended",
+        actor_id=actor_id,
+        changes=changes,
+        reason=reason,
+    )
 
 
 def _check_free(
     session: Session, number: PhoneNumber, start: dt.datetime, stop: dt.datetime | None, *, besides: int = 0
 ) -> None:
     # The database refuses the same: ex_number_holder_overlap, number_holder_no_overlap_*.
-    query = (
-        select(Party.name, NumberHolder.held_from, NumberHolder.held_to)
-        .join(Party, Party.id == NumberHolder.party_id)
-        .where(
-            NumberHolder.number_id == number.id,
-            NumberHolder.id != besides,
-            overlaps(NumberHolder.held_from, NumberHolder.held_to, start, stop),
-        )
-        .order_by(NumberHolder.held_from)
-        .limit(1)
-    )
-    other = session.execute(query).one_or_none()
-    if other is not None:
-        name, first, end = other
-        raise HolderOverlapError(name=name, digits=number.digits, first=in_words(first), end=in_words(end))
-
-
-def _record(
-    session: Session,
-    number_id: int,
-    action: str,
-    *,
-    actor_id: int,
-    changes: Mapping[str, Any],
-    reason: str | None = None,
-) -> None:
-    record_event(
-        session,
-        actor_id=actor_id,
-        action=action,
-        subject="phone_number",
-        subject_id=number_id,
-        changes=changes,
-        reason=reason,
-    )
+    of_number = and_(NumberHolder.number_id == number.id, NumberHolder.id != besides)
+    dated = (NumberHolder.held_from, NumberHolder.held_to)
+    taken = first_overlap(session, of_number, dated, (start, stop), NumberHolder.party_id)
+    if taken is not None:
+        raise HolderOverlapError(digits=number.digits, **taken)

@@ -6,12 +6,14 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from supervise import phone
 from supervise.audit.record import changed
 from supervise.parties.credit_code import normalise_credit_code
 from supervise.parties.locks import load, load_version
 from supervise.parties.models import Party, PartyAlias, PartyKind, PartyRelation, PartyStatus, RelationRole
 from supervise.parties.refusals import CodeTakenError, CreditCodeTakenError, NoSponsorError, UnitPartyError
-from supervise.parties.relations import check_open, record_party, relate
+from supervise.parties.relations import record_party, relate
+from supervise.parties.standing import check_open
 
 
 class Tie(NamedTuple):
@@ -62,7 +64,7 @@ def enter_party(
     session.add(party)
     session.flush()
     entered = {"code": code, "kind": kind, "status": status}
-    record_party(session, party.id, "party.entered", actor_id=actor_id, changes=entered)
+    record_party(session, subject_id=party.id, action="party.entered", actor_id=actor_id, changes=entered)
     if tie is not None:
         relate(session, child_id=party.id, **tie._asdict(), actor_id=actor_id)
     return party
@@ -97,7 +99,7 @@ def edit_party(
     if "name" in changes and (is_person or before["is_person"]):
         # The trail keeps no names of natural persons: erasing them must stay possible.
         changes["name"] = ["***", "***"]
-    record_party(session, party_id, "party.edited", actor_id=actor_id, changes=changes)
+    record_party(session, subject_id=party_id, action="party.edited", actor_id=actor_id, changes=changes)
     return party
 
 
@@ -121,8 +123,8 @@ def change_status(
     before, party.status = party.status, status
     record_party(
         session,
-        party_id,
-        "party.status_changed",
+        subject_id=party_id,
+        action="party.status_changed",
         actor_id=actor_id,
         changes={"status": [before, status]},
         reason=reason,
@@ -142,7 +144,8 @@ def add_alias(session: Session, party_id: int, *, name: str, source: str, actor_
         return
     session.add(PartyAlias(party_id=party_id, name=name, source=source))
     session.flush()
-    record_party(session, party_id, "party.alias_added", actor_id=actor_id, changes={"source": source})
+    told = {"source": phone.mask_in_text(source)}
+    record_party(session, subject_id=party_id, action="party.alias_added", actor_id=actor_id, changes=told)
 
 
 def _check_code(session: Session, code: str) -> None:

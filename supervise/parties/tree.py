@@ -1,7 +1,7 @@
 """The carrier's own tree as of a day: what lies below a unit, what lies above it, what was merged into it."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import CTE, Select, literal, select
@@ -110,6 +110,10 @@ def tree_at(session: Session, on: dt.date, *, within: Collection[int] | None = N
     return ordered
 
 
+#: Who stands below whom, and in which period: (lower id, upper id, first day, first day without it).
+Edge = tuple[int, int, dt.date, dt.date | None]
+
+
 class Climb(NamedTuple):
     """A node that is reached during ``[first, end)``."""
 
@@ -121,34 +125,41 @@ class Climb(NamedTuple):
 def first_day_below_itself(
     session: Session, unit_id: int, parent_id: int, valid_from: dt.date, valid_to: dt.date | None
 ) -> dt.date | None:
-    """Return the first found day on which *unit_id* would stand above *parent_id*, or None: no cycle."""
-    frontier = [Climb(parent_id, valid_from, valid_to or dt.date.max)]
+    """Return a day on which *unit_id* would stand above *parent_id*, or None: no cycle."""
+
+    def above(nodes: Sequence[Climb]) -> Iterable[Edge]:
+        first, end = min(node.first for node in nodes), max(node.end for node in nodes)
+        query = select(
+            OrgUnitPlacement.unit_id, OrgUnitPlacement.parent_id, OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to
+        ).where(
+            OrgUnitPlacement.unit_id.in_({node.node_id for node in nodes}),
+            OrgUnitPlacement.parent_id.is_not(None),
+            overlaps(OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to, first, end),
+        )
+        return [(row.unit_id, row.parent_id, row.valid_from, row.valid_to) for row in session.execute(query)]
+
+    return first_day_of_circle((unit_id, parent_id, valid_from, valid_to), above)
+
+
+def first_day_of_circle(edge: Edge, above: Callable[[Sequence[Climb]], Iterable[Edge]]) -> dt.date | None:
+    """Return a day on which the upper end of a new *edge* stands below its lower end, or None: it closes no circle.
+
+    *above* returns the edges that lead up from some nodes.
+    """
+    lower_id, upper_id, valid_from, valid_to = edge
+    frontier = [Climb(upper_id, valid_from, valid_to or dt.date.max)]
     seen: set[Climb] = set()
     while frontier:
-        hit = next((climb for climb in frontier if climb.node_id == unit_id), None)
+        hit = next((node for node in frontier if node.node_id == lower_id), None)
         if hit is not None:
             return hit.first
         seen.update(frontier)
-        frontier = [climb for climb in _climb_units(session, frontier) if climb not in seen]
+        frontier = [node for node in climb(frontier, above(frontier)) if node not in seen]
     return None
 
 
-def _climb_units(session: Session, frontier: Iterable[Climb]) -> list[Climb]:
-    nodes = list(frontier)
-    first, end = min(climb.first for climb in nodes), max(climb.end for climb in nodes)
-    query = select(
-        OrgUnitPlacement.unit_id, OrgUnitPlacement.parent_id, OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to
-    ).where(
-        OrgUnitPlacement.unit_id.in_({climb.node_id for climb in nodes}),
-        OrgUnitPlacement.parent_id.is_not(None),
-        overlaps(OrgUnitPlacement.valid_from, OrgUnitPlacement.valid_to, first, end),
-    )
-    edges = [(row.unit_id, row.parent_id, row.valid_from, row.valid_to) for row in session.execute(query)]
-    return climb(nodes, edges)
-
-
-def climb(nodes: Iterable[Climb], edges: Iterable[tuple[int, int, dt.date, dt.date | None]]) -> list[Climb]:
-    """Return where *nodes* lead by dated *edges* (child, parent, first, end), each with the days it is reached."""
+def climb(nodes: Iterable[Climb], edges: Iterable[Edge]) -> list[Climb]:
+    """Return where *nodes* lead by dated *edges*, each with the days it is reached."""
     reached: dict[Climb, None] = {}
     by_child: dict[int, list[tuple[int, dt.date, dt.date]]] = {}
     for child_id, parent_id, first, end in edges:

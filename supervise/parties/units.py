@@ -1,8 +1,7 @@
 """Decisions on org units: found, rename, move, merge, close. Each unit has one party of its own."""
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
+import functools
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,6 +21,8 @@ from supervise.parties.refusals import (
     UnitHasChildrenError,
 )
 from supervise.parties.tree import first_day_below_itself
+
+_record = functools.partial(record_event, subject="org_unit")
 
 
 def found_unit(
@@ -61,7 +62,7 @@ def found_unit(
     )
     session.flush()
     placed = {"code": code, "kind": kind, "parent_id": parent_id, "valid_from": valid_from}
-    _record(session, unit, "org_unit.founded", actor_id=actor_id, changes=placed)
+    _record(session, subject_id=unit.id, action="org_unit.founded", actor_id=actor_id, changes=placed)
     return unit
 
 
@@ -80,8 +81,8 @@ def rename_unit(
     party_of_unit(session, unit_id).name = name
     _record(
         session,
-        unit,
-        "org_unit.renamed",
+        subject_id=unit_id,
+        action="org_unit.renamed",
         actor_id=actor_id,
         changes=changed(before, {"name": name, "cost_centre": cost_centre}),
     )
@@ -110,7 +111,7 @@ def move_unit(
     session.add(placement)
     session.flush()
     moved = {"parent_id": [before, parent_id], "valid_from": from_on}
-    _record(session, unit, "org_unit.moved", actor_id=actor_id, changes=moved, reason=reason)
+    _record(session, subject_id=unit_id, action="org_unit.moved", actor_id=actor_id, changes=moved, reason=reason)
     return placement
 
 
@@ -137,8 +138,8 @@ def merge_unit(session: Session, unit_id: int, *, into_id: int, on: dt.date, rea
     carry_over(session, party_of_unit(session, unit_id).id, party_of_unit(session, into.id).id, on)
     _record(
         session,
-        unit,
-        "org_unit.merged",
+        subject_id=unit_id,
+        action="org_unit.merged",
         actor_id=actor_id,
         changes={"merged_into_id": into_id, "merged_on": on},
         reason=reason,
@@ -159,7 +160,14 @@ def close_unit(session: Session, unit_id: int, *, on: dt.date, reason: str, acto
         raise UnitHasChildrenError(name=unit.name)
     unit.closed_on = on
     unit.version += 1
-    _record(session, unit, "org_unit.closed", actor_id=actor_id, changes={"closed_on": on}, reason=reason)
+    _record(
+        session,
+        subject_id=unit_id,
+        action="org_unit.closed",
+        actor_id=actor_id,
+        changes={"closed_on": on},
+        reason=reason,
+    )
     return unit
 
 
@@ -217,23 +225,3 @@ def _end_placement(session: Session, unit_id: int, on: dt.date) -> int | None:
         row.valid_to = on
     session.flush()
     return rows[0].parent_id if rows else None
-
-
-def _record(
-    session: Session,
-    unit: OrgUnit,
-    action: str,
-    *,
-    actor_id: int,
-    changes: Mapping[str, Any],
-    reason: str | None = None,
-) -> None:
-    record_event(
-        session,
-        actor_id=actor_id,
-        action=action,
-        subject="org_unit",
-        subject_id=unit.id,
-        changes=changes,
-        reason=reason,
-    )

@@ -18,7 +18,8 @@ from supervise.files.remarks import remark
 from supervise.files.row_values import RowValues
 from supervise.files.values import parse_boolean, parse_moment, parse_text
 from supervise.labels import N_, _
-from supervise.parties.imports.overlaps import Span, overlapping_rows
+from supervise.parties.imports.overlaps import Span
+from supervise.parties.imports.periods import Claim, Held, without_overlaps
 from supervise.parties.imports.register_file import (
     Judgement,
     KnownParty,
@@ -48,14 +49,6 @@ class NumberRow(NamedTuple):
     held_to: dt.datetime | None
     source: str | None
     note: str | None
-
-
-class _Held(NamedTuple):
-    holder_id: int
-    party_id: int
-    name: str
-    held_from: dt.datetime
-    held_to: dt.datetime | None
 
 
 class _Registered(NamedTuple):
@@ -105,10 +98,8 @@ class NumberFile:
         all_digits = {row.digits for row in rows}
         numbers, held = _registered(session, all_digits), _held(session, all_digits)
         judged = {row.row_number: _judge_alone(row, parties, numbers, held) for row in rows}
-        live = [row for row in rows if judged[row.row_number].verdict in {RowVerdict.NEW, RowVerdict.CHANGED}]
-        for row_number, other in _conflicts(live, parties, held).items():
-            judged[row_number] = error(_in_the_way(other))
-        return judged
+        claims = [_claim(row, parties.get(row.party_code)) for row in rows]
+        return without_overlaps(judged, claims, held, _in_the_way)
 
     def write(
         self,
@@ -145,8 +136,8 @@ def _registered(session: Session, all_digits: Iterable[str]) -> dict[str, _Regis
     return found
 
 
-def _held(session: Session, all_digits: Iterable[str]) -> dict[str, list[_Held]]:
-    found: dict[str, list[_Held]] = defaultdict(list)
+def _held(session: Session, all_digits: Iterable[str]) -> dict[str, list[Held[dt.datetime]]]:
+    found: dict[str, list[Held[dt.datetime]]] = defaultdict(list)
     for some in slices(all_digits):
         query = (
             sa.select(
@@ -162,7 +153,7 @@ def _held(session: Session, all_digits: Iterable[str]) -> dict[str, list[_Held]]
             .where(PhoneNumber.digits.in_(some))
         )
         for digits, holder_id, party_id, name, held_from, held_to in session.execute(query):
-            found[digits].append(_Held(holder_id, party_id, name, held_from, held_to))
+            found[digits].append(Held(holder_id, party_id, name, held_from, held_to))
     return found
 
 
@@ -170,42 +161,29 @@ def _judge_alone(
     row: NumberRow,
     parties: Mapping[str, KnownParty],
     numbers: Mapping[str, _Registered],
-    held: Mapping[str, list[_Held]],
+    held: Mapping[str, list[Held[dt.datetime]]],
 ) -> Judgement:
     party = parties.get(row.party_code)
     start = (party.id if party else None, row.held_from)
-    same = next((one for one in held.get(row.digits, ()) if (one.party_id, one.held_from) == start), None)
+    same = next((one for one in held.get(row.digits, ()) if (one.owner, one.first) == start), None)
     number = numbers.get(row.digits)
     if number is not None and number.is_prefix != row.is_prefix:
         return error(remark(N_("In the register this number is a prefix, or it is none; the file says otherwise")))
     if same is not None and number is not None:
-        if row.held_to == same.held_to:
+        if row.held_to == same.end:
             return Judgement(RowVerdict.KNOWN, subject_id=number.number_id)
         if row.held_to is None:
-            ends = remark(N_("The register ends this on %(moment)s; it stays so"), moment=in_words(same.held_to))
+            ends = remark(N_("The register ends this on %(moment)s; it stays so"), moment=in_words(same.end))
             return Judgement(RowVerdict.KNOWN, [ends], number.number_id)
-        moved = remark(N_("The end in the register is %(moment)s"), moment=in_words(same.held_to))
-        return Judgement(RowVerdict.CHANGED, [moved], same.holder_id)
+        moved = remark(N_("The end in the register is %(moment)s"), moment=in_words(same.end))
+        return Judgement(RowVerdict.CHANGED, [moved], same.id)
     unusable = why_unusable(row.party_code, party)
     return error(unusable) if unusable is not None else Judgement(RowVerdict.NEW)
 
 
-def _conflicts(
-    rows: Iterable[NumberRow], parties: Mapping[str, KnownParty], held: Mapping[str, list[_Held]]
-) -> dict[int, Span[dt.datetime]]:
-    spans: dict[object, list[Span[dt.datetime]]] = defaultdict(list)
-    restated = set()
-    for row in rows:
-        party = parties[row.party_code]
-        spans[row.digits].append(Span(row.held_from, row.held_to, row.row_number, party.name))
-        restated.add((row.digits, party.id, row.held_from))
-    for digits, of_number in spans.items():
-        of_number += [
-            Span(one.held_from, one.held_to, 0, one.name)
-            for one in held.get(str(digits), ())
-            if (digits, one.party_id, one.held_from) not in restated
-        ]
-    return overlapping_rows(spans)
+def _claim(row: NumberRow, party: KnownParty | None) -> Claim[str, dt.datetime]:
+    owner, name = (party.id, party.name) if party is not None else (None, "")
+    return Claim(row.row_number, row.digits, owner, name, row.held_from, row.held_to)
 
 
 def _in_the_way(other: Span[dt.datetime]) -> tuple[str, dict[str, str | int]]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Point = TypeVar("Point", dt.date, dt.datetime)
 
@@ -17,7 +17,7 @@ class Span(NamedTuple, Generic[Point]):
     name: str
 
 
-def overlapping_rows(spans_by_key: Mapping[object, Iterable[Span[Point]]]) -> dict[int, Span[Point]]:
+def overlapping_rows(spans_by_key: Mapping[Any, Iterable[Span[Point]]]) -> dict[int, Span[Point]]:
     """Return which rows of the file overlap something, and what: ``{row number: the other span}``.
 
     The register's own rows are right by definition; of two rows of the file the later one in time is named.

@@ -17,7 +17,8 @@ from supervise.files.remarks import Remark, remark
 from supervise.files.row_values import RowValues
 from supervise.files.values import parse_day, parse_text
 from supervise.labels import N_
-from supervise.parties.imports.overlaps import Span, overlapping_rows
+from supervise.parties.imports.overlaps import Span
+from supervise.parties.imports.periods import Claim, Held, compared, without_overlaps
 from supervise.parties.imports.register_file import (
     Judgement,
     KnownParty,
@@ -47,14 +48,6 @@ class StaffRow(NamedTuple):
     def key(self) -> tuple[str, str]:
         """What nobody else has at the same time."""
         return self.carrier_code, self.staff_number
-
-
-class _Assigned(NamedTuple):
-    id: int
-    employer_id: int
-    name: str
-    valid_from: dt.date
-    valid_to: dt.date | None
 
 
 class StaffFile:
@@ -93,11 +86,13 @@ class StaffFile:
         parties = parties_by_code(session, codes)
         carriers = set(session.scalars(sa.select(Carrier.code)))
         assigned = _assigned(session, {row.staff_number for row in rows})
-        judged = {row.row_number: _judge_alone(row, carriers, parties, assigned) for row in rows}
-        live = [row for row in rows if judged[row.row_number].verdict in {RowVerdict.NEW, RowVerdict.CHANGED}]
-        for row_number, other in _conflicts(live, parties, assigned).items():
-            judged[row_number] = error(_in_the_way(other))
-        return judged
+        claims = [_claim(row, parties.get(row.employer_code)) for row in rows]
+        judged = compared(claims, assigned)
+        for row in rows:
+            if judged[row.row_number].verdict is RowVerdict.NEW:
+                wrong = _wrong(row, carriers, parties)
+                judged[row.row_number] = error(wrong) if wrong is not None else judged[row.row_number]
+        return without_overlaps(judged, claims, assigned, _in_the_way)
 
     def write(
         self,
@@ -117,8 +112,13 @@ class StaffFile:
         return ended | added
 
 
-def _assigned(session: Session, numbers: Iterable[str]) -> dict[tuple[str, str], list[_Assigned]]:
-    found: dict[tuple[str, str], list[_Assigned]] = defaultdict(list)
+def _claim(row: StaffRow, employer: KnownParty | None) -> Claim[tuple[str, str], dt.date]:
+    owner, name = (employer.id, employer.name) if employer is not None else (None, "")
+    return Claim(row.row_number, row.key, owner, name, row.valid_from, row.valid_to)
+
+
+def _assigned(session: Session, numbers: Iterable[str]) -> dict[tuple[str, str], list[Held[dt.date]]]:
+    found: dict[tuple[str, str], list[Held[dt.date]]] = defaultdict(list)
     for some in slices(numbers):
         query = (
             sa.select(
@@ -134,50 +134,18 @@ def _assigned(session: Session, numbers: Iterable[str]) -> dict[tuple[str, str],
             .where(StaffNumber.staff_number.in_(some))
         )
         for row in session.execute(query):
-            found[row.carrier_code, row.staff_number].append(_Assigned(*row[2:]))
+            found[row.carrier_code, row.staff_number].append(Held(*row[2:]))
     return found
 
 
-def _judge_alone(
-    row: StaffRow,
-    carriers: set[str],
-    parties: Mapping[str, KnownParty],
-    assigned: Mapping[tuple[str, str], list[_Assigned]],
-) -> Judgement:
+def _wrong(row: StaffRow, carriers: set[str], parties: Mapping[str, KnownParty]) -> Remark | None:
+    """Return why a new row cannot be taken; None: it can."""
     if row.carrier_code not in carriers:
-        return error(remark(N_("There is no carrier %(code)s"), code=row.carrier_code))
-    employer = parties.get(row.employer_code)
-    start = (employer.id if employer else None, row.valid_from)
-    same = next((one for one in assigned.get(row.key, ()) if (one.employer_id, one.valid_from) == start), None)
-    if same is not None:
-        if row.valid_to is None or row.valid_to == same.valid_to:
-            return Judgement(RowVerdict.KNOWN, subject_id=same.id)
-        moved = remark(N_("The end in the register is %(moment)s"), moment=in_words(same.valid_to))
-        return Judgement(RowVerdict.CHANGED, [moved], same.id)
-    unusable = why_unusable(row.employer_code, employer)
+        return remark(N_("There is no carrier %(code)s"), code=row.carrier_code)
+    unusable = why_unusable(row.employer_code, parties.get(row.employer_code))
     if unusable is None and row.place_code is not None:
         unusable = why_unusable(row.place_code, parties.get(row.place_code))
-    return error(unusable) if unusable is not None else Judgement(RowVerdict.NEW)
-
-
-def _conflicts(
-    rows: Iterable[StaffRow],
-    parties: Mapping[str, KnownParty],
-    assigned: Mapping[tuple[str, str], list[_Assigned]],
-) -> dict[int, Span[dt.date]]:
-    spans: dict[object, list[Span[dt.date]]] = defaultdict(list)
-    restated = set()
-    for row in rows:
-        employer = parties[row.employer_code]
-        spans[row.key].append(Span(row.valid_from, row.valid_to, row.row_number, employer.name))
-        restated.add((row.key, employer.id, row.valid_from))
-    for key in {row.key for row in rows}:
-        spans[key] += [
-            Span(one.valid_from, one.valid_to, 0, one.name)
-            for one in assigned.get(key, ())
-            if (key, one.employer_id, one.valid_from) not in restated
-        ]
-    return overlapping_rows(spans)
+    return unusable
 
 
 def _in_the_way(other: Span[dt.date]) -> Remark:
