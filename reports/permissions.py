@@ -22,5 +22,5 @@ PERMISSION_COLUMNS = (
     Column[PermissionLine](N_("Said to"), lambda row: row.party or translate(N_("everyone")), width=28),
     Column[PermissionLine](N_("Purpose"), lambda row: row.event.purpose, width=24),
     Column[PermissionLine](N_("Source"), lambda row: row.source, width=24),
-    Column[PermissionLine](N_("Recorded at"), lambda row: _moment(row.event.recorded_at), width=20),
+    Column[PermissionLine](N_("Recorded"), lambda row: _moment(row.event.recorded_at), width=20),
 )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from supervise import phone
 from supervise.audit.models import AuditEvent
 from supervise.cipher import Keyring
-from supervise.donotcall.models import PermissionEvent, PermissionScope
+from supervise.donotcall.models import PermissionEvent, PermissionScope, SaidBy
 from supervise.donotcall.permission_file import PermissionFile
 from supervise.files.models import ImportBatch, ImportKind, RowVerdict
 from supervise.files.remarks import remarks_text
@@ -25,6 +25,7 @@ from supervise.parties.imports.steps import (
     stage_register_file,
     take_over_register_file,
 )
+from tests.databases import PROJECT
 from tests.factories.files import write_csv, write_xlsx
 from tests.factories.parties import make_party
 
@@ -150,6 +151,17 @@ def test_a_row_that_cannot_be_is_an_error(register: Register, place: int, text: 
 
     assert register.verdicts(batch) == [RowVerdict.ERROR]
     assert reason in register.remark(batch)
+
+
+def test_the_manual_names_a_heading_of_each_column_and_a_value_for_each_way() -> None:
+    manual = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = manual.partition("## Refusals and consents")[2].partition("\n## ")[0]
+
+    for headings in PermissionFile.mapping.fields.values():
+        assert any(heading in section for heading in headings), headings
+    with use_locale("zh_Hans"):
+        for way in SaidBy:
+            assert way.value in section or way.label in section, way
 
 
 def test_a_party_that_ended_meanwhile_stops_the_whole_file(register: Register, session: Session) -> None:

@@ -52,7 +52,7 @@ class RecordForm(Form):
         validators=[Optional(), Length(max=200)],
     )
     said_at = MomentField(
-        _l("When it was said"), description=_l("China time"), validators=[InputRequired(_l("Enter the moment"))]
+        _l("Said at"), description=_l("China time"), validators=[InputRequired(_l("Enter the moment"))]
     )
     channel = SelectField(
         _l("How it was said"), choices=lambda: [(way.value, way.label) for way in SaidBy], validators=[InputRequired()]
