@@ -8,25 +8,20 @@ and only its ``to_excel(engine="openpyxl")`` is timed.
 import datetime as dt
 import importlib
 import multiprocessing
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PROJECT = Path(__file__).resolve().parent.parent
-# The project instead of this folder: a script here may be called like a module of Python's own.
-sys.path[0] = str(PROJECT)
+from sqlalchemy.orm import Session
 
-from sqlalchemy.orm import Session  # noqa: E402 - the project is not installed
-
-from reports.credit_batch import DETAIL_COLUMNS, build_credit_batch_workbook  # noqa: E402
-from reports.workbook import CellKind  # noqa: E402
-from supervise import clock  # noqa: E402
-from supervise.access.roles import Role  # noqa: E402
-from supervise.bulk import insert_rows  # noqa: E402
-from supervise.compensation.models import (  # noqa: E402
+from reports.credit_batch import DETAIL_COLUMNS, build_credit_batch_workbook
+from reports.workbook import CellKind
+from supervise import clock
+from supervise.access.roles import Role
+from supervise.bulk import insert_rows
+from supervise.compensation.models import (
     Credit,
     CreditBatch,
     CreditBatchLine,
@@ -34,16 +29,16 @@ from supervise.compensation.models import (  # noqa: E402
     CreditNature,
     CreditState,
 )
-from supervise.compensation.queries import frozen_lines  # noqa: E402
-from supervise.complaints.models import CallerKind, Incident, IncidentKind, IncidentState, Precision  # noqa: E402
-from supervise.complaints.subscribers import full_numbers, number_ids  # noqa: E402
-from supervise.labels import translate, use_locale  # noqa: E402
-from supervise.money import FEN_PER_YUAN  # noqa: E402
-from supervise.phone import NumberingPlan  # noqa: E402
-from tests.databases import clone_sqlite, opened  # noqa: E402
-from tests.factories.access import make_user  # noqa: E402
-from tests.factories.compensation import make_policy  # noqa: E402
-from tests.factories.complaints import CALLED_AT, KEYRING, make_subscriber  # noqa: E402
+from supervise.compensation.queries import frozen_lines
+from supervise.complaints.models import CallerKind, Incident, IncidentKind, IncidentState, Precision
+from supervise.complaints.subscribers import full_numbers, number_ids
+from supervise.labels import translate, use_locale
+from supervise.money import FEN_PER_YUAN
+from supervise.phone import NumberingPlan
+from tests.databases import clone_sqlite, opened
+from tests.factories.access import make_user
+from tests.factories.compensation import make_policy
+from tests.factories.complaints import CALLED_AT, KEYRING, make_subscriber
 
 LINES = 200_000
 NUMBERS = 20_000
