@@ -10,6 +10,7 @@ import multiprocessing
 import random
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -382,6 +383,11 @@ def _p50(client: FlaskClient, address: str) -> tuple[float, float]:
     return statistics.median(times[STATIC]), statistics.median(times[address])
 
 
+def _log_into(path: Path) -> None:
+    # Each request is logged as in production, but not between the figures.
+    sys.stderr = path.open("a", encoding="utf-8")
+
+
 def compare(name: str, url: str, instance: Path) -> None:
     """Fill a database and print what its pages take."""
     with opened(url) as database:
@@ -391,7 +397,7 @@ def compare(name: str, url: str, instance: Path) -> None:
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             # What a running database does by itself soon after.
             connection.exec_driver_sql("ANALYZE" if database.dialect == "sqlite" else "VACUUM ANALYZE")
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with multiprocessing.get_context("spawn").Pool(1, _log_into, (instance / "requests.log",)) as pool:
         lines = pool.apply(measure, (url, instance, tuple(user_ids)))
     print(name, *lines, sep="\n", flush=True)
 
