@@ -10,10 +10,11 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reports.workbook import Column, Sheet, WorkbookFile, write_workbook
+from reports.workbook import CellKind, Column, Sheet, WorkbookFile, write_workbook
 from supervise import clock
 from supervise.files.error_file import neutralised
 from supervise.labels import N_, translate
+from supervise.money import format_yuan
 from supervise.parties import number_queries, queries, staff_queries
 from supervise.parties.models import NumberHolder, Party, PartyAlias, PartyRelation, RelationRole
 from supervise.parties.number_queries import NumberFilters
@@ -175,7 +176,15 @@ def register_csv(columns: Sequence[Column[T]], rows: Iterable[T]) -> Iterator[st
     """Yield a register as CSV lines with a byte-order mark, which a spreadsheet needs to see Chinese."""
     yield "\ufeff" + _line([translate(column.heading) for column in columns])
     for row in rows:
-        yield _line([neutralised(str(value)) if (value := column.value(row)) is not None else "" for column in columns])
+        yield _line([_cell(column, row) for column in columns])
+
+
+def _cell(column: Column[T], row: T) -> str:
+    value = column.value(row)
+    if value is None:
+        return ""
+    # In yuan, without the thousands' commas that a spreadsheet in another country reads otherwise.
+    return format_yuan(int(value), grouped=False) if column.kind is CellKind.YUAN else neutralised(str(value))
 
 
 def _line(cells: Sequence[str]) -> str:

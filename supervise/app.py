@@ -27,6 +27,7 @@ from supervise.views import (
     audit,
     background,
     batches,
+    bulk_runs,
     contracts,
     credits,  # noqa: A004 - the page family is called so
     deputies,
@@ -72,6 +73,7 @@ BLUEPRINTS = (
     audit.bp,
     background.bp,
     batches.bp,
+    bulk_runs.bp,
     contracts.bp,
     credits.bp,
     deputies.bp,

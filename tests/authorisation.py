@@ -21,7 +21,7 @@ from supervise.parties.scope import Scope
 from tests.factories.access import make_deputy, make_user
 from tests.factories.complaints import make_import, make_incident, make_subscriber, make_ticket, offence_type
 from tests.factories.complaints import make_number as make_subscriber_number
-from tests.factories.desk import make_override, make_second_look, make_view
+from tests.factories.desk import make_override, make_run, make_second_look, make_view
 from tests.factories.parties import (
     give_scope,
     make_holder,
@@ -174,12 +174,19 @@ EXPECTATIONS: dict[str, Expectation] = {
     "reference.retire_offence": only(ADMIN),
     # jobs: one's own only
     "jobs.status": Expectation(EVERYONE),
+    # bulk runs: one's own only
+    "bulk_runs.index": SIGNED_IN,
+    "bulk_runs.detail": SIGNED_IN,
+    "bulk_runs.results": SIGNED_IN,
+    "bulk_runs.resume": SIGNED_IN,
     # money through people; a deputy has a supervisor's permissions by delegation, not by role
     "approvals.index": only(SUPERVISOR),
     "approvals.credits": only(SUPERVISOR),
     "approvals.second_person": only(SUPERVISOR),
     "approvals.decide_penalties": only(SUPERVISOR),
     "approvals.decide_credits": only(SUPERVISOR),
+    "approvals.approve_every_penalty": only(SUPERVISOR),
+    "approvals.approve_every_credit": only(SUPERVISOR),
     "approvals.decide_reversal": only(SUPERVISOR),
     "approvals.decide_void": only(SUPERVISOR),
     "penalties.index": only(*PENALTY_READERS),
@@ -253,6 +260,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     # compliance's desk
     "home.index": SIGNED_IN,
     "tickets.queue": only(*TICKET_READERS),
+    "tickets.export": only(*TICKET_READERS),
     "tickets.weeks_chart": only(*TICKET_READERS),
     "tickets.detail": only(*TICKET_READERS),
     "tickets.paper": only(*TICKET_READERS),
@@ -376,11 +384,18 @@ def _desk(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_uni
     number = make_subscriber_number(session)
     own, foreign = (make_ticket(session, number=number, unit=one) for one in (unit, other_unit))
     calls = [make_incident(session, ticket=ticket, caller_number=None) for ticket in (own, foreign)]
+    runs = {role: make_run(session, user_id=user.id, ticket=own).id for role, user in users.items()}
     view_ids = {role: make_view(session, user_id=user.id).id for role, user in users.items()}
     return {
         "ticket_id": Rows(shared=foreign.id, own={CLERK: own.id}, foreign={CLERK: foreign.id}),
         "incident_id": Rows(shared=calls[1].id, own={CLERK: calls[0].id}, foreign={CLERK: calls[1].id}),
         "attribution_id": Rows(shared=make_override(session, unit=other_unit, actor_id=users[TRIAGER].id).id),
+        "run_id": Rows(
+            own=dict(runs),
+            foreign=dict.fromkeys(
+                Role, make_run(session, user_id=make_user(session, username="run-owner").id, ticket=own).id
+            ),
+        ),
         "second_look_id": Rows(shared=make_second_look(session, unit=other_unit).id),
         "view_id": Rows(
             own=dict(view_ids),

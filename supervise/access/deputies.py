@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.access.identity import deputy_limit_fen
 from supervise.access.models import Deputy, User
-from supervise.access.roles import DEPUTY_ROLES, Role
+from supervise.access.roles import DEPUTY_PERMISSIONS, DEPUTY_ROLES, ROLE_PERMISSIONS, Permission, Role
 from supervise.audit.record import record_event
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError, NotPermittedError
 from supervise.labels import N_
@@ -107,6 +107,18 @@ def authority_fen(session: Session, user_id: int) -> int | None:
     if limit_fen is None:
         raise NotPermittedError
     return limit_fen
+
+
+def permissions_today(session: Session, user_id: int) -> frozenset[Permission]:
+    """Return what *user_id* may do at this moment, as a deputy too; nothing for who is unknown or locked out.
+
+    For work that goes on after the request that ordered it.
+    """
+    user = session.get(User, user_id)
+    if user is None or not user.active:
+        return frozenset()
+    is_deputy = user.role in DEPUTY_ROLES and deputy_limit_fen(session, user_id) is not None
+    return ROLE_PERMISSIONS[user.role] | (DEPUTY_PERMISSIONS if is_deputy else frozenset())
 
 
 def require_authority(session: Session, *, user_id: int, amount_fen: int) -> None:

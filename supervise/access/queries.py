@@ -21,6 +21,8 @@ class UserFilters(NamedTuple):
     text: str = ""
     role: Role | None = None
     active: bool | None = None
+    #: Only those whose password somebody else gave them.
+    initial_password: bool = False
 
 
 class DelegationState(LabelledEnum):
@@ -96,6 +98,8 @@ def users_by_name(session: Session, filters: UserFilters, *, after: str = "", li
         query = query.where(User.role == filters.role)
     if filters.active is not None:
         query = query.where(User.active.is_(filters.active))
+    if filters.initial_password:
+        query = query.where(User.active, User.password_is_initial)
     return session.scalars(query).all()
 
 

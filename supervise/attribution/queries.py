@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import (
@@ -58,6 +58,19 @@ class OpenProposal(NamedTuple):
     proposed_party_id: int | None
     proposed_party: str | None
     found_at: dt.datetime
+
+
+def unattributed(scope: Scope) -> Select[int]:
+    """Return the select of the incidents in *scope* that nobody answers for yet: what the list below holds."""
+    query = (
+        select(Incident.id)
+        .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id, isouter=True)
+        .where(
+            IncidentVerdict.verdict.is_(None) | (IncidentVerdict.verdict == Verdict.INSUFFICIENT),
+            Incident.state != IncidentState.MERGED,
+        )
+    )
+    return scope.limit(query, unit=Incident.unit_id)
 
 
 def unattributed_incidents(

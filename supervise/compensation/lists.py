@@ -1,11 +1,13 @@
 """Credits and batches as lists: a page at a time by key, with their sums; nothing here writes."""
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.compensation.batches import sendable
 from supervise.compensation.models import (
     CancellationState,
@@ -13,6 +15,7 @@ from supervise.compensation.models import (
     Credit,
     CreditBatch,
     CreditBatchLine,
+    CreditBatchState,
     CreditCancellation,
     CreditNature,
     CreditState,
@@ -26,6 +29,8 @@ from supervise.parties.scope import Scope
 PAGE = 50
 #: Billing has rejected it so often that sending it again is no answer: a supervisor looks at it (domain 4.9).
 REJECTIONS_FOR_SUPERVISOR = 3
+#: An approved credit that is not sent by then keeps its subscriber waiting.
+_UNSENT = dt.timedelta(days=7)
 
 
 class CreditFilters(NamedTuple):
@@ -44,6 +49,8 @@ class CreditFilters(NamedTuple):
     to_cancel: bool = False
     #: Only those that billing has rejected three times.
     rejected_often: bool = False
+    #: Only those approved before that moment.
+    approved_before: dt.datetime | None = None
 
 
 class CreditRow(NamedTuple):
@@ -84,6 +91,11 @@ class CreditPage(NamedTuple):
 
     rows: Sequence[CreditRow]
     has_more: bool
+
+
+def unsent_since(today: dt.date) -> dt.datetime:
+    """Return before which moment a credit was approved that should have been sent by *today*."""
+    return clock.start_of_day(today - _UNSENT)
 
 
 def credits_newest_first(
@@ -192,6 +204,8 @@ def _narrowed(query: Select[*tuple[Any, ...]], scope: Scope, filters: CreditFilt
         conditions.append(_named(filters.words))
     if filters.to_cancel:
         conditions.append(_wish().exists())
+    if filters.approved_before is not None:
+        conditions.append(Credit.approved_at < filters.approved_before)
     if filters.rejected_often:
         conditions.append(and_(Credit.rejections >= REJECTIONS_FOR_SUPERVISOR, Credit.state == CreditState.APPROVED))
     return scope.limit(query, unit=Credit.unit_id).where(*conditions)
@@ -223,14 +237,18 @@ class BatchRow(NamedTuple):
     waiting: int
 
 
-def batches_newest_first(session: Session, *, before_id: int | None = None, limit: int = PAGE) -> Sequence[BatchRow]:
-    """Return up to *limit* batches older than *before_id*, the newest first."""
+def batches_newest_first(
+    session: Session, state: CreditBatchState | None = None, *, before_id: int | None = None, limit: int = PAGE
+) -> Sequence[BatchRow]:
+    """Return up to *limit* batches older than *before_id*, the newest first; those in *state*, or all."""
     newest = select(CreditBatch.id).order_by(CreditBatch.id.desc()).limit(limit)
+    if state is not None:
+        newest = newest.where(CreditBatch.state == state)
     if before_id is not None:
         newest = newest.where(CreditBatch.id < before_id)
     query = (
         select(CreditBatch, *_counts())
-        .join(CreditBatchLine, CreditBatchLine.batch_id == CreditBatch.id)
+        .outerjoin(CreditBatchLine, CreditBatchLine.batch_id == CreditBatch.id)
         .where(CreditBatch.id.in_(newest))
         .group_by(CreditBatch.id)
         .order_by(CreditBatch.id.desc())
@@ -243,7 +261,7 @@ def _counts() -> tuple[ColumnElement[int], ...]:
     return (
         func.count().filter(result == LineResult.ACCEPTED),
         func.count().filter(result == LineResult.REJECTED),
-        func.count().filter(result.is_(None)),
+        func.count(CreditBatchLine.id).filter(result.is_(None)),
     )
 
 

@@ -74,6 +74,12 @@ def waiting_credits(session: Session, *, after: tuple[int, int] | None = None, l
     return WaitingCreditPage(rows, (found[limit - 1][5], found[limit - 1][0].id) if len(found) > limit else None)
 
 
+def every_waiting(session: Session, *, limit: int) -> Sequence[tuple[int, str]]:
+    """Return (id, content hash) of the proposed credits, the oldest first, at most *limit*."""
+    query = select(Credit.id, Credit.content_sha256).where(Credit.state == CreditState.PROPOSED)
+    return [(row.id, row.content_sha256) for row in session.execute(query.order_by(Credit.id).limit(limit))]
+
+
 def credit_totals(session: Session) -> Sequence[CreditTotal]:
     """Return what waits for approval by promise and branch, the largest amount first."""
     amount = func.sum(Credit.amount_fen)

@@ -1,52 +1,17 @@
-"""Approving what others propose: credits, voids and promises within the approver's authority; what waits in all."""
+"""Approving what others propose: credits, voids and promises within the approver's authority."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from supervise.access.deputies import authority_fen, require_authority
 from supervise.compensation.approve import Shown, approve_credits
-from supervise.compensation.models import (
-    CompensationPolicy,
-    Credit,
-    CreditBatch,
-    CreditBatchState,
-    CreditState,
-    Undertaking,
-)
+from supervise.compensation.models import CompensationPolicy, CreditBatch, Undertaking
 from supervise.compensation.promise_queries import policy_by_id, undertaking_by_id
 from supervise.compensation.promises import agree_policy, agree_undertaking
 from supervise.compensation.queries import batch_by_id
 from supervise.compensation.voids import confirm_void
 from supervise.errors import RowResult
-from supervise.penalties.models import Penalty, PenaltyState, ReversalRequest, ReversalState
-
-
-class WaitingCounts(NamedTuple):
-    """How many rows stand behind each tab of the approvals."""
-
-    penalties: int
-    credits: int
-    second_person: int
-
-
-def waiting_for_approval(session: Session) -> WaitingCounts:
-    """Return how many penalties, credits, and reversals and voids together, wait for an approver."""
-    penalties = select(func.count()).select_from(Penalty).where(Penalty.state == PenaltyState.PROPOSED)
-    proposed_credits = select(func.count()).select_from(Credit).where(Credit.state == CreditState.PROPOSED)
-    reversals = select(func.count()).select_from(ReversalRequest).where(ReversalRequest.state == ReversalState.OPEN)
-    voids = (
-        select(func.count())
-        .select_from(CreditBatch)
-        .where(CreditBatch.void_proposed_by.is_not(None), CreditBatch.state == CreditBatchState.SENT)
-    )
-    return WaitingCounts(
-        session.scalars(penalties).one(),
-        session.scalars(proposed_credits).one(),
-        session.scalars(reversals).one() + session.scalars(voids).one(),
-    )
 
 
 def approve_credits_within_authority(session: Session, shown: Sequence[Shown], *, actor_id: int) -> list[RowResult]:

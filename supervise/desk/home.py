@@ -10,20 +10,21 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.access.models import User
 from supervise.access.roles import Permission
-from supervise.attribution.models import Attribution, AttributionState, Method, ProposalState, ReattributionProposal
+from supervise.attribution.models import ProposalState, ReattributionProposal
 from supervise.audit.models import AuditEvent
-from supervise.compensation.models import Credit, CreditBatch, CreditBatchState, CreditState
+from supervise.compensation.batches import sendable
+from supervise.compensation.lists import unsent_since
+from supervise.compensation.models import Credit, CreditBatch, CreditBatchState
 from supervise.complaints.models import CalendarYear, Ticket, TicketState
-from supervise.desk.counts import Worker, capped, waiting_counts
+from supervise.desk.counts import daily_counts, unanswered
 from supervise.desk.models import OPEN_TICKETS
+from supervise.desk.second_person import waiting_for_second_person
+from supervise.desk.worker import Worker, capped
 from supervise.labels import N_
-from supervise.penalties.models import Penalty, PenaltyState, ReversalRequest
+from supervise.penalties.attention import Attention, needing
+from supervise.penalties.models import Penalty
 
 _P = Permission
-#: A window for an objection that closes this soon is urgent.
-_CLOSING = dt.timedelta(days=3)
-#: An approved credit that is not sent by then keeps its subscriber waiting.
-_UNSENT = dt.timedelta(days=7)
 
 
 class Task(NamedTuple):
@@ -33,7 +34,7 @@ class Task(NamedTuple):
     words: str
     rows: int
     endpoint: str
-    arguments: Mapping[str, str]
+    arguments: Mapping[str, str | Sequence[str]]
     is_urgent: bool
 
 
@@ -42,23 +43,36 @@ class _Line(NamedTuple):
     needs: Permission
     endpoint: str
     query_for: Callable[[Worker, dt.date], Select[Any]]
-    arguments: Mapping[str, str] = {}
+    arguments: Mapping[str, str | Sequence[str]] = {}
     is_urgent: bool = False
+    #: The list is narrowed to this month.
+    this_month: bool = False
 
 
 def tasks_of(session: Session, worker: Worker, today: dt.date) -> list[Task]:
-    """Return the lines of *worker*'s home page with at least one row, urgent ones first."""
-    waiting = waiting_counts(session, worker)
+    """Return the lines of *worker*'s home page with at least one row, urgent ones first.
+
+    Each leads to a list that shows just the rows that are counted.
+    """
+    daily = daily_counts(session, worker)
     tasks = [
-        Task(words, waiting[endpoint], endpoint, {}, is_urgent=False)
-        for endpoint, words in _WAITING_WORDS.items()
-        if waiting.get(endpoint)
+        Task(words, daily[counted], endpoint, arguments, is_urgent=False)
+        for counted, words, endpoint, arguments in _DAILY
+        if counted in daily
+    ]
+    tasks += [
+        Task(waiting.kind.words, waiting.rows, waiting.endpoint, waiting.arguments, is_urgent=False)
+        for waiting in waiting_for_second_person(session, worker)
     ]
     for line in _LINES:
         if line.needs in worker.permissions:
             count = capped(session, line.query_for(worker, today))
-            tasks.append(Task(line.words, count, line.endpoint, line.arguments, line.is_urgent))
+            tasks.append(Task(line.words, count, line.endpoint, _arguments(line, today), line.is_urgent))
     return sorted((task for task in tasks if task.rows), key=lambda task: not task.is_urgent)
+
+
+def _arguments(line: _Line, today: dt.date) -> Mapping[str, str | Sequence[str]]:
+    return {**line.arguments, "since": today.replace(day=1).isoformat()} if line.this_month else line.arguments
 
 
 def missing_calendars(session: Session, today: dt.date) -> Sequence[int]:
@@ -69,23 +83,22 @@ def missing_calendars(session: Session, today: dt.date) -> Sequence[int]:
     return [year for year in wanted if year not in loaded]
 
 
-_WAITING_WORDS = {
-    "tickets.queue": N_("Tickets to answer"),
-    "incidents.unattributed": N_("Calls without a verdict"),
-    "approvals.index": N_("Amounts to approve"),
-    "penalties.index": N_("Penalties to look at"),
-    "batches.index": N_("Credits to send to billing"),
-}
+_UNANSWERED = ("new", "accepted", "investigating")
+#: The side bar's endpoint, the words of the home page, and the list that shows just these rows.
+_DAILY: tuple[tuple[str, str, str, Mapping[str, str | Sequence[str]]], ...] = (
+    ("tickets.queue", N_("Tickets to answer"), "tickets.queue", {"state": _UNANSWERED}),
+    ("incidents.unattributed", N_("Calls that nobody answers for yet"), "incidents.unattributed", {}),
+    ("penalties.index", N_("Penalties to look at"), "penalties.index", {"attention": Attention.UNOPENED.value}),
+    ("batches.index", N_("Credits to send to billing"), "credits.to_send", {}),
+)
 
 
 def _late_tickets(worker: Worker, today: dt.date) -> Select[int]:
-    query = select(Ticket.id).where(OPEN_TICKETS, Ticket.state != TicketState.REPLIED, Ticket.due_on < today)
-    return worker.scope.limit(query, unit=Ticket.unit_id)
+    return unanswered(worker).where(Ticket.due_on < today)
 
 
 def _due_today(worker: Worker, today: dt.date) -> Select[int]:
-    query = select(Ticket.id).where(OPEN_TICKETS, Ticket.state != TicketState.REPLIED, Ticket.due_on == today)
-    return worker.scope.limit(query, unit=Ticket.unit_id)
+    return unanswered(worker).where(Ticket.due_on == today)
 
 
 def _to_close(worker: Worker, _today: dt.date) -> Select[int]:
@@ -93,47 +106,25 @@ def _to_close(worker: Worker, _today: dt.date) -> Select[int]:
     return worker.scope.limit(query, unit=Ticket.unit_id)
 
 
-def _overrides(worker: Worker, _today: dt.date) -> Select[int]:
-    return select(Attribution.id).where(
-        Attribution.state == AttributionState.WAITING, Attribution.decided_by != worker.id
-    )
-
-
 def _second_looks(_worker: Worker, _today: dt.date) -> Select[int]:
     return select(ReattributionProposal.id).where(ReattributionProposal.state == ProposalState.OPEN)
 
 
-def _returned(worker: Worker, _today: dt.date) -> Select[int]:
-    return select(Penalty.id).where(Penalty.state == PenaltyState.RETURNED, Penalty.maker_id == worker.id)
+def _returned(worker: Worker, today: dt.date) -> Select[int]:
+    return needing(select(Penalty.id), Attention.RETURNED, worker.scope, user_id=worker.id, today=today)
 
 
 def _closing_windows(worker: Worker, today: dt.date) -> Select[int]:
-    query = select(Penalty.id).where(
-        Penalty.state == PenaltyState.APPROVED, Penalty.objection_until_on.between(today, today + _CLOSING)
-    )
-    return worker.scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id)
-
-
-def _reversals(worker: Worker, _today: dt.date) -> Select[int]:
-    return select(ReversalRequest.id).where(ReversalRequest.state == "open", ReversalRequest.proposed_by != worker.id)
+    return needing(select(Penalty.id), Attention.CLOSING, worker.scope, user_id=worker.id, today=today)
 
 
 def _unsent_credits(worker: Worker, today: dt.date) -> Select[int]:
-    before = clock.start_of_day(today - _UNSENT)
-    query = select(Credit.id).where(Credit.state == CreditState.APPROVED, Credit.approved_at < before)
+    query = select(Credit.id).where(sendable(), Credit.approved_at < unsent_since(today))
     return worker.scope.limit(query, unit=Credit.unit_id)
 
 
 def _batches_out(_worker: Worker, _today: dt.date) -> Select[int]:
     return select(CreditBatch.id).where(CreditBatch.state == CreditBatchState.SENT)
-
-
-def _voids(worker: Worker, _today: dt.date) -> Select[int]:
-    return select(CreditBatch.id).where(
-        CreditBatch.state == CreditBatchState.SENT,
-        CreditBatch.void_proposed_by.is_not(None),
-        CreditBatch.void_proposed_by != worker.id,
-    )
 
 
 def _initial_passwords(_worker: Worker, _today: dt.date) -> Select[int]:
@@ -155,51 +146,70 @@ def _events(action: str, today: dt.date) -> Select[int]:
 
 
 def _overrides_in_force(_worker: Worker, today: dt.date) -> Select[int]:
-    return select(Attribution.id).where(
-        Attribution.method == Method.OVERRIDE,
-        Attribution.state == AttributionState.IN_FORCE,
-        Attribution.confirmed_at >= clock.start_of_day(today.replace(day=1)),
-    )
+    return _events("override.confirmed", today)
 
 
 _LINES = (
-    _Line(N_("Late tickets"), _P.ANSWER_TICKETS, "tickets.queue", _late_tickets, {"due": "late"}, is_urgent=True),
-    _Line(N_("Tickets due today"), _P.ANSWER_TICKETS, "tickets.queue", _due_today, {"due": "today"}),
+    _Line(
+        N_("Late tickets"),
+        _P.ANSWER_TICKETS,
+        "tickets.queue",
+        _late_tickets,
+        {"due": "late", "state": _UNANSWERED},
+        is_urgent=True,
+    ),
+    _Line(
+        N_("Tickets due today"), _P.ANSWER_TICKETS, "tickets.queue", _due_today, {"due": "today", "state": _UNANSWERED}
+    ),
     _Line(N_("Answered tickets to close"), _P.ANSWER_TICKETS, "tickets.queue", _to_close, {"state": "replied"}),
-    _Line(N_("Overrides that wait for you"), _P.CONFIRM_OVERRIDES, "incidents.overrides", _overrides),
     _Line(N_("Calls to look at again"), _P.TRIAGE, "incidents.proposals", _second_looks),
-    _Line(N_("Proposals that came back to you"), _P.TRIAGE, "penalties.index", _returned, {"state": "returned"}),
+    _Line(
+        N_("Proposals that came back to you"),
+        _P.TRIAGE,
+        "penalties.index",
+        _returned,
+        {"attention": Attention.RETURNED.value},
+    ),
     _Line(
         N_("Windows for an objection that close within 3 days"),
         _P.OBJECT,
         "penalties.index",
         _closing_windows,
+        {"attention": Attention.CLOSING.value},
         is_urgent=True,
     ),
-    _Line(N_("Reversals that wait for you"), _P.APPROVE_REVERSALS, "approvals.index", _reversals),
-    _Line(N_("Batches to be voided, if you agree"), _P.APPROVE_REVERSALS, "batches.index", _voids),
     _Line(
         N_("Credits approved a week ago and not sent"),
         _P.EXPORT_CREDITS,
-        "batches.index",
+        "credits.to_send",
         _unsent_credits,
+        {"old": "y"},
         is_urgent=True,
     ),
-    _Line(N_("Batches without billing's answer"), _P.IMPORT_RETURNS, "batches.index", _batches_out),
-    _Line(N_("Users with an initial password"), _P.MANAGE_USERS, "users.index", _initial_passwords),
+    _Line(N_("Batches without billing's answer"), _P.IMPORT_RETURNS, "batches.index", _batches_out, {"state": "sent"}),
+    _Line(N_("Users with an initial password"), _P.MANAGE_USERS, "users.index", _initial_passwords, {"initial": "y"}),
     _Line(
         N_("Full numbers shown this month"),
         _P.READ_AUDIT,
         "audit.index",
         _looks,
         {"action": "subscriber_number.revealed"},
+        this_month=True,
     ),
-    _Line(N_("Refused requests this month"), _P.READ_AUDIT, "audit.index", _refused, {"action": "request.refused"}),
+    _Line(
+        N_("Refused requests this month"),
+        _P.READ_AUDIT,
+        "audit.index",
+        _refused,
+        {"action": "request.refused"},
+        this_month=True,
+    ),
     _Line(
         N_("Overrides confirmed this month"),
         _P.READ_AUDIT,
         "audit.index",
         _overrides_in_force,
         {"action": "override.confirmed"},
+        this_month=True,
     ),
 )

@@ -111,7 +111,7 @@ def queue_page(
 ) -> QueuePage:
     """Return the page that follows *after*, or the one that ends before *before*; the first without either."""
     key = tuple_(Ticket.due_on, Ticket.id)
-    query = _narrowed(session, scope, filters, today)
+    query = narrowed(session, scope, filters, today)
     if before is not None:
         query = query.where(key < before).order_by(Ticket.due_on.desc(), Ticket.id.desc())
     else:
@@ -123,7 +123,7 @@ def queue_page(
     if before is not None:
         places.reverse()
     has_next, has_previous = (True, more) if before is not None else (more, after is not None)
-    rows = _rows(session, [place.ticket_id for place in places])
+    rows = rows_of(session, [place.ticket_id for place in places])
     return QueuePage(
         rows,
         places[-1] if places and has_next else None,
@@ -133,11 +133,12 @@ def queue_page(
 
 def ticket_ids(session: Session, scope: Scope, filters: QueueFilters, today: dt.date, limit: int) -> list[int]:
     """Return the ids of at most *limit* tickets of a view, by due date: what "all of this view" means."""
-    query = _narrowed(session, scope, filters, today).order_by(Ticket.due_on, Ticket.id).limit(limit)
+    query = narrowed(session, scope, filters, today).order_by(Ticket.due_on, Ticket.id).limit(limit)
     return [ticket_id for ticket_id, _due_on in session.execute(query)]
 
 
-def _narrowed(session: Session, scope: Scope, filters: QueueFilters, today: dt.date) -> Select[int, dt.date]:
+def narrowed(session: Session, scope: Scope, filters: QueueFilters, today: dt.date) -> Select[int, dt.date]:
+    """Return (id, due day) of the tickets in *scope* that *filters* leave, in no order."""
     query = scope.limit(select(Ticket.id, Ticket.due_on), unit=Ticket.unit_id)
     if filters.states:
         query = query.where(Ticket.state.in_(filters.states))
@@ -215,7 +216,8 @@ _SHOWN = (
 )
 
 
-def _rows(session: Session, ids: Sequence[int]) -> list[QueueRow]:
+def rows_of(session: Session, ids: Sequence[int]) -> list[QueueRow]:
+    """Return the tickets with what the queue shows of them, by due date and id."""
     query = (
         select(*_SHOWN)
         .outerjoin(OrgUnit, OrgUnit.id == Ticket.unit_id)

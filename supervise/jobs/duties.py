@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from supervise import clock, db
 from supervise.audit.seal import anchor_file_beside, seal_events
 from supervise.attribution.recheck import recheck_unattributed
+from supervise.desk.run_results import purge_results
 from supervise.files.exports import exports_folder, sweep_exports
 from supervise.files.staging import purge_cells
 from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
@@ -21,6 +22,7 @@ from supervise.penalties.finalise import finalise_due
 from supervise.sealing import append_anchor
 
 #: Uploaded files and staged cells hold what people wrote: they go when nobody needs them to mend a row any more.
+#: Results of bulk runs go with them; decisions stand in the audit trail.
 KEEP_UPLOADS = dt.timedelta(days=30)
 
 
@@ -69,10 +71,11 @@ def recheck_attribution(_surroundings: Surroundings) -> None:
 
 
 def purge(surroundings: Surroundings) -> None:
-    """Delete uploads, staged cells and exports that have served."""
+    """Delete uploads, staged cells, exports and results of bulk runs that have served."""
     before = clock.now() - KEEP_UPLOADS
     db.decide(purge_cells, before)
     db.decide(purge_uploads, before)
+    db.decide(purge_results, before)
     with db.reading() as session:
         sweep_files(session, uploads_folder(surroundings.instance))
     sweep_exports(exports_folder(surroundings.instance))

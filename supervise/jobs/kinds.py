@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from supervise.jobs import checking, imports, sending
+from supervise.jobs import checking, imports, runs, sending
 from supervise.jobs.records import Outcome
 
 #: ``work(surroundings, progress, actor_id, **arguments)``: opens its own sessions; doing it twice does it once.
@@ -14,4 +14,5 @@ KINDS: Mapping[str, Work] = {
     imports.TAKE_OVER: imports.take_over_import,
     sending.EXPORT: sending.write_export,
     checking.VERIFY: checking.verify_ledger,
+    runs.RUN: runs.carry_out,
 }

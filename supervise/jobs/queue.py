@@ -32,7 +32,9 @@ class UnforeseenError(RefusalError):
     """The program has a fault; the log has the details."""
 
     status = 500
-    message = N_("Something went wrong that should not have; nothing of this work was kept. Tell your administrator")
+    message = N_(
+        "Something went wrong that should not have; the step under way was undone whole. Tell your administrator"
+    )
 
 
 class JobQueue:

@@ -20,6 +20,7 @@ SILENCE = dt.timedelta(minutes=3)
 #: A queued job that no worker took up so long after it was made had its wake-up call lost.
 UNHEARD = dt.timedelta(seconds=20)
 ATTEMPTS_MAX = 3
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 
 class Outcome(NamedTuple):
@@ -47,6 +48,21 @@ def create_job(
     session.add(job)
     session.flush()  # the id goes into the page's address and to the worker
     return job
+
+
+def unfinished_or_new(
+    session: Session, kind: str, arguments: Mapping[str, int | str], *, actor_id: int, steps_total: int = 0
+) -> int:
+    """Return the job of that kind and arguments that *actor_id* has under way, else a new one: two clicks are one wish.
+
+    The caller wakes the worker after the commit; a job that is woken twice runs once.
+    """
+    db.take_turn(session, f"job:{kind}:{actor_id}")
+    under_way = select(Job).where(Job.kind == kind, Job.created_by == actor_id, Job.state.in_(UNFINISHED))
+    for job in session.scalars(under_way.order_by(Job.id)):
+        if job.arguments == dict(arguments):
+            return job.id
+    return create_job(session, kind, arguments, actor_id=actor_id, steps_total=steps_total).id
 
 
 def claim_job(session: Session, job_id: int) -> Claimed | None:
@@ -100,7 +116,7 @@ def requeue_lost_jobs(session: Session) -> list[int]:
         .where(silent, Job.attempts >= ATTEMPTS_MAX)
         .values(
             state=JobState.FAILED,
-            message=N_("The work broke off several times and was given up; nothing of it was kept"),
+            message=N_("The work broke off several times and was given up; the step under way was undone whole"),
             finished_at=now,
         )
     )

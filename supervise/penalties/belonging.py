@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -79,6 +79,17 @@ def speaks_for_charged(scope: Scope, penalty: ChargedRow) -> bool:
     if penalty.family is PenaltyFamily.INTERNAL:
         return penalty.unit_id in scope.unit_ids
     return not scope.unit_ids and penalty.party_id in scope.party_ids
+
+
+def spoken_for(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that a user of *scope* speaks for whom a penalty charges; agrees with the function above."""
+    if scope.sees_everything:
+        return true()
+    is_internal = Penalty.family == PenaltyFamily.INTERNAL
+    own_assessment = and_(is_internal, Penalty.unit_id.in_(scope.unit_ids))
+    if scope.unit_ids:
+        return own_assessment
+    return or_(own_assessment, and_(~is_internal, Penalty.party_id.in_(scope.party_ids)))
 
 
 def belongs_to_unit(session: Session, user_id: int, penalty: Penalty) -> bool:

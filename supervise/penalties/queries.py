@@ -14,6 +14,7 @@ from supervise.contracts.models import RuleVersion
 from supervise.errors import NotFoundError
 from supervise.parties.models import Party
 from supervise.parties.scope import Scope
+from supervise.penalties.attention import Attention, needing
 from supervise.penalties.models import (
     LIVE_PENALTY_STATES,
     Objection,
@@ -47,6 +48,9 @@ class PenaltyFilter:
     #: Only what was listed to the charged party: what branches and partners see.
     listed_only: bool = False
     with_open_objection: bool = False
+    #: What the home page sends *user_id* to.
+    attention: Attention | None = None
+    user_id: int = 0
 
 
 class PenaltyRow(NamedTuple):
@@ -174,6 +178,8 @@ def penalties_in_scope(
         .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
     )
     limited = scope.limit(query.where(*_conditions(wanted)), unit=Penalty.unit_id, party=Penalty.party_id)
+    if wanted.attention is not None:
+        limited = needing(limited, wanted.attention, scope, user_id=wanted.user_id)
     if after_id is not None:
         limited = limited.where(Penalty.id < after_id)
     rows = [PenaltyRow._make(row) for row in session.execute(limited.order_by(Penalty.id.desc()).limit(limit + 1))]

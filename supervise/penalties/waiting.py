@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Attribution, Finding, Method
+from supervise.complaints.models import Incident
 from supervise.contracts.models import RuleVersion
 from supervise.errors import NotFoundError
 from supervise.parties.models import OrgUnit, Party
@@ -91,6 +92,23 @@ def waiting_penalties(
     charged = ChargedUnits(session, actor_id)
     rows = [WaitingPenalty._make((*row[:8], charged.include(row[0]))) for row in found[:limit]]
     return WaitingPage(rows, Place(found[limit - 1][8], found[limit - 1][0].id) if len(found) > limit else None)
+
+
+def every_waiting(session: Session, *, party_id: int | None = None, limit: int) -> Sequence[tuple[int, str]]:
+    """Return (id, content hash) of the proposed penalties, by the time of the call, at most *limit*.
+
+    An earlier offence is approved before a later one, whose tier counts it (docs/rules.md, P-2).
+    """
+    query = (
+        select(Penalty.id, Penalty.content_sha256)
+        .join(Incident, Incident.id == Penalty.incident_id)
+        .where(Penalty.state == PenaltyState.PROPOSED)
+        .order_by(Incident.occurred_at, Penalty.id)
+        .limit(limit)
+    )
+    if party_id is not None:
+        query = query.where(Penalty.party_id == party_id)
+    return [(row.id, row.content_sha256) for row in session.execute(query)]
 
 
 def _high_tier() -> ColumnElement[bool]:

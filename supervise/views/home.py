@@ -13,9 +13,9 @@ from supervise.access.policy import signed_in
 from supervise.access.roles import Permission, Role
 from supervise.complaints.deadlines import provisional_years
 from supervise.desk import overview
-from supervise.desk.counts import COUNT_MAX, Worker
 from supervise.desk.home import Task, missing_calendars, tasks_of
 from supervise.desk.queue import Lateness, QueueFilters, QueueRow, queue_page
+from supervise.desk.worker import COUNT_MAX, Worker
 from supervise.jobs.checking import UNPRICED_AFTER, last_verification
 from supervise.labels import N_, _
 from supervise.parties.scope import Scope
@@ -56,7 +56,7 @@ def index() -> ResponseReturnValue:
     me, today = current_user(), clock.today()
     with db.reading() as session:
         scope = Scope.of(session, me)
-        tasks = tasks_of(session, Worker(me.id, me.permissions, scope), today)
+        tasks = tasks_of(session, Worker(me.id, me.permissions, scope, me.deputy_limit_fen), today)
         since = overview.month_start(today)
         penalties = overview.penalties_approved(session, scope, since) if me.can(Permission.READ_PENALTIES) else None
         credits_ = overview.credits_approved(session, scope, since) if me.can(Permission.READ_CREDITS) else None

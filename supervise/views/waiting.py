@@ -9,7 +9,8 @@ from flask import Flask, g, request
 
 from supervise import db
 from supervise.access.identity import CurrentUser, signed_in_user
-from supervise.desk.counts import Worker, waiting_counts
+from supervise.desk.counts import waiting_counts
+from supervise.desk.worker import Worker
 from supervise.parties.scope import Scope
 from supervise.views.remembering import forget, remembered
 
@@ -35,10 +36,11 @@ def register_waiting(app: Flask) -> None:
             forget(_key(user))
 
 
-def _key(user: CurrentUser) -> tuple[str, int, frozenset[str]]:
-    return ("waiting", user.id, frozenset(user.permissions))
+def _key(user: CurrentUser) -> tuple[str, int, frozenset[str], int | None]:
+    return ("waiting", user.id, frozenset(user.permissions), user.deputy_limit_fen)
 
 
 def _counts(user: CurrentUser) -> dict[str, int]:
     with db.reading() as session:
-        return waiting_counts(session, Worker(user.id, user.permissions, Scope.of(session, user)))
+        worker = Worker(user.id, user.permissions, Scope.of(session, user), user.deputy_limit_fen)
+        return waiting_counts(session, worker)

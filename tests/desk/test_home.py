@@ -9,11 +9,12 @@ from supervise import clock
 from supervise.access.models import User
 from supervise.access.roles import ROLE_PERMISSIONS, Role
 from supervise.complaints.models import CalendarYear, TicketState
-from supervise.desk import counts, overview
-from supervise.desk.counts import Worker, waiting_counts
+from supervise.desk import overview, worker as limits
+from supervise.desk.counts import waiting_counts
 from supervise.desk.home import missing_calendars, tasks_of
 from supervise.desk.parties import UnknownPartyError, party_named
 from supervise.desk.saved_views import NameTakenError, delete_view, save_view, views_for
+from supervise.desk.worker import Worker
 from supervise.errors import NotFoundError
 from supervise.parties.models import PartyAlias
 from supervise.parties.scope import Scope
@@ -42,8 +43,12 @@ def test_a_triager_is_told_of_tickets_and_calls_and_a_supervisor_of_amounts(sess
     propose(session, make_proven_incident(session, party=charged.party))
     triager, supervisor = make_user(session, role=Role.TRIAGER), make_supervisor(session)
 
-    assert waiting_counts(session, worker(triager)) == {"tickets.queue": 2, "incidents.unattributed": 1}
-    assert waiting_counts(session, worker(supervisor)) == {"approvals.index": 1, "penalties.index": 0}
+    assert waiting_counts(session, worker(triager)) == {
+        "tickets.queue": 2,
+        "incidents.unattributed": 1,
+        "register_proposals.index": 0,
+    }
+    assert waiting_counts(session, worker(supervisor)) == {"approvals.index": 1}
 
 
 def test_amounts_that_one_made_oneself_do_not_wait_for_one(session: Session) -> None:
@@ -54,7 +59,7 @@ def test_amounts_that_one_made_oneself_do_not_wait_for_one(session: Session) -> 
 
 
 def test_counting_stops_at_the_limit_and_at_the_scope(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts, "COUNT_MAX", 2)
+    monkeypatch.setattr(limits, "COUNT_MAX", 2)
     for _ in range(3):
         make_ticket(session)
     clerk = make_user(session)
@@ -81,8 +86,8 @@ def test_an_override_waits_for_others_than_its_maker(session: Session) -> None:
     maker, other = make_supervisor(session), make_supervisor(session, username="second")
     make_override(session, actor_id=maker.id)
 
-    assert task(session, other, "Overrides that wait for you") == 1
-    assert task(session, maker, "Overrides that wait for you") == 0
+    assert task(session, other, "Overrides to confirm") == 1
+    assert task(session, maker, "Overrides to confirm") == 0
 
 
 def test_a_partner_is_told_of_a_penalty_and_an_administrator_of_passwords(session: Session) -> None:

@@ -7,7 +7,10 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.models import Attribution, AttributionState, ReattributionProposal, Verdict
-from supervise.desk.models import SavedView
+from supervise.complaints.models import Ticket
+from supervise.desk.bulk_runs import Subject, write_run
+from supervise.desk.models import BulkAction, BulkRun, SavedView
+from supervise.jobs.records import create_job
 from supervise.parties.models import OrgUnit, Party
 from tests.factories.complaints import make_incident, make_number
 from tests.factories.parties import make_holder, make_party
@@ -23,6 +26,14 @@ def make_view(
     session.add(view)
     session.flush()
     return view
+
+
+def make_run(session: Session, *, user_id: int, ticket: Ticket) -> BulkRun:
+    """A run over one ticket that nobody has begun."""
+    job = create_job(session, "bulk.run", {}, actor_id=user_id)
+    return write_run(
+        session, BulkAction.ACCEPT, [Subject(ticket.id)], job_id=job.id, locale="zh_Hans", actor_id=user_id
+    )
 
 
 def make_override(

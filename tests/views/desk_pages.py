@@ -1,5 +1,6 @@
 """Compliance staff at their screens, and the rows they work on, for the tests of their pages."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from supervise.complaints.models import Ticket, TicketIncident, TicketState
 from supervise.complaints.search import Searchable, index_tickets
 from supervise.parties.models import OrgUnit
 from tests.factories.access import make_user, sign_in
-from tests.factories.complaints import make_incident, make_number, make_ticket
+from tests.factories.complaints import CALLED_AT, make_incident, make_number, make_ticket
 from tests.factories.parties import give_scope, make_holder, make_party, make_unit
 
 T = TypeVar("T")
@@ -45,13 +46,17 @@ class Desk:
         self.write(enter)
         return client
 
-    def ticket(self, **facts: Any) -> int:
+    def tickets(self, count: int, **facts: Any) -> list[int]:
+        """So many new tickets, each about a call of its own minute."""
+        return [self.ticket(called_at=CALLED_AT + dt.timedelta(minutes=minute), **facts) for minute in range(count)]
+
+    def ticket(self, *, called_at: dt.datetime = CALLED_AT, **facts: Any) -> int:
         """A new ticket of the clerk's branch about one call from ``CALLER``."""
 
         def add(session: Session) -> int:
             number = make_number(session, digits=NUMBER)
             ticket = make_ticket(session, number=number, unit=self.unit(session), **facts)
-            make_incident(session, ticket=ticket, caller_number=CALLER)
+            make_incident(session, ticket=ticket, caller_number=CALLER, occurred_at=called_at)
             index_tickets(session, [Searchable(ticket.id, [ticket.reference, ticket.content])])
             return ticket.id
 

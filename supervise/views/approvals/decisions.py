@@ -16,16 +16,27 @@ from supervise.compensation.approve import return_credits
 from supervise.compensation.queries import batch_by_id
 from supervise.compensation.voids import withdraw_void
 from supervise.desk.approvals import approve_credits_within_authority, confirm_void_within_authority
-from supervise.errors import InvalidInputError, RowResult
+from supervise.desk.bulk_runs import ROWS_MAX as RUN_ROWS_MAX
+from supervise.desk.bulk_runs import Subject
+from supervise.desk.models import BulkAction
+from supervise.errors import ConflictError, InvalidInputError, RowResult
 from supervise.labels import N_, _
 from supervise.penalties import waiting as penalties_waiting
 from supervise.penalties.approve import Shown as ShownPenalty
 from supervise.penalties.approve import approve, return_penalties
+from supervise.penalties.queries import approval_totals
 from supervise.penalties.reversals import approve_reversal, reject_reversal
 from supervise.views.approvals.blueprint import bp
-from supervise.views.picked import picked_rows
+from supervise.views.bulk_runs import have_run
+from supervise.views.picked import ROWS_MAX, NothingPickedError, picked_rows
 
 _REASON_MAX = 500
+
+
+class SumsChangedError(ConflictError):
+    """Something was proposed or decided since the page was shown."""
+
+    message = N_("What waits has changed since it was shown; look at the sums again")
 
 
 class ResultRow(NamedTuple):
@@ -70,6 +81,55 @@ def decide_credits() -> ResponseReturnValue:
     with db.reading() as session:
         references = credits_waiting.references_of(session, [row.id for row in rows])
     return _results(results, references, {}, done, back_url=url_for(".credits"))
+
+
+@bp.post("/penalties/all")
+@require(Permission.APPROVE_MONEY)
+def approve_every_penalty() -> ResponseReturnValue:
+    """Approve all penalties that wait, or all of one party, if they are still what the sums said."""
+    me, party_id = current_user(), request.args.get("party", type=int)
+    with db.reading() as session:
+        rows = penalties_waiting.every_waiting(session, party_id=party_id, limit=RUN_ROWS_MAX + 1)
+        totals = [row for row in approval_totals(session) if party_id in {None, row.party_id}]
+        _check_shown(sum(row.penalties for row in totals), sum(row.amount_fen for row in totals))
+        references = penalties_waiting.references_of(session, [row[0] for row in rows[:ROWS_MAX]])
+    if len(rows) > ROWS_MAX:
+        return have_run(BulkAction.APPROVE_PENALTIES, [Subject(*row) for row in rows])
+    results = db.decide(approve, [ShownPenalty(*row) for row in rows], actor_id=me.id)
+    urls = {row[0]: url_for("penalties.detail", penalty_id=row[0]) for row in rows}
+    return _results(results, references, urls, _("Approved and posted"), back_url=url_for(".index"))
+
+
+@bp.post("/credits/all")
+@require(Permission.APPROVE_MONEY)
+def approve_every_credit() -> ResponseReturnValue:
+    """Approve all credits that wait, if they are still what the sums said."""
+    me = current_user()
+    with db.reading() as session:
+        rows = credits_waiting.every_waiting(session, limit=RUN_ROWS_MAX + 1)
+        totals = credits_waiting.credit_totals(session)
+        _check_shown(sum(row.credits for row in totals), sum(row.amount_fen for row in totals))
+        references = credits_waiting.references_of(session, [row[0] for row in rows[:ROWS_MAX]])
+    if len(rows) > ROWS_MAX:
+        return have_run(BulkAction.APPROVE_CREDITS, [Subject(*row) for row in rows])
+    results = db.decide(approve_credits_within_authority, [ShownCredit(*row) for row in rows], actor_id=me.id)
+    urls = {row[0]: url_for("credits.detail", credit_id=row[0]) for row in rows}
+    words = _("Approved; it can be sent to billing")
+    return _results(results, references, urls, words, back_url=url_for(".credits"))
+
+
+def _check_shown(rows: int, total_fen: int) -> None:
+    """Refuse to approve more, or other, than the page showed.
+
+    Raises:
+        NothingPickedError: if nothing waits.
+        SumsChangedError: if it was something else.
+    """
+    shown = (request.form.get("rows", type=int), request.form.get("total_fen", type=int))
+    if rows == 0:
+        raise NothingPickedError
+    if shown != (rows, total_fen):
+        raise SumsChangedError
 
 
 def _is_approval() -> bool:

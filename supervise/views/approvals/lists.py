@@ -1,19 +1,22 @@
-"""What waits for an approver: penalties, credits, and what needs a second person."""
+"""What waits for an approver: penalties, credits, and everything else that needs a second person."""
 
 import re
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from supervise import db
-from supervise.access.identity import current_user
+from supervise.access.identity import CurrentUser, current_user
 from supervise.access.policy import require
 from supervise.access.queries import display_names
 from supervise.access.roles import Permission
 from supervise.compensation import waiting as credits_waiting
 from supervise.compensation.pricing import explain_in_words as explain_credit
 from supervise.complaints.offences import offence_types
-from supervise.desk.approvals import waiting_for_approval
+from supervise.desk.second_person import Waiting, matters_of, waiting_for_second_person
+from supervise.desk.worker import Worker
+from supervise.parties.scope import Scope
 from supervise.penalties import waiting as penalties_waiting
 from supervise.penalties.explain import explain_in_words
 from supervise.penalties.queries import approval_totals
@@ -41,7 +44,8 @@ def index() -> ResponseReturnValue:
         names = {code: named(row) for code, row in offence_types(session).items()}
         people = display_names(session, [row.penalty.maker_id for row in page.rows])
         totals = approval_totals(session)
-        counts = waiting_for_approval(session)
+        waiting = _waiting(session, me)
+    shown = [row for row in totals if party_id in {None, row.party_id}]
     return render_template(
         "approvals/penalties.html",
         rows=page.rows,
@@ -49,8 +53,8 @@ def index() -> ResponseReturnValue:
         names=names,
         people=people,
         totals=totals,
-        counts=counts,
-        overrides_url=url_of("incidents.overrides"),
+        together=(sum(row.penalties for row in shown), sum(row.amount_fen for row in shown)),
+        waiting=waiting,
         party_id=party_id,
         me=me,
         next_url=address_with(after=f"{page.after.rank}-{page.after.penalty_id}") if page.after else None,
@@ -66,15 +70,15 @@ def credits() -> ResponseReturnValue:  # noqa: A001 - the endpoint is called so
         page = credits_waiting.waiting_credits(session, after=_after())
         totals = credits_waiting.credit_totals(session)
         people = display_names(session, [row.credit.maker_id for row in page.rows])
-        counts = waiting_for_approval(session)
+        waiting = _waiting(session, me)
     return render_template(
         "approvals/credits.html",
         rows=page.rows,
         words={row.credit.id: explain_credit(row.credit.explanation) for row in page.rows},
         people=people,
         totals=totals,
-        counts=counts,
-        overrides_url=url_of("incidents.overrides"),
+        together=(sum(row.credits for row in totals), sum(row.amount_fen for row in totals)),
+        waiting=waiting,
         me=me,
         next_url=address_with(after=f"{page.after[0]}-{page.after[1]}") if page.after else None,
     )
@@ -83,20 +87,32 @@ def credits() -> ResponseReturnValue:  # noqa: A001 - the endpoint is called so
 @bp.get("/second-person")
 @require(Permission.APPROVE_REVERSALS)
 def second_person() -> ResponseReturnValue:
-    """Show the reversals and the voids of batches that wait for a second person."""
+    """Show everything else that waits for a second person, each with its page."""
     me = current_user()
     with db.reading() as session:
+        worker = _worker(session, me)
+        waiting = waiting_for_second_person(session, worker)
+        matters = {one.kind.name: matters_of(session, worker, one.kind) for one in waiting if one.kind.page[0]}
         reversals = penalties_waiting.reversals_to_decide(session)
         batches = credits_waiting.batches_to_void(session)
         proposers = [row.request.proposed_by for row in reversals] + [batch.void_proposed_by for batch in batches]
+        proposers += [matter.proposer_id for rows in matters.values() for matter in rows]
         people = display_names(session, proposers)
-        counts = waiting_for_approval(session)
     return render_template(
         "approvals/second_person.html",
         reversals=reversals,
         batches=batches,
+        matters=matters,
         people=people,
-        counts=counts,
-        overrides_url=url_of("incidents.overrides"),
+        waiting=waiting,
+        urls={one.kind.name: url_of(one.endpoint, **one.arguments) for one in waiting},
         me=me,
     )
+
+
+def _worker(session: Session, me: CurrentUser) -> Worker:
+    return Worker(me.id, me.permissions, Scope.of(session, me), me.deputy_limit_fen)
+
+
+def _waiting(session: Session, me: CurrentUser) -> list[Waiting]:
+    return waiting_for_second_person(session, _worker(session, me))

@@ -6,11 +6,23 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import SelectField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
-from supervise.compensation.models import LineResult
+from supervise.compensation.models import CreditBatchState, LineResult
 from supervise.labels import _, _l
-from supervise.views.forms import FilterForm, Form
+from supervise.views.forms import FilterForm, Form, MemberField
 
 WAITING = "waiting"
+
+
+class BatchFilterForm(FilterForm):
+    """Which batches are listed."""
+
+    state = MemberField(_l("State"), CreditBatchState, everything=True, validators=[Optional()])
+
+    @property
+    def wanted(self) -> CreditBatchState | None:
+        """The state asked for; a value that is no choice narrows nothing."""
+        self.validate()
+        return self.state.data if isinstance(self.state.data, CreditBatchState) else None
 
 
 class LineFilterForm(FilterForm):

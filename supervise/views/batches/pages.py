@@ -28,7 +28,7 @@ from supervise.sealing import Anchor, AnchorError, parse_anchor
 from supervise.views.addresses import address_with
 from supervise.views.background import surroundings, words_of
 from supervise.views.batches.blueprint import bp
-from supervise.views.batches.forms import LineFilterForm, ReturnFileForm, VoidForm
+from supervise.views.batches.forms import BatchFilterForm, LineFilterForm, ReturnFileForm, VoidForm
 from supervise.views.forms import Form
 
 
@@ -36,14 +36,16 @@ from supervise.views.forms import Form
 @require(Permission.READ_LEDGER)
 def index() -> ResponseReturnValue:
     """List the batches, the newest first."""
-    me = current_user()
+    me, form = current_user(), BatchFilterForm(formdata=request.args)
+    before_id = request.args.get("before", type=int)
     with db.reading() as session:
-        rows = lists.batches_newest_first(session, before_id=request.args.get("before", type=int), limit=lists.PAGE + 1)
+        rows = lists.batches_newest_first(session, form.wanted, before_id=before_id, limit=lists.PAGE + 1)
         names = display_names(session, [row.batch.frozen_by for row in rows])
         waiting = lists.sum_to_send(session, CreditFilters()) if me.can(Permission.EXPORT_CREDITS) else None
     more, rows = len(rows) > lists.PAGE, rows[: lists.PAGE]
     return render_template(
         "batches/index.html",
+        form=form,
         rows=rows,
         names=names,
         waiting=waiting,

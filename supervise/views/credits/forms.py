@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from wtforms import Field, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Field, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
-from supervise.compensation.lists import CreditFilters
+from supervise import clock
+from supervise.compensation.lists import CreditFilters, unsent_since
 from supervise.compensation.models import CreditNature, CreditState
 from supervise.labels import _, _l
 from supervise.views.forms import FilterForm, Form
@@ -23,6 +24,7 @@ class SendFilterForm(FilterForm):
     promise = StringField(
         _l("Promise"), description=_l("Number of an undertaking or code of a policy"), validators=[Length(max=40)]
     )
+    old = BooleanField(_l("Approved a week ago or earlier"))
 
     def __init__(self, *, units: Sequence[tuple[int, str]], periods: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -39,6 +41,7 @@ class SendFilterForm(FilterForm):
             unit_id=int(self.unit.data) if _chosen(self.unit) else None,
             period=self.period.data if _chosen(self.period) else "",
             promise=_text(self.promise),
+            approved_before=unsent_since(clock.today()) if self.old.data else None,
         )
 
 

@@ -9,17 +9,20 @@ from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.compensation import lists
+from supervise.desk.bulk_runs import Subject
+from supervise.desk.models import BulkAction
 from supervise.errors import InvalidInputError
-from supervise.jobs.sending import send_to_billing
+from supervise.jobs.sending import LINES_IN_REQUEST, send_to_billing
 from supervise.labels import _, current_locale
 from supervise.parties.scope import Scope
 from supervise.views.addresses import address_with
 from supervise.views.background import surroundings
+from supervise.views.bulk_runs import have_run
 from supervise.views.credits.blueprint import bp
 from supervise.views.credits.forms import SendFilterForm
 from supervise.views.picked import picked_ids
 
-#: A batch is one transaction, and a request waits for it; what is left goes into the next batch.
+#: A batch is one transaction and one workbook for billing; what is left goes into the next batch.
 LINES_MAX = 20_000
 
 
@@ -46,7 +49,10 @@ def to_send() -> ResponseReturnValue:
 @bp.post("/to-send")
 @require(Permission.EXPORT_CREDITS)
 def send() -> ResponseReturnValue:
-    """Freeze the chosen credits, or all that the filters show, into a numbered batch; it counts as sent."""
+    """Freeze the chosen credits, or all that the filters show, into a numbered batch; it counts as sent.
+
+    A large batch is frozen by the worker.
+    """
     me, action = current_user(), request.form.get("action")
     if action == "all":
         with db.reading() as session:
@@ -55,6 +61,8 @@ def send() -> ResponseReturnValue:
         ids = picked_ids()
     else:
         raise InvalidInputError
+    if len(ids) > LINES_IN_REQUEST:
+        return have_run(BulkAction.SEND_CREDITS, [Subject(credit_id) for credit_id in ids])
     batch = send_to_billing(surroundings(), ids, locale=current_locale(), actor_id=me.id)
     flash(_("Batch %(number)s is frozen and counts as sent: download the workbook for billing", number=batch.number))
     return redirect(url_for("batches.detail", batch_id=batch.id), code=303)

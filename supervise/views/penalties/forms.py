@@ -9,6 +9,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from supervise.desk.penalty_story import Choice
 from supervise.labels import _, _l
 from supervise.money import FEN_MAX
+from supervise.penalties.attention import Attention
 from supervise.penalties.models import ObjectionState, PenaltyFamily, PenaltyState
 from supervise.penalties.objections import DECISIONS
 from supervise.penalties.queries import LISTED_STATES, PenaltyFilter
@@ -33,11 +34,14 @@ class PenaltyFilterForm(Form):
     unit = SelectField(_l("Branch"), validators=[Optional()])
     offence = SelectField(_l("Offence"), validators=[Optional()])
     month = SelectField(_l("Month of the call"), validators=[Optional()])
+    attention = SelectField(_l("Needs attention"), validators=[Optional()])
     objected = BooleanField(_l("Objection open"))
 
     def __init__(
         self,
         *,
+        user_id: int,
+        attentions: Sequence[Attention],
         parties: Sequence[Choice],
         units: Sequence[Choice],
         offences: Mapping[str, str],
@@ -54,7 +58,9 @@ class PenaltyFilterForm(Form):
         self.unit.choices = [every, *((str(one.id), one.name) for one in units)]
         self.offence.choices = [every, *offences.items()]
         self.month.choices = [every, *((month, month) for month in months)]
+        self.attention.choices = [every, *((one.value, one.label) for one in attentions)]
         self._listed_only = listed_only
+        self._user_id = user_id
 
     def wanted(self) -> PenaltyFilter:
         """Return what the address asks for; a value that is no choice narrows to nothing of that kind."""
@@ -69,6 +75,8 @@ class PenaltyFilterForm(Form):
             reference=(self.q.data or "").strip() if not self.q.errors else "",
             listed_only=self._listed_only,
             with_open_objection=self.objected.data,
+            attention=Attention(self.attention.data) if _chosen(self.attention) else None,
+            user_id=self._user_id,
         )
 
 

@@ -18,6 +18,7 @@ from supervise.desk.penalty_story import charged_parties, charged_units, first_p
 from supervise.labels import _
 from supervise.money import FEN_PER_YUAN, format_yuan
 from supervise.parties.scope import Scope
+from supervise.penalties.attention import Attention
 from supervise.penalties.belonging import speaks_for_charged
 from supervise.penalties.models import PenaltyState
 from supervise.penalties.queries import PenaltyTotal, acknowledged, penalties_in_scope, penalty_totals
@@ -53,6 +54,8 @@ def index() -> ResponseReturnValue:
             offences=names,
             months=_months_back(first_penalty_month(session, scope), _MONTHS_OFFERED_MAX),
             listed_only=listed_only,
+            user_id=me.id,
+            attentions=_attentions(me),
             formdata=request.args,
         )
         after_id = request.args.get("after", type=int)
@@ -74,6 +77,13 @@ def index() -> ResponseReturnValue:
         listed_only=listed_only,
         next_url=address_with(after=page.next_after_id) if page.next_after_id else None,
     )
+
+
+def _attentions(user: CurrentUser) -> list[Attention]:
+    """Return what the home page may have sent *user* here for."""
+    if is_charged_side(user):
+        return [Attention.UNOPENED, Attention.CLOSING]
+    return [Attention.RETURNED] if user.can(Permission.TRIAGE) else []
 
 
 def _is_open(state: PenaltyState) -> bool:

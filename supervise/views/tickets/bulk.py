@@ -1,8 +1,7 @@
 """One decision on many tickets of the queue, and a page with what became of each."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,14 +15,16 @@ from supervise.access.identity import CurrentUser, current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.findings import Proof
-from supervise.complaints.models import TicketState
-from supervise.desk import bulk as desk_bulk
-from supervise.desk.bulk import ROWS_MAX, NoRowsError, Outcome, TooManyRowsError
+from supervise.desk.bulk import ROWS_MAX, NoRowsError, Outcome
+from supervise.desk.bulk_runs import NEEDED, Subject, act_on_tickets
+from supervise.desk.bulk_runs import ROWS_MAX as RUN_ROWS_MAX
+from supervise.desk.models import BulkAction
 from supervise.desk.offences import offences_on
 from supervise.desk.queue import ticket_ids
 from supervise.errors import InvalidInputError, NotPermittedError
-from supervise.labels import N_, _, _l
+from supervise.labels import N_, _l
 from supervise.parties.scope import Scope
+from supervise.views.bulk_runs import have_run
 from supervise.views.filters import named
 from supervise.views.forms import Form
 from supervise.views.tickets.blueprint import bp
@@ -33,23 +34,8 @@ from supervise.views.tickets.queue_form import read_filters
 _PICKED_CHARS_MAX = 20_000
 
 
-class Action(NamedTuple):
-    """What can be done with many tickets: its words, who may, and the decision."""
-
-    words: str
-    needs: Permission
-    to_state: TicketState | None = None
-    decision: desk_bulk.Decision | None = None
-
-
-_ACTIONS: Mapping[str, Action] = MappingProxyType(
-    {
-        "accept": Action(N_("Accept the tickets"), Permission.ANSWER_TICKETS, TicketState.ACCEPTED),
-        "investigate": Action(N_("Begin to investigate"), Permission.ANSWER_TICKETS, TicketState.INVESTIGATING),
-        "suggestions": Action(N_("Accept the suggestions"), Permission.TRIAGE, decision=desk_bulk.accept_suggested),
-        "amounts": Action(N_("Propose the amounts"), Permission.TRIAGE, decision=desk_bulk.propose_amounts),
-    }
-)
+#: What the buttons of the queue do; findings are asked about first.
+_ACTIONS = (BulkAction.ACCEPT, BulkAction.INVESTIGATE, BulkAction.SUGGESTIONS, BulkAction.FINDINGS, BulkAction.AMOUNTS)
 
 
 class UnknownActionError(InvalidInputError):
@@ -61,7 +47,7 @@ class UnknownActionError(InvalidInputError):
 class BulkFindingsForm(Form):
     """The same findings for the calls of many tickets."""
 
-    picked = HiddenField(validators=[InputRequired(), Length(max=_PICKED_CHARS_MAX)])
+    picked = HiddenField(validators=[Length(max=_PICKED_CHARS_MAX)])
     offences = SelectMultipleField(
         _l("Proven offences"),
         validators=[InputRequired(_l("Choose at least one offence type"))],
@@ -78,32 +64,35 @@ class BulkFindingsForm(Form):
 @bp.post("/bulk")
 @require(Permission.ANSWER_TICKETS, Permission.TRIAGE)
 def bulk() -> ResponseReturnValue:
-    """Do one thing with the chosen tickets, or with all of the view."""
-    me, name = current_user(), request.form.get("action", "")
-    if name == "findings":
-        return _ask_for_findings(me)
-    action = _ACTIONS.get(name)
-    if action is None:
-        raise UnknownActionError
-    if not me.can(action.needs):
+    """Do one thing with the chosen tickets, or with all of the view; many are left to the worker."""
+    me, action = current_user(), _action()
+    if not me.can(NEEDED[action]):
         raise NotPermittedError
     with db.reading() as session:
         ids = _chosen(session, me)
-    if action.to_state is not None:
-        outcomes = db.decide(desk_bulk.move_many, me, ids, action.to_state, actor_id=me.id)
-    elif action.decision is not None:
-        outcomes = db.decide(desk_bulk.decide_many, me, ids, action.decision, actor_id=me.id)
-    return _results(_(action.words), outcomes)
+        form = _findings_form(session) if action is BulkAction.FINDINGS else None
+    if form is not None:
+        return _findings_page(form, ids)
+    if len(ids) > ROWS_MAX:
+        return have_run(action, [Subject(ticket_id) for ticket_id in ids])
+    return _results(action, db.decide(act_on_tickets, me, action, ids))
 
 
-def _ask_for_findings(me: CurrentUser) -> ResponseReturnValue:
-    if not me.can(Permission.TRIAGE):
-        raise NotPermittedError
-    with db.reading() as session:
-        ids = _chosen(session, me)
-        form = _findings_form(session)
-    form.picked.data = ",".join(map(str, ids))
-    return render_template("tickets/bulk_findings.html", form=form, count=len(ids))
+def _action() -> BulkAction:
+    for action in _ACTIONS:
+        if action.value == request.form.get("action"):
+            return action
+    raise UnknownActionError
+
+
+def _findings_page(form: BulkFindingsForm, ids: Sequence[int]) -> str:
+    # So many ids do not travel with the form: the filters of the address do.
+    is_whole_view = len(ids) > ROWS_MAX
+    form.picked.data = "" if is_whole_view else ",".join(map(str, ids))
+    query = request.args.to_dict(flat=False) if is_whole_view else {}
+    return render_template(
+        "tickets/bulk_findings.html", form=form, count=len(ids), is_whole_view=is_whole_view, query=query
+    )
 
 
 @bp.route("/bulk/findings", methods=["GET", "POST"])
@@ -116,12 +105,13 @@ def bulk_findings() -> ResponseReturnValue:
     me = current_user()
     with db.reading() as session:
         form = _findings_form(session, formdata=request.form)
-    ids = _ids((form.picked.data or "").split(","))
+        ids = _chosen(session, me) if "everything" in request.form else _ids((form.picked.data or "").split(","))
     if not form.validate():
-        return render_template("tickets/bulk_findings.html", form=form, count=len(ids)), 400
+        return _findings_page(form, ids), 400
     proofs = [Proof(code, True, form.evidence_note.data) for code in form.offences.data]  # noqa: FBT003 - a row of facts
-    outcomes = db.decide(desk_bulk.decide_many, me, ids, desk_bulk.finding_decision(proofs), actor_id=me.id)
-    return _results(_("Record findings"), outcomes)
+    if len(ids) > ROWS_MAX:
+        return have_run(BulkAction.FINDINGS, [Subject(ticket_id) for ticket_id in ids], proofs)
+    return _results(BulkAction.FINDINGS, db.decide(act_on_tickets, me, BulkAction.FINDINGS, ids, proofs))
 
 
 def _findings_form(session: Session, **kwargs: Any) -> BulkFindingsForm:
@@ -135,7 +125,6 @@ def _chosen(session: Session, me: CurrentUser) -> list[int]:
 
     Raises:
         NoRowsError: if there is none.
-        TooManyRowsError: if the view has more than ``ROWS_MAX``.
     """
     if "everything" not in request.form:
         return _ids(request.form.getlist("picked"))
@@ -143,10 +132,8 @@ def _chosen(session: Session, me: CurrentUser) -> list[int]:
     _form, filters = read_filters(session, scope, request.args)
     if filters is None:
         raise NoRowsError
-    ids = ticket_ids(session, scope, filters, clock.today(), ROWS_MAX + 1)
-    if len(ids) > ROWS_MAX:
-        raise TooManyRowsError(limit=ROWS_MAX)
-    return ids
+    # One more than a run takes: then it says so.
+    return ticket_ids(session, scope, filters, clock.today(), RUN_ROWS_MAX + 1)
 
 
 def _ids(texts: Sequence[str]) -> list[int]:
@@ -156,8 +143,8 @@ def _ids(texts: Sequence[str]) -> list[int]:
     return ids
 
 
-def _results(words: str, outcomes: Sequence[Outcome]) -> ResponseReturnValue:
+def _results(action: BulkAction, outcomes: Sequence[Outcome]) -> ResponseReturnValue:
     done = sum(outcome.refusal is None for outcome in outcomes)
     return render_template(
-        "tickets/results.html", words=words, outcomes=outcomes, done=done, refused=len(outcomes) - done
+        "tickets/results.html", words=action.label, outcomes=outcomes, done=done, refused=len(outcomes) - done
     )

@@ -67,6 +67,7 @@ def queue() -> ResponseReturnValue:
         past=past,
         weeks=_chart(past.weeks) if past else None,
         ranked=[(row.name, row.calls, url_for(".queue", party=row.code)) for row in past.ranked] if past else (),
+        exports={kind: address_with(".export", after=None, before=None, format=kind) for kind in ("xlsx", "csv")},
         new_url=url_of("intake.new") if me.can(Permission.CREATE_TICKETS) else None,
         may_answer=me.can(Permission.ANSWER_TICKETS),
         may_triage=me.can(Permission.TRIAGE),
