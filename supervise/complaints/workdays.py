@@ -16,6 +16,19 @@ from supervise.labels import N_
 
 _SATURDAY = 5
 _SOURCE = "chinesecalendar"
+#: What the package calls the holidays; kept with a day in English and shown in the reader's language.
+HOLIDAYS = frozenset(
+    {
+        N_("New Year's Day"),
+        N_("Spring Festival"),
+        N_("Tomb-sweeping Day"),
+        N_("Labour Day"),
+        N_("Dragon Boat Festival"),
+        N_("National Day"),
+        N_("Mid-autumn Festival"),
+        N_("Anti-Fascist 70th Day"),
+    }
+)
 
 
 class CalendarMissingError(ConflictError):

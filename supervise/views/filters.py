@@ -10,7 +10,7 @@ from supervise import clock
 from supervise.labels import N_, _, current_locale, ngettext, translate
 from supervise.money import format_yuan
 from supervise.views.assets import asset_url
-from supervise.views.telling import flag_words, reasons_in_words
+from supervise.views.telling import flag_words, holiday_words, reasons_in_words
 
 _HOUR = dt.timedelta(hours=1)
 _DAY = dt.timedelta(days=1)
@@ -167,6 +167,7 @@ def register_filters(app: Flask) -> None:
         named=named,
         sentences=reasons_in_words,
         flag_words=flag_words,
+        holiday_words=holiday_words,
         tone=tone,
     )
     app.jinja_env.globals.update(_=_, ngettext=ngettext, asset_url=asset_url, refusal_words=refusal_words)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from supervise.complaints.models import IncidentFlag
+from supervise.complaints.workdays import HOLIDAYS
 from supervise.desk.timeline import Happening
 from supervise.labels import LabelledEnum, translate
 
@@ -42,3 +43,8 @@ def reasons_in_words(reasons: Sequence[Sequence[object]]) -> list[str]:
 def flag_words(value: str) -> str:
     """Return the words of a stored ``IncidentFlag``."""
     return IncidentFlag(value).label
+
+
+def holiday_words(note: str) -> str:
+    """Return why a day of the calendar is special: a known holiday in the reader's language, typed words as typed."""
+    return translate(note) if note in HOLIDAYS else note
