@@ -18,7 +18,7 @@ _OPEN_END = N_("further notice")
 
 
 def holds_at(
-    first: InstrumentedAttribute[Point], end: InstrumentedAttribute[Point | None], point: Point
+    first: InstrumentedAttribute[Point], end: InstrumentedAttribute[Point | None], point: Point | ColumnElement[Point]
 ) -> ColumnElement[bool]:
     """Return the condition that the period of a row contains *point*."""
     return and_(first <= point, or_(end.is_(None), end > point))

@@ -7,9 +7,23 @@ present subtree and whatever was merged into it, so a move takes effect at the n
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import CTE, ColumnElement, Select, delete, false, func, literal, select, true
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    Date,
+    Select,
+    bindparam,
+    delete,
+    false,
+    func,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from supervise import clock
@@ -17,6 +31,7 @@ from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.access.sessions import end_all_sessions
 from supervise.audit.record import record_event
+from supervise.db import Key
 from supervise.errors import NotFoundError
 from supervise.parties.locks import load
 from supervise.parties.models import OrgUnit, Party, PartyRelation, UserScope
@@ -69,7 +84,7 @@ class Scope:
         if role in _SEES_EVERYTHING:
             return cls.everything()
         if role in _SEES_UNITS:
-            return _of_units(session, select(UserScope.org_unit_id).where(UserScope.user_id == user.id))
+            return _of_units(session, user.id)
         if role is Role.PARTNER_CONTACT:
             return _of_parties(session, select(UserScope.party_id).where(UserScope.user_id == user.id))
         return cls.nothing()
@@ -111,19 +126,26 @@ class Scope:
             raise NotFoundError
 
 
-def _of_units(session: Session, given: Select[int | None]) -> Scope:
-    today = clock.today()
-    # One question for units and parties: every page of every clerk and branch manager begins with it.
-    roots = select(OrgUnit.id).where(OrgUnit.id.in_(given))
-    units = and_merged(select(subtree(roots, today).c.unit_id))
-    parties = _parties_of(select(units.c.unit_id), today)
+def _of_units(session: Session, user_id: int) -> Scope:
     unit_ids: set[int] = set()
     party_ids: set[int] = set()
-    for row_id, is_of_party in session.execute(
-        select(units.c.unit_id, literal(0)).union_all(select(parties.c.party_id, literal(1)))
-    ):
+    for row_id, is_of_party in session.execute(_units_and_parties(), {"user_id": user_id, "today": clock.today()}):
         (party_ids if is_of_party else unit_ids).add(row_id)
     return Scope(sees_everything=False, unit_ids=frozenset(unit_ids), party_ids=frozenset(party_ids))
+
+
+@cache
+def _units_and_parties() -> CompoundSelect[int, int]:
+    """Return the one question for units (0) and parties (1) of ``user_id`` on the day ``today``.
+
+    Put together once: every page of every clerk and branch manager begins with it, and that takes longer than
+    the database does to answer.
+    """
+    today = bindparam("today", type_=Date())
+    given = select(UserScope.org_unit_id).where(UserScope.user_id == bindparam("user_id", type_=Key))
+    units = and_merged(select(subtree(select(OrgUnit.id).where(OrgUnit.id.in_(given)), today).c.unit_id))
+    parties = _parties_of(select(units.c.unit_id), today)
+    return select(units.c.unit_id, literal(0)).union_all(select(parties.c.party_id, literal(1)))
 
 
 def _of_parties(session: Session, given: Select[int | None]) -> Scope:
@@ -132,7 +154,7 @@ def _of_parties(session: Session, given: Select[int | None]) -> Scope:
     return Scope(sees_everything=False, unit_ids=frozenset(), party_ids=frozenset(session.scalars(same)))
 
 
-def _parties_of(units: Select[int], on: dt.date) -> CTE:
+def _parties_of(units: Select[int], on: ColumnElement[dt.date]) -> CTE:
     """Return the parties (``party_id``) of *units*, and all that work for one of them *on* the day."""
     working = select(Party.id.label("party_id")).where(Party.org_unit_id.in_(units)).cte("working", recursive=True)
     # UNION, not UNION ALL: a cycle that slipped in would end here.

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import CTE, Select, literal, select
+from sqlalchemy import CTE, ColumnElement, Select, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from supervise.parties.models import OrgUnit, OrgUnitPlacement
@@ -22,7 +22,7 @@ class TreeRow(NamedTuple):
     depth: int
 
 
-def subtree(roots: Select[int], on: dt.date) -> CTE:
+def subtree(roots: Select[int], on: dt.date | ColumnElement[dt.date]) -> CTE:
     """Return the units (``unit_id``) of *roots* and all that stand below one of them *on* the day."""
     below = select(roots.subquery().c[0].label("unit_id")).cte("below", recursive=True)
     # UNION, not UNION ALL: a cycle that slipped in would end here.
