@@ -2,12 +2,14 @@
 
 import csv
 import io
+from pathlib import Path
 
 import openpyxl
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from reports.queue import QUEUE_COLUMNS
 from supervise.access.roles import Role
 from supervise.audit.models import AuditEvent
 from supervise.complaints.models import Ticket
@@ -97,3 +99,9 @@ def test_a_filter_that_means_nothing_and_a_workbook_too_large_are_refused(
     assert triager.get("/tickets/export").status_code == 422
     assert triager.get("/tickets/export?format=csv").status_code == 200
     assert len(desk.read(sa.select(AuditEvent).where(AuditEvent.action == "tickets.exported"))) == 1
+
+
+def test_every_column_is_in_the_documents() -> None:
+    text = Path("docs/reports.md").read_text(encoding="utf-8")
+
+    assert [column.heading for column in QUEUE_COLUMNS if f"| {column.heading} |" not in text] == []

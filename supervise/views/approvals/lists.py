@@ -92,7 +92,8 @@ def second_person() -> ResponseReturnValue:
     with db.reading() as session:
         worker = _worker(session, me)
         waiting = waiting_for_second_person(session, worker)
-        matters = {one.kind.name: matters_of(session, worker, one.kind) for one in waiting if one.kind.page[0]}
+        shown = [one.kind for one in waiting if one.kind.page[0]]
+        matters = {kind.name: rows for kind in shown if (rows := matters_of(session, worker, kind))}
         reversals = penalties_waiting.reversals_to_decide(session)
         batches = credits_waiting.batches_to_void(session)
         proposers = [row.request.proposed_by for row in reversals] + [batch.void_proposed_by for batch in batches]
