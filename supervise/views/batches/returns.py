@@ -1,8 +1,6 @@
 """Billing's return file: uploaded, looked at, taken over or discarded."""
 
-from collections.abc import Iterator
-
-from flask import Response, flash, redirect, render_template, stream_with_context, url_for
+from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -26,6 +24,7 @@ from supervise.views.background import surroundings, wake, words_of
 from supervise.views.batches.blueprint import bp
 from supervise.views.batches.forms import ReturnFileForm
 from supervise.views.batches.pages import batch_page
+from supervise.views.downloads import send_lines
 from supervise.views.settings import current_keyring
 
 _ROWS_SHOWN = 100
@@ -114,15 +113,10 @@ def errors(batch_id: int, import_id: int) -> ResponseReturnValue:
     """Give the rows that were not taken over, with the reason, to be mended and sent again."""
     with db.reading() as session:
         batch, _one = _load(session, batch_id, import_id)
-    headers = {"Content-Disposition": f"attachment; filename={batch.number}-errors-{import_id}.csv"}
-    body = stream_with_context(_error_lines(import_id))
-    return Response(body, mimetype="text/csv; charset=utf-8", headers=headers)
-
-
-def _error_lines(import_id: int) -> Iterator[bytes]:
-    columns = {field: headings[0] for field, headings in RETURN_COLUMNS.items()}
-    with db.reading() as session:
-        yield from error_file(session, import_id, current_keyring(), columns)
+    columns, keyring = {field: headings[0] for field, headings in RETURN_COLUMNS.items()}, current_keyring()
+    return send_lines(
+        f"{batch.number}-errors-{import_id}.csv", lambda session: error_file(session, import_id, keyring, columns)
+    )
 
 
 def _load(session: Session, batch_id: int, import_id: int) -> tuple[CreditBatch, ImportBatch]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flask import Response, current_app, redirect, render_template, stream_with_context, url_for
+from flask import current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from supervise.jobs.records import job_by_id
 from supervise.ledger.beancount import beancount_lines
 from supervise.ledger.statements import BookSize, book_size
 from supervise.views.background import wake, words_of
+from supervise.views.downloads import send_lines
 from supervise.views.ledger.blueprint import bp
 
 #: So many entries are verified while the browser waits; more are a job for the worker.
@@ -78,14 +79,12 @@ def _page(size: BookSize, job: Job | None) -> ResponseReturnValue:
 def beancount() -> ResponseReturnValue:
     """Hand the whole book over as Beancount text; that it was taken is recorded."""
     db.decide(_record_taken, actor_id=current_user().id)
-    headers = {"Content-Disposition": f"attachment; filename=ledger-{clock.today()}.beancount"}
-    return Response(stream_with_context(_book()), mimetype="text/plain; charset=utf-8", headers=headers)
+    return send_lines(f"ledger-{clock.today()}.beancount", _book, mimetype="text/plain")
 
 
-def _book() -> Iterator[str]:
-    with db.reading() as session:
-        for line in beancount_lines(session):
-            yield f"{line}\n"
+def _book(session: Session) -> Iterator[str]:
+    for line in beancount_lines(session):
+        yield f"{line}\n"
 
 
 def _record_taken(session: Session, *, actor_id: int) -> None:
