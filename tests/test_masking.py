@@ -1,3 +1,4 @@
+import datetime as dt
 import re
 from pathlib import Path
 
@@ -10,12 +11,17 @@ from supervise.audit.models import AuditEvent
 from supervise.audit.record import record_event
 from supervise.cipher import Keyring
 from supervise.complaints.preview import preview_batch
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 from supervise.donotcall.intake import commit_batch
+from supervise.ledger.drafts import EntryDraft
+from supervise.parties.proposals import Action, propose
+from supervise.parties.register import add_alias
+from supervise.parties.scope import Scope
 from supervise.phone import mask_in_text
-from tests.factories.access import make_user
+from tests.factories.access import make_deputy, make_user
 from tests.factories.complaints import upload_file
 from tests.factories.files import write_csv
+from tests.factories.parties import make_party
 
 HEADER = ["转办编号", "转办日期", "举报人号码", "被举报号码", "来电时间", "类型", "举报描述", "推销内容", "被举报单位"]
 NUMBER = "13987654321"
@@ -89,6 +95,48 @@ def test_a_number_in_a_typed_reason_is_masked_in_the_audit_trail(session: Sessio
     )
 
     assert session.scalars(sa.select(AuditEvent.reason)).all() == ["回访139****4321无人接"]
+
+
+def test_a_number_in_a_reason_is_masked_before_the_ledger_hashes_it() -> None:
+    draft = EntryDraft(key="k", event="e", effective_on=dt.date(2026, 11, 1), lines=(), reason=f"退还{NUMBER}的款项")
+
+    assert draft.reason == "退还139****4321的款项"
+
+
+#: What people type into free text; the ledger masks its reasons before it hashes them.
+TYPED = {"reason", "note", "source", "terms", "return_reason", "void_reason", "decision_note", "evidence_note"}
+MASKED_BEFORE = {"journal_entry.reason"}
+
+
+def test_every_column_for_typed_words_masks_numbers() -> None:
+    plain = {
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if column.name in TYPED and not isinstance(column.type, MaskedText)
+    }
+
+    assert plain == MASKED_BEFORE
+
+
+def test_typed_words_of_the_registers_are_masked_when_they_are_stored(session: Session) -> None:
+    supervisor, colleague = (make_user(session, username=name, role=Role.SUPERVISOR) for name in ("lin", "zhao"))
+    party = make_party(session)
+
+    party.note = f"投诉人{NUMBER}认识店主"
+    add_alias(session, party.id, name="星河", source=f"投诉人{NUMBER}转述", actor_id=supervisor.id)
+    make_deputy(session, delegator=supervisor, deputy=colleague).reason = f"回访{NUMBER}期间"
+    propose(
+        session,
+        Scope.everything(),
+        action=Action.HOLD,
+        party_id=party.id,
+        change={"digits": "02988880000", "at": "2026-01-01T00:00:00+08:00"},
+        reason=f"用户{NUMBER}反映",
+        actor_id=supervisor.id,
+    )
+
+    assert kept_in_clear(session, re.compile(NUMBER)) == []
 
 
 def kept_in_clear(session: Session, number: re.Pattern[str]) -> list[str]:

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.access.roles import Role
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 
 
 class User(Base):
@@ -94,7 +94,7 @@ class Deputy(Base):
     valid_to: Mapped[dt.date]
     #: The largest single amount that the deputy may decide on.
     limit_fen: Mapped[int]
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(MaskedText)
     created_at: Mapped[dt.datetime]
     revoked_at: Mapped[dt.datetime | None]
     revoked_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))

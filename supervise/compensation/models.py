@@ -292,7 +292,7 @@ class CreditBatchLine(Base):
     #: The row of the workbook as JSON, without the subscriber's number; context for rebuilding the same bytes.
     frozen: Mapped[dict[str, Any]]
     result: Mapped[LineResult | None]
-    failure_code: Mapped[str | None]
+    failure_code: Mapped[str | None] = mapped_column(MaskedText)
     billing_ref: Mapped[str | None]
     returned_at: Mapped[dt.datetime | None]
     returned_by: Mapped[int | None]

@@ -144,7 +144,7 @@ class Subscriber(Base):
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"), index=True)
     held_from: Mapped[dt.datetime]
     held_to: Mapped[dt.datetime | None]
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(MaskedText)
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -185,7 +185,7 @@ class DeadlineRule(Base):
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"))
     days: Mapped[int]
     day_type: Mapped[DayType]
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(MaskedText)
     valid_from: Mapped[dt.date]
     valid_to: Mapped[dt.date | None]
 
@@ -196,7 +196,7 @@ class CalendarYear(Base):
     __tablename__ = "calendar_year"
 
     year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(MaskedText)
     loaded_at: Mapped[dt.datetime]
 
 
@@ -207,7 +207,7 @@ class CalendarDay(Base):
 
     day: Mapped[dt.date] = mapped_column(primary_key=True)
     is_working: Mapped[bool]
-    note: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(MaskedText)
 
 
 class ImportProfile(Base):
@@ -362,7 +362,7 @@ class Incident(Base):
     occurred_on: Mapped[dt.date] = mapped_column(index=True)
     precision: Mapped[Precision]
     #: The time as the source wrote it.
-    occurred_text: Mapped[str | None]
+    occurred_text: Mapped[str | None] = mapped_column(MaskedText)
     answered: Mapped[bool | None]
     seconds: Mapped[int | None]
     caller_kind: Mapped[CallerKind] = mapped_column(default=CallerKind.UNKNOWN)
@@ -370,7 +370,7 @@ class Incident(Base):
     subject: Mapped[str | None] = mapped_column(MaskedText)
     #: Values of ``IncidentFlag``.
     flags: Mapped[list[Any]] = mapped_column(default=list)
-    sms_signature: Mapped[str | None]
+    sms_signature: Mapped[str | None] = mapped_column(MaskedText)
     sms_class: Mapped[MessageClass | None]
     #: Numbers masked; the original: context ``incident.sms_cipher``, bound to the reporting ticket's reference.
     sms_text: Mapped[str | None]

@@ -62,7 +62,7 @@ class SavedView(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("app_user.id"))
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(MaskedText)
     query: Mapped[str]
     shared: Mapped[bool] = mapped_column(default=False)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from supervise import phone
 from supervise.labels import N_
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.errors import FutureDateError, InvalidEntryError
@@ -46,6 +47,11 @@ class EntryDraft:
     approver_id: int | None = None
     reverses_id: int | None = None
     reason: str | None = None
+
+    def __post_init__(self) -> None:
+        """Mask numbers in the reason: nothing in the ledger is ever changed."""
+        if self.reason is not None:
+            object.__setattr__(self, "reason", phone.mask_in_text(self.reason))
 
 
 def check_draft(draft: EntryDraft, today: dt.date) -> None:
