@@ -50,6 +50,7 @@ from supervise.views import (
     register_proposals,
     reports,
     requests,
+    searching,
     session,
     staff,
     statements,
@@ -94,6 +95,7 @@ BLUEPRINTS = (
     reference.bp,
     register_proposals.bp,
     reports.bp,
+    searching.bp,
     session.bp,
     staff.bp,
     statements.bp,
@@ -186,6 +188,7 @@ def _configure(app: Flask, settings: Settings) -> None:
 def _guard(app: Flask, settings: Settings) -> None:
     """Number the request, then ask who it is and whether they may, then look at what they sent."""
     requests.init_app(app)
+    searching.init_app(app)
     identity.init_app(app, secure=settings.secure_cookies)
     requests.check_input(app)
     CSRFProtect(app)

@@ -6,6 +6,8 @@ A Chinese number that lost its leading zero in a spreadsheet is refused, never p
 
 import re
 import unicodedata
+from collections.abc import Callable
+from typing import NamedTuple
 
 import phonenumbers
 
@@ -152,9 +154,51 @@ _WIDE_DIGIT = re.compile("[０-９]")
 _FULL_WIDTH = {ord(wide): str(digit) for digit, wide in enumerate("０１２３４５６７８９")}
 
 
+#: A text that is nothing but a number of some other plan, digits as given; a date has fewer, an order more.
+_ONLY_A_NUMBER = re.compile(r"\+?[0-9](?:[ ()-]?[0-9]){9,11}")
+
+
+class Split(NamedTuple):
+    """A text without its numbers, and their digits."""
+
+    words: str
+    numbers: tuple[str, ...]
+
+
 def mask_in_text(text: str) -> str:
     """Return free *text* with every subscriber-like number in it masked."""
+    return replace_in_text(text, lambda written: mask(re.sub(r"\D", "", written)))
+
+
+def replace_in_text(text: str, change: Callable[[str], str]) -> str:
+    """Return free *text*, where *change* gives what stands for each subscriber-like number, as it was written."""
     folded = text.translate(_FULL_WIDTH) if _WIDE_DIGIT.search(text) else text
     if not _TEN_DIGITS.match(folded):
         return folded
-    return _IN_TEXT.sub(lambda found: mask(re.sub(r"\D", "", found[0])), folded)
+    return _IN_TEXT.sub(lambda found: change(found[0]), folded)
+
+
+def is_only_a_number(text: str) -> bool:
+    """Say whether *text* is nothing but a number, of whatever plan."""
+    return _ONLY_A_NUMBER.fullmatch(text.translate(_FULL_WIDTH).strip()) is not None
+
+
+def split_numbers(text: str) -> Split:
+    """Return what is searched for in *text*: its words, and apart from them the numbers, normalised."""
+    if is_only_a_number(text):
+        return Split("", (_digits_of(text),))
+    numbers: list[str] = []
+
+    def take(written: str) -> str:
+        numbers.append(_digits_of(written))
+        return " "
+
+    return Split(replace_in_text(text, take).strip(), tuple(dict.fromkeys(numbers)))
+
+
+def _digits_of(written: str) -> str:
+    try:
+        return normalise(written)
+    except PhoneError:
+        # No number of the Chinese plan: the digits as given.
+        return re.sub(r"\D", "", unicodedata.normalize("NFKC", written))

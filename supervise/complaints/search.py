@@ -16,7 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement, Executable
 
 from supervise.bulk import insert_rows, slices
-from supervise.complaints.models import TicketSearch
+from supervise.complaints.models import Ticket, TicketSearch
 
 #: Letters and digits as one word; any other script as a run of characters.
 _RUNS = re.compile(r"[a-z0-9]+|[^\W_a-z0-9]+")
@@ -79,7 +79,7 @@ def tickets_with(session: Session, text: str) -> sa.Select[int] | None:
     elif whole:
         # Quoted, a term is never an operator of FTS5; terms hold no quotes.
         match = " AND ".join(f'"{term}"' for term in whole)
-        hits = sa.select(_WORDS.c.rowid).where(sa.text("ticket_words MATCH :match").bindparams(match=match))
+        hits = sa.select(_WORDS.c.rowid).where(sa.text("ticket_words MATCH :match").bindparams(_own("match", match)))
         if not short:
             return hits.select_from(_WORDS)
         query = query.where(TicketSearch.ticket_id.in_(hits.select_from(_WORDS)))
@@ -87,6 +87,11 @@ def tickets_with(session: Session, text: str) -> sa.Select[int] | None:
         # One character is in no index of pairs; letters and marks cannot be wildcards here.
         query = query.where(TicketSearch.grams.contains(term, autoescape=True))
     return query
+
+
+def _own(name: str, value: str) -> sa.BindParameter[str]:
+    # Words and a number may be searched for in one statement.
+    return sa.bindparam(name, value, unique=True)
 
 
 def holding(session: Session, text: str, ticket_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool] | None:
@@ -98,8 +103,26 @@ def holding(session: Session, text: str, ticket_id: sa.ColumnElement[int]) -> sa
     found = tickets_with(session, text)
     if found is None:
         return None
+    return ticket_id.in_(found) if _has_few_hits(session, found) else _holds(text, ticket_id)
+
+
+def reporting(
+    session: Session, digits: str, number_id: int | None, ticket_id: sa.ColumnElement[int]
+) -> sa.ColumnElement[bool] | None:
+    """Return the condition that the ticket *ticket_id* is about a number, as ``holding``: who called or who was called.
+
+    *number_id* is the number as a subscriber's; None if it is known as nobody's.
+    """
+    found = tickets_with(session, digits)
+    if number_id is None or found is None:
+        return holding(session, digits, ticket_id)
+    called = sa.select(Ticket.id).where(Ticket.number_id == number_id)
     if _has_few_hits(session, found):
-        return ticket_id.in_(found)
+        return ticket_id.in_(sa.union_all(found, called))
+    return sa.or_(ticket_id.in_(called), _holds(digits, ticket_id))
+
+
+def _holds(text: str, ticket_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     padded = sa.literal(" ") + TicketSearch.grams + sa.literal(" ")
     has_terms = [
         # A single Chinese character finds wherever it stands, as in ``tickets_with``.

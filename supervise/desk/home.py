@@ -15,6 +15,7 @@ from supervise.audit.models import AuditEvent
 from supervise.compensation.batches import sendable
 from supervise.compensation.lists import unsent_since
 from supervise.compensation.models import Credit, CreditBatch, CreditBatchState
+from supervise.complaints import originals
 from supervise.complaints.models import CalendarYear, Ticket, TicketState
 from supervise.desk.counts import daily_counts, unanswered
 from supervise.desk.models import OPEN_TICKETS
@@ -135,6 +136,10 @@ def _looks(_worker: Worker, today: dt.date) -> Select[int]:
     return _events("subscriber_number.revealed", today)
 
 
+def _originals(_worker: Worker, today: dt.date) -> Select[int]:
+    return _events(originals.ACTION, today)
+
+
 def _refused(_worker: Worker, today: dt.date) -> Select[int]:
     return _events("request.refused", today)
 
@@ -194,6 +199,14 @@ _LINES = (
         "audit.index",
         _looks,
         {"action": "subscriber_number.revealed"},
+        this_month=True,
+    ),
+    _Line(
+        N_("Names and original words shown this month"),
+        _P.READ_AUDIT,
+        "audit.index",
+        _originals,
+        {"action": originals.ACTION},
         this_month=True,
     ),
     _Line(

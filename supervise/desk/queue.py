@@ -24,13 +24,21 @@ from supervise.complaints.models import (
     TicketIncident,
     TicketState,
 )
-from supervise.complaints.search import holding
+from supervise.complaints.search import holding, reporting
 from supervise.desk.models import OPEN_TICKETS
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
 from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty
 
 PAGE_ROWS = 50
+
+
+class SoughtNumber(NamedTuple):
+    """A full number that is searched for: who called, or who was called."""
+
+    digits: str
+    #: The number as a subscriber's; None if it is known as nobody's.
+    number_id: int | None
 
 
 class Lateness(Enum):
@@ -46,6 +54,8 @@ class QueueFilters:
     """What the queue is narrowed to; the address of a view holds the same."""
 
     words: str = ""
+    #: Tickets about every one of them.
+    numbers: tuple[SoughtNumber, ...] = ()
     #: Empty: every open state.
     states: tuple[TicketState, ...] = ()
     channels: tuple[Channel, ...] = ()
@@ -159,8 +169,10 @@ def narrowed(session: Session, scope: Scope, filters: QueueFilters, today: dt.da
         query = query.where(Ticket.id.in_(_tickets_of_party(filters.party_id)))
     if filters.undecided:
         query = query.where(_has_undecided())
-    found = holding(session, filters.words, Ticket.__table__.c.id)
-    return query if found is None else query.where(found)
+    ticket_id = Ticket.__table__.c.id
+    found = [holding(session, filters.words, ticket_id)]
+    found += [reporting(session, number.digits, number.number_id, ticket_id) for number in filters.numbers]
+    return query.where(*(condition for condition in found if condition is not None))
 
 
 def _due_in(lateness: Lateness, today: dt.date) -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
 """The page of one ticket as one story: what was reported, which calls, who answers, what it costs, what happened."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.access.queries import display_names
 from supervise.attribution.models import FindingState
-from supervise.compensation.models import Credit
+from supervise.compensation.models import Credit, CreditKind, CreditState
 from supervise.compensation.queries import LIVE_CREDIT_STATES
 from supervise.complaints.models import (
     DeadlineRule,
+    DemandHead,
     DemandLine,
     Incident,
     SubscriberNumber,
@@ -37,6 +38,24 @@ class RefusalLine(NamedTuple):
     party: str | None
 
 
+class ClaimLine(NamedTuple):
+    """What is claimed, in fen, and beside it what was granted for it."""
+
+    head: DemandHead
+    units: int
+    unit_fen: int
+    claimed_fen: int
+    #: None: nothing is granted by itself for such a claim, or it stands beside the first claim of its kind.
+    granted_fen: int | None
+    note: str | None
+
+
+#: A proposal is nobody's promise yet.
+_GRANTED = frozenset(LIVE_CREDIT_STATES) - {CreditState.PROPOSED}
+#: Which credits answer which claim.
+_ANSWERED_BY = {DemandHead.PER_CALL: CreditKind.PER_CALL, DemandHead.HISTORY: CreditKind.LUMP}
+
+
 @dataclass(frozen=True)
 class TicketStory:
     """Everything the page of a ticket shows."""
@@ -46,8 +65,9 @@ class TicketStory:
     number_mask: str | None
     rule: DeadlineRule | None
     calls: tuple[CallStory, ...]
-    demands: tuple[DemandLine, ...]
-    #: Lump sums and per-call credits that the subscriber was granted on this ticket, in fen.
+    claims: tuple[ClaimLine, ...]
+    #: Lump sums and per-call credits of this ticket, in fen: proposed ones too, and those that somebody approved.
+    credits_fen: int
     granted_fen: int
     refusals: tuple[RefusalLine, ...]
     replies: tuple[ReplyLine, ...]
@@ -106,8 +126,9 @@ def ticket_story(session: Session, scope: Scope, ticket_id: int) -> TicketStory:
         number_mask=mask,
         rule=session.get(DeadlineRule, ticket.due_rule_id) if ticket.due_rule_id else None,
         calls=tuple(calls),
-        demands=tuple(session.scalars(select(DemandLine).where(DemandLine.ticket_id == ticket_id))),
-        granted_fen=sum(credit.amount_fen for credit in credits_ if credit.state in LIVE_CREDIT_STATES),
+        claims=tuple(_claims(session, ticket_id, credits_)),
+        credits_fen=sum(credit.amount_fen for credit in credits_ if credit.state in LIVE_CREDIT_STATES),
+        granted_fen=_granted_fen(credits_),
         refusals=_refusals(session, ticket.number_id),
         replies=tuple(replies),
         timeline=tuple(timeline),
@@ -143,6 +164,20 @@ def _credits(session: Session, ticket_id: int, incident_ids: Sequence[int]) -> l
     of_calls = select(Credit).where(Credit.incident_id.in_(incident_ids))
     once = select(Credit).where(Credit.ticket_id == ticket_id, Credit.incident_id.is_(None))
     return [*session.scalars(of_calls.order_by(Credit.id)), *session.scalars(once.order_by(Credit.id))]
+
+
+def _claims(session: Session, ticket_id: int, credits_: Sequence[Credit]) -> Iterator[ClaimLine]:
+    query = select(DemandLine).where(DemandLine.ticket_id == ticket_id).order_by(DemandLine.id)
+    told: set[DemandHead] = set()
+    for line in session.scalars(query):
+        kind = _ANSWERED_BY.get(line.head) if line.head not in told else None
+        told.add(line.head)
+        granted_fen = _granted_fen([credit for credit in credits_ if credit.kind is kind]) if kind else None
+        yield ClaimLine(line.head, line.units, line.unit_fen, line.units * line.unit_fen, granted_fen, line.note)
+
+
+def _granted_fen(credits_: Iterable[Credit]) -> int:
+    return sum(credit.amount_fen for credit in credits_ if credit.state in _GRANTED)
 
 
 def _refusals(session: Session, number_id: int | None) -> tuple[RefusalLine, ...]:

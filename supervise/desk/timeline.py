@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Attribution, AttributionState, FindingState
 from supervise.audit.models import AuditEvent
+from supervise.complaints import originals
 from supervise.complaints.models import LinkHow, OffenceType, Ticket, TicketIncident, TicketState, TicketStep
+from supervise.complaints.originals import Original
 from supervise.desk.calls import CallStory, FindingLine, VerdictLine
 from supervise.desk.models import ResolutionCode, TicketReply
 from supervise.labels import N_, current_locale
@@ -24,6 +26,12 @@ _TOLD = {
     "incident.merged": N_("Two calls were recognised as one"),
     "incident.kept_apart": N_("A probable duplicate was kept apart"),
     "ticket.call_added": N_("A call was added"),
+    originals.ACTION: "",
+}
+_SHOWN = {
+    Original.COMPLAINANT.value: N_("The complainant's name was shown"),
+    Original.WORDS.value: N_("The original words were shown"),
+    Original.MESSAGE.value: N_("The original text of the message was shown"),
 }
 _STEP_TONES = {
     TicketState.NEW: "primary",
@@ -186,4 +194,5 @@ def _events(session: Session, rows: Iterable[tuple[str, int | None]]) -> Iterato
         return
     query = select(AuditEvent).where(or_(*of_rows), AuditEvent.action.in_(_TOLD)).order_by(AuditEvent.id.desc())
     for event in session.scalars(query.limit(200)):
-        yield Happening(event.at, event.actor_id, _TOLD[event.action], {}, event.reason)
+        message = _TOLD[event.action] or _SHOWN[(event.changes or {})["what"]]
+        yield Happening(event.at, event.actor_id, message, {}, event.reason)

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request, stream_with_context
 from flask.typing import ResponseReturnValue
-from wtforms import DateField, SelectField, StringField
+from wtforms import DateField, SelectField
 from wtforms.validators import Length, Optional
 
 from supervise import clock, db
@@ -20,7 +20,7 @@ from supervise.audit import queries
 from supervise.audit.models import AuditEvent
 from supervise.labels import _, _l
 from supervise.views.addresses import address_with
-from supervise.views.forms import Form
+from supervise.views.forms import Form, WordsField
 
 bp = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -38,10 +38,10 @@ class AuditFilterForm(Form):
 
         csrf = False
 
-    actor = StringField(_l("User name"), validators=[Optional(), Length(max=40)])
+    actor = WordsField(_l("User name"), validators=[Optional(), Length(max=40)])
     action = SelectField(_l("Action"), validators=[Optional()], validate_choice=False)
-    subject = StringField(_l("Kind of record"), validators=[Optional(), Length(max=40)])
-    subject_id = StringField(_l("Its number"), validators=[Optional(), Length(max=40)])
+    subject = WordsField(_l("Kind of record"), validators=[Optional(), Length(max=40)])
+    subject_id = WordsField(_l("Its number"), validators=[Optional(), Length(max=40)])
     since = DateField(_l("From"), validators=[Optional()])
     last = DateField(_l("To"), validators=[Optional()])
 

@@ -9,6 +9,7 @@ from flask import Flask, url_for
 from supervise.access.roles import Role
 from supervise.attribution.models import Method, Verdict
 from supervise.complaints.models import Channel, TicketState
+from supervise.complaints.originals import Original
 from supervise.contracts.models import ContractDirection, ContractScope
 from supervise.donotcall.models import PermissionScope
 from supervise.labels import LabelledEnum, _, translate
@@ -32,6 +33,7 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "status": (PartyStatus,),
     "use": (OfficialUse,),
     "verdict": (Verdict,),
+    "what": (Original,),
 }
 #: The page of the record that a field names, and what its address calls the id.
 _PAGES = {

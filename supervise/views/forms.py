@@ -5,12 +5,16 @@ import functools
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import DateTimeLocalField, SelectField, StringField
+from markupsafe import Markup
+from wtforms import DateTimeLocalField, Field, SelectField, StringField
 from wtforms.i18n import get_translations
+from wtforms.validators import InputRequired, Length
+from wtforms.widgets import TextInput
 
 from supervise import clock
-from supervise.labels import LabelledEnum, _, current_locale
+from supervise.labels import LabelledEnum, _, _l, current_locale
 from supervise.money import format_yuan, parse_yuan
+from supervise.views.typed_numbers import masked, read_numbers
 
 #: WTForms' own names of our locales.
 _WTFORMS_LOCALES = {"zh_Hans": "zh", "en": "en"}
@@ -32,6 +36,12 @@ class Form(FlaskForm):  # type: ignore[misc]
             return _wtforms_catalogue(current_locale())
 
 
+class RevealForm(Form):
+    """Why something personal must be seen in full."""
+
+    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Give a reason")), Length(min=4, max=200)])
+
+
 class FilterForm(Form):
     """The filters above a list, read from the address."""
 
@@ -39,6 +49,39 @@ class FilterForm(Form):
         """A GET form has nothing to forge."""
 
         csrf = False
+
+    def accepted(self, field: Field) -> Any:
+        """Return what *field* hands over, after validation; None for nonsense, which narrows nothing."""
+        return None if field.errors else field.data
+
+
+class _WordsInput(TextInput):  # type: ignore[misc]
+    """The words as they may be shown, and hidden beside them the address's own: they come back with the form."""
+
+    def __call__(self, field: Field, **kwargs: Any) -> Markup:
+        """Return the inputs."""
+        shown: Markup = super().__call__(field, **kwargs)
+        if field.data == field.kept:
+            return shown
+        return shown + Markup('<input type="hidden" name="{}-kept" value="{}">').format(field.name, field.kept)
+
+
+class WordsField(StringField):  # type: ignore[misc]
+    """Words to search for: a full number is a token in the address, digits in ``data``, a mask on the page."""
+
+    widget = _WordsInput()
+    data: str | None
+    #: The words as the address has them.
+    kept: str | None = None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the words."""
+        super().process_formdata(valuelist)
+        self.kept = self.data
+        self.data = read_numbers(self.data, self.name) if self.data else self.data
+
+    def _value(self) -> str:
+        return masked(self.kept or self.data or "", self.name)
 
 
 class MemberField(SelectField):  # type: ignore[misc]

@@ -20,8 +20,9 @@ from supervise.labels import LOCALES, _, _l
 from supervise.parties.given_scope import UnknownCodesError, given_parties, given_units, party_ids_of, unit_ids_of
 from supervise.parties.scope import change_scope
 from supervise.views.addresses import address_with
-from supervise.views.forms import Form
+from supervise.views.forms import Form, WordsField
 from supervise.views.registers import version_of
+from supervise.views.typed_numbers import asked
 
 bp = Blueprint("users", __name__, url_prefix="/users")
 
@@ -37,7 +38,7 @@ class UserFilterForm(Form):
 
         csrf = False
 
-    q = StringField(_l("User name or name"), validators=[Optional(), Length(max=60)])
+    q = WordsField(_l("User name or name"), validators=[Optional(), Length(max=60)])
     role = SelectField(_l("Role"), validators=[Optional()])
     active = SelectField(_l("Login account"), validators=[Optional()])
     initial = BooleanField(_l("Initial password"))
@@ -108,7 +109,7 @@ def index() -> ResponseReturnValue:
         initial_password=form.initial.data,
     )
     with db.reading() as session:
-        rows = queries.users_by_name(session, filters, after=request.args.get("after", ""), limit=_PAGE + 1)
+        rows = queries.users_by_name(session, filters, after=asked("after"), limit=_PAGE + 1)
         seen = queries.last_seen(session, [user.id for user in rows])
     more = len(rows) > _PAGE
     rows = rows[:_PAGE]

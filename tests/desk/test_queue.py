@@ -10,7 +10,7 @@ from supervise.complaints import search
 from supervise.complaints.models import Channel, Ticket, TicketState
 from supervise.complaints.search import Searchable, index_tickets
 from supervise.desk import queue
-from supervise.desk.queue import Lateness, QueueFilters, QueuePage, queue_page, ticket_ids
+from supervise.desk.queue import Lateness, QueueFilters, QueuePage, SoughtNumber, queue_page, ticket_ids
 from supervise.parties.scope import Scope
 from tests.factories.attribution import attribute, make_proven_incident
 from tests.factories.complaints import CALLED_AT, link_ticket, make_incident, make_number, make_ticket
@@ -70,6 +70,29 @@ def test_party_and_undecided_go_by_the_verdict_in_force(session: Session) -> Non
 
     assert shown(session, party_id=party.id) == [decided.id]
     assert shown(session, undecided=True) == [open_.id]
+
+
+@pytest.mark.parametrize("many", [1, 1_000])
+def test_a_number_finds_who_was_called_and_who_called(
+    session: Session, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(search, "_MANY_HITS", many)
+    number = make_number(session, digits="13900007777")
+    called = make_ticket(session, number=number)
+    calling, other = make_ticket(session, number=make_number(session)), make_ticket(session)
+    index_tickets(
+        session,
+        [
+            Searchable(called.id, ["推销套餐"]),
+            Searchable(calling.id, ["推销套餐", "13900007777"]),
+            Searchable(other.id, ["推销套餐 139****7777"]),
+        ],
+    )
+
+    assert shown(session, numbers=(SoughtNumber("13900007777", number.id),)) == [called.id, calling.id]
+    assert shown(session, numbers=(SoughtNumber("13900007777", None),)) == [calling.id]
+    assert shown(session, numbers=(SoughtNumber("13900007777", number.id),), words="宽带") == []
+    assert shown(session, numbers=(SoughtNumber("13611112222", None),)) == []
 
 
 @pytest.mark.parametrize("many", [1, 1_000])

@@ -3,12 +3,16 @@
 import datetime as dt
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.models import Verdict
+from supervise.compensation.approve import approve_credits
+from supervise.compensation.models import Credit
+from supervise.compensation.propose import propose_credits, propose_lump
 from supervise.complaints.link import merge_incidents
-from supervise.complaints.models import Channel, DemandHead, DemandLine, TicketState
+from supervise.complaints.models import Channel, DemandHead, DemandLine, TicketIncident, TicketState
 from supervise.complaints.subscribers import reveal_number
 from supervise.complaints.tickets import accept_ticket
 from supervise.desk.replies import reply_to_ticket
@@ -17,11 +21,13 @@ from supervise.donotcall.models import PermissionEvent, PermissionScope
 from supervise.errors import NotFoundError
 from supervise.parties.scope import Scope
 from tests.factories.attribution import TRIAGER, attribute, find, make_proven_incident
+from tests.factories.compensation import make_proven_call, make_undertaking, make_victim, shown
 from tests.factories.complaints import CALLED_AT, KEYRING, link_ticket, make_incident, make_number, make_ticket
 from tests.factories.parties import make_holder, make_party, make_unit
 from tests.factories.penalties import make_charged_partner, propose
 
 EVERYTHING = Scope.everything()
+SUPERVISOR = 4711
 
 
 def test_two_tickets_of_one_call_name_each_other(session: Session) -> None:
@@ -120,8 +126,42 @@ def test_money_of_the_calls_adds_up_and_counts_live_penalties_only(session: Sess
 
     assert story.penalties_fen == 20000
     assert story.granted_fen == 0
-    assert [line.units * line.unit_fen for line in story.demands] == [30000]
+    assert [(line.claimed_fen, line.granted_fen) for line in story.claims] == [(30000, 0)]
     assert story.has_proven
+
+
+def test_what_was_granted_stands_beside_what_is_claimed(session: Session) -> None:
+    victim = make_victim(session)
+    incident = make_proven_call(session, subscriber=victim)
+    [ticket_id] = session.scalars(select(TicketIncident.ticket_id).where(TicketIncident.incident_id == incident.id))
+    undertaking = make_undertaking(session, subscriber=victim, per_call_fen=50_00, lump_fen=100_00)
+    undertaking.ticket_id = ticket_id
+    for head, unit_fen in (
+        (DemandHead.HISTORY, 1_000_00),
+        (DemandHead.PER_CALL, 200_00),
+        (DemandHead.PER_CALL, 300_00),
+        (DemandHead.TIME, 80_00),
+    ):
+        session.add(DemandLine(ticket_id=ticket_id, head=head, units=2, unit_fen=unit_fen))
+        session.flush()
+    propose_credits(session, [incident.id], actor_id=TRIAGER)
+    propose_lump(session, undertaking.id, actor_id=TRIAGER)
+    proposed = ticket_story(session, EVERYTHING, ticket_id)
+    credits_ = session.scalars(select(Credit)).all()
+    approve_credits(session, [shown(credit) for credit in credits_], actor_id=SUPERVISOR)
+    session.expire_all()
+
+    story = ticket_story(session, EVERYTHING, ticket_id)
+
+    assert (proposed.credits_fen, proposed.granted_fen) == (150_00, 0)
+
+    assert [(line.head, line.claimed_fen, line.granted_fen) for line in story.claims] == [
+        (DemandHead.HISTORY, 2_000_00, 100_00),
+        (DemandHead.PER_CALL, 400_00, 50_00),
+        (DemandHead.PER_CALL, 600_00, None),
+        (DemandHead.TIME, 160_00, None),
+    ]
+    assert (story.credits_fen, story.granted_fen) == (150_00, 150_00)
 
 
 def test_refusals_of_the_subscriber_stand_on_the_page(session: Session) -> None:

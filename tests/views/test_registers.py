@@ -78,7 +78,8 @@ def signed_in(app: Flask, role: Role) -> FlaskClient:
 
 
 def texts_of(client: FlaskClient, address: str) -> str:
-    response = client.get(address)
+    # A full number in a search is hidden from the address: the page is one step further.
+    response = client.get(address, follow_redirects=True)
     assert response.status_code == 200, response.text
     return response.text
 

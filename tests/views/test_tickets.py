@@ -1,5 +1,6 @@
 """The pages of tickets and calls, as compliance staff see them; no screen."""
 
+import dataclasses
 import re
 
 import pytest
@@ -13,12 +14,21 @@ from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.attribution.models import Attribution, AttributionState, IncidentVerdict
 from supervise.audit.models import AuditEvent
-from supervise.complaints.models import Incident, IncidentFlag, Ticket, TicketState
+from supervise.complaints.models import Incident, IncidentFlag, IncidentKind, Ticket, TicketState
+from supervise.complaints.receive import receive_tickets
 from supervise.complaints.search import Searchable, index_tickets
 from supervise.desk.models import SavedView, TicketReply
 from supervise.penalties.models import Penalty
 from tests.factories.attribution import make_proven_incident
-from tests.factories.complaints import link_ticket, make_incident, make_number, make_ticket
+from tests.factories.complaints import (
+    KEYRING,
+    link_ticket,
+    make_incident,
+    make_number,
+    make_ticket,
+    reported_call,
+    reported_ticket,
+)
 from tests.factories.desk import make_override, make_second_look
 from tests.factories.parties import make_party
 from tests.factories.penalties import make_charged_partner
@@ -310,6 +320,70 @@ def test_the_full_number_is_shown_once_for_a_reason_and_recorded(desk: Desk) -> 
     [event] = desk.read(sa.select(AuditEvent).where(AuditEvent.action == "subscriber_number.revealed"))
     assert event.reason == "回访用户核实"
     assert "The full number was shown" in after.text
+
+
+def original_ticket(desk: Desk) -> Ticket:
+    """A ticket whose complainant gave a name, and a second number in the text and in the SMS."""
+
+    def add(session: Session) -> int:
+        call = reported_call(kind=IncidentKind.SMS, caller_number="10655550001", sms_text="详询13655556666，回TD退订")
+        report = reported_ticket(call, content="另一号码13655556666也被打", unit_id=desk.unit(session).id)
+        report = dataclasses.replace(report, complainant="王芳")
+        [received] = receive_tickets(session, KEYRING, [report], actor_id=1)
+        return received.ticket_id
+
+    [ticket] = desk.read(sa.select(Ticket).where(Ticket.id == desk.write(add)))
+    assert isinstance(ticket, Ticket)
+    return ticket
+
+
+@pytest.mark.parametrize(
+    ("what", "hidden"), [("complainant", "王芳"), ("words", "13655556666"), ("message", "13655556666")]
+)
+def test_name_and_originals_are_shown_once_for_a_reason_and_recorded(desk: Desk, what: str, hidden: str) -> None:
+    ticket_id = original_ticket(desk).id
+    page = f"/incidents/{desk.incident_of(ticket_id)}" if what == "message" else f"/tickets/{ticket_id}"
+    clerk = desk.as_(Role.CLERK)
+
+    before = clerk.get(page).text
+    refused = clerk.post(f"{page}/{what}", data={"reason": "a"})
+    shown = clerk.post(f"{page}/{what}", data={"reason": "回访核对"})
+    after = clerk.get(page).text
+
+    assert f'action="{page}/{what}"' in before
+    assert hidden not in before + refused.text + after
+    assert (refused.status_code, shown.status_code) == (400, 200)
+    assert hidden in shown.text
+    assert "Shown this once" in shown.text
+    [event] = desk.read(sa.select(AuditEvent).where(AuditEvent.action == "original.revealed"))
+    assert (event.changes, event.reason) == ({"what": what}, "回访核对")
+    assert "was shown" in after or "were shown" in after
+
+
+def test_names_and_originals_of_another_branch_are_not_there(desk: Desk) -> None:
+    ticket = original_ticket(desk)
+    desk.write(lambda session: session.get_one(Ticket, ticket.id).__setattr__("unit_id", None))
+    incident_id = desk.incident_of(ticket.id)
+    clerk = desk.as_(Role.CLERK)
+
+    for address in (
+        f"/tickets/{ticket.id}/complainant",
+        f"/tickets/{ticket.id}/words",
+        f"/incidents/{incident_id}/message",
+    ):
+        assert clerk.post(address, data={"reason": "回访核对"}).status_code == 404
+
+
+def test_what_is_not_hidden_is_not_offered(desk: Desk) -> None:
+    ticket_id = desk.ticket()
+    clerk = desk.as_(Role.CLERK)
+
+    page = clerk.get(f"/tickets/{ticket_id}").text
+
+    assert f"/tickets/{ticket_id}/number" in page
+    assert f"/tickets/{ticket_id}/words" not in page
+    assert f"/tickets/{ticket_id}/complainant" not in page
+    assert clerk.post(f"/tickets/{ticket_id}/words", data={"reason": "回访核对"}).status_code == 404
 
 
 def test_an_anonymous_ticket_has_no_number_to_show(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from supervise.contracts.agreements import ContractTerms
 from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState
 from supervise.contracts.queries import ContractFilters, Side
 from supervise.labels import _, _l
-from supervise.views.forms import Form
+from supervise.views.forms import Form, WordsField
 
 _ONE_DAY = dt.timedelta(days=1)
 
@@ -25,7 +25,7 @@ class ContractFilterForm(Form):
 
         csrf = False
 
-    q = StringField(_l("Number, name or party"), validators=[Optional(), Length(max=60)])
+    q = WordsField(_l("Number, name or party"), validators=[Optional(), Length(max=60)])
     state = SelectField(_l("State"), validators=[Optional()])
     kind = SelectField(_l("Contract or policy"), validators=[Optional()])
 

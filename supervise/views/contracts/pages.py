@@ -23,6 +23,7 @@ from supervise.views.contracts.blueprint import bp
 from supervise.views.contracts.forms import ContractFilterForm, ContractForm, EndForm, shown_terms
 from supervise.views.filters import named
 from supervise.views.registers import version_of
+from supervise.views.typed_numbers import asked
 
 
 @bp.get("/")
@@ -31,9 +32,7 @@ def index() -> ResponseReturnValue:
     """List contracts and policies by number."""
     form = ContractFilterForm(formdata=request.args)
     with db.reading() as session:
-        rows = queries.contracts_by_number(
-            session, form.wanted(), after=request.args.get("after", ""), limit=queries.PAGE + 1
-        )
+        rows = queries.contracts_by_number(session, form.wanted(), after=asked("after"), limit=queries.PAGE + 1)
     more = len(rows) > queries.PAGE
     rows = rows[: queries.PAGE]
     next_url = address_with(after=rows[-1].contract.number) if more else None

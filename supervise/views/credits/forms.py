@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from wtforms import BooleanField, Field, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Field, SelectField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from supervise import clock
 from supervise.compensation.lists import CreditFilters, unsent_since
 from supervise.compensation.models import CreditNature, CreditState
 from supervise.labels import _, _l
-from supervise.views.forms import FilterForm, Form
+from supervise.views.forms import FilterForm, Form, WordsField
 
 _TO_CANCEL, _REJECTED_OFTEN = "to_cancel", "rejected_often"
 
@@ -21,7 +21,7 @@ class SendFilterForm(FilterForm):
     nature = SelectField(_l("Nature"), validators=[Optional()])
     unit = SelectField(_l("Branch"), validators=[Optional()])
     period = SelectField(_l("Month of the call"), validators=[Optional()])
-    promise = StringField(
+    promise = WordsField(
         _l("Promise"), description=_l("Number of an undertaking or code of a policy"), validators=[Length(max=40)]
     )
     old = BooleanField(_l("Approved a week ago or earlier"))
@@ -48,9 +48,7 @@ class SendFilterForm(FilterForm):
 class CreditFilterForm(SendFilterForm):
     """The filters above the list of all credits."""
 
-    q = StringField(
-        _l("Search"), description=_l("Credit number, ticket number or account"), validators=[Length(max=60)]
-    )
+    q = WordsField(_l("Search"), description=_l("Credit number, ticket number or account"), validators=[Length(max=60)])
     state = SelectField(_l("State"), validators=[Optional()])
     attention = SelectField(_l("Needs attention"), validators=[Optional()])
 
@@ -98,5 +96,5 @@ def _chosen(field: SelectField) -> bool:
     return bool(field.data) and not field.errors
 
 
-def _text(field: StringField) -> str:
+def _text(field: WordsField) -> str:
     return "" if field.errors else (field.data or "").strip()

@@ -14,14 +14,17 @@ from supervise.access.roles import Permission
 from supervise.attribution.findings import suggested_offences
 from supervise.complaints.link import duplicate_candidates
 from supervise.complaints.models import Incident, IncidentState
+from supervise.complaints.originals import reveal_message
 from supervise.desk.offences import offences_on
 from supervise.desk.parties import codes_of, parties_to_choose
+from supervise.desk.reach import incident_in_reach
 from supervise.desk.story import IncidentStory, has_proven, incident_story, probable_same
 from supervise.parties.scope import Scope
-from supervise.views.forms import Form
+from supervise.views.forms import Form, RevealForm
 from supervise.views.incidents.blueprint import bp
 from supervise.views.incidents.forms import FindingsForm, LinkForm, ReasonForm, VerdictForm
 from supervise.views.money_words import money_words
+from supervise.views.settings import current_keyring
 from supervise.views.telling import told
 
 
@@ -44,8 +47,25 @@ def detail(incident_id: int) -> ResponseReturnValue:
     return incident_page(incident_id)
 
 
-def incident_page(incident_id: int, filled: Mapping[str, Form] | None = None) -> ResponseReturnValue:
+@bp.post("/<int:incident_id>/message")
+@require(Permission.REVEAL_NUMBERS)
+def reveal(incident_id: int) -> ResponseReturnValue:
+    """Show the text of a message as it was reported once, in this answer alone, and record who looked and why."""
+    me, form = current_user(), RevealForm()
+    with db.reading() as session:
+        incident_in_reach(session, Scope.of(session, me), incident_id)
+    if not form.validate():
+        return incident_page(incident_id, {"reveal": form})
+    full = db.decide(reveal_message, current_keyring(), incident_id, reason=form.reason.data, actor_id=me.id)
+    return incident_page(incident_id, message=full)
+
+
+def incident_page(
+    incident_id: int, filled: Mapping[str, Form] | None = None, message: str | None = None
+) -> ResponseReturnValue:
     """Return the page; a form in *filled* was refused and shows why, which makes the answer a 400.
+
+    *message* is the text of an SMS in full, which this answer alone shows.
 
     Raises:
         NotFoundError: if there is no such incident, or no ticket within the user's scope reports it.
@@ -69,6 +89,8 @@ def incident_page(incident_id: int, filled: Mapping[str, Form] | None = None) ->
         may_decide=is_live and me.can(Permission.TRIAGE),
         may_link=is_live and me.can(Permission.TRIAGE, Permission.CREATE_TICKETS),
         may_propose=is_live and me.can(Permission.TRIAGE) and has_proven(story.call),
+        may_reveal=me.can(Permission.REVEAL_NUMBERS),
+        message=message,
         may_confirm=me.can(Permission.CONFIRM_OVERRIDES),
         me_id=me.id,
         refused=[name for name, form in forms.items() if form.errors],
@@ -106,4 +128,5 @@ def _forms(story: IncidentStory, beside: _Beside) -> dict[str, Form]:
         "findings": FindingsForm(beside.offences, formdata=None, proven=proven),
         "link": LinkForm(formdata=None),
         "row": ReasonForm(formdata=None),
+        "reveal": RevealForm(formdata=None),
     }

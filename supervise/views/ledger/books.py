@@ -6,7 +6,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from supervise import db
+from supervise import db, phone
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.desk.ledger_story import UnknownDimensionError, dimension_called, dimension_names, facts_in_words
@@ -19,6 +19,7 @@ from supervise.views.addresses import address_with
 from supervise.views.ledger.blueprint import bp
 from supervise.views.ledger.forms import DayForm, StatementForm
 from supervise.views.ledger_words import event_words
+from supervise.views.typed_numbers import asked
 
 _PAGE = 100
 
@@ -47,7 +48,7 @@ def account(code: str) -> ResponseReturnValue:
         kind = dimension_kind_of(session, known)
         dimension_id = _dimension(session, kind, form)
         found = account_statement(
-            session, known, dimension_id, months=form.months, after=_place(request.args.get("after", "")), limit=_PAGE
+            session, known, dimension_id, months=form.months, after=_place(asked("after")), limit=_PAGE
         )
         totals = statement_totals(session, known, dimension_id, months=form.months)
         names = dimension_names(session, [(kind, dimension_id), *((kind, row.dimension_id) for row in found.rows)])
@@ -102,7 +103,7 @@ def _dimension(session: Session, kind: DimensionKind, form: StatementForm) -> in
     try:
         return dimension_called(session, kind, form.of.data)
     except UnknownDimensionError as error:
-        form.of.errors = [str(error)]
+        form.of.errors = [phone.mask_in_text(str(error))]
         return None
 
 

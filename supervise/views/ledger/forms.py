@@ -7,7 +7,7 @@ from wtforms.validators import InputRequired, Length, Optional, Regexp, Validati
 
 from supervise import clock
 from supervise.labels import _, _l
-from supervise.views.forms import FilterForm, Form
+from supervise.views.forms import FilterForm, Form, WordsField
 
 MONTH = r"20[0-9]{2}-(0[1-9]|1[0-2])"
 _month = Regexp(MONTH + r"\Z", message=_l("Enter a month such as 2026-11"))
@@ -33,7 +33,7 @@ class DayForm(FilterForm):
 class StatementForm(FilterForm):
     """Of whom, and from which month to which, both included."""
 
-    of = StringField(
+    of = WordsField(
         _l("Split by"),
         description=_l("Code, account or batch number; empty: of all"),
         validators=[Optional(), Length(max=60)],

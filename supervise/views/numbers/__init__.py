@@ -40,6 +40,7 @@ from supervise.views.registers import (
     scope_of,
     version_of,
 )
+from supervise.views.typed_numbers import asked
 
 bp = Blueprint("numbers", __name__, url_prefix="/numbers")
 
@@ -59,7 +60,7 @@ def index() -> ResponseReturnValue:
     form, filters = _filters()
     with db.reading() as session:
         found = number_queries.numbers_by_digits(
-            session, scope_of(session), filters, after=request.args.get("after", ""), limit=PAGE + 1
+            session, scope_of(session), filters, after=asked("after"), limit=PAGE + 1
         )
     rows, more = first_page(found)
     return render_template(

@@ -5,7 +5,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from supervise.labels import _, _l
 from supervise.phone import NumberClass, NumberingPlan, PhoneError, normalise
-from supervise.views.forms import FilterForm, Form, MemberField, MomentField
+from supervise.views.forms import FilterForm, Form, MemberField, MomentField, WordsField
 
 _CODE = _l("Code of the holder")
 
@@ -13,7 +13,7 @@ _CODE = _l("Code of the holder")
 class NumberFilterForm(FilterForm):
     """The filters above the list."""
 
-    q = StringField(_l("Beginning of the number, or the holder"), validators=[Optional(), Length(max=60)])
+    q = WordsField(_l("Beginning of the number, or the holder"), validators=[Optional(), Length(max=60)])
     number_class = MemberField(_l("Class"), NumberClass, everything=True, validators=[Optional()])
     held = SelectField(
         _l("Holder"),

@@ -38,6 +38,7 @@ from supervise.views.registers import (
     scope_of,
     version_of,
 )
+from supervise.views.typed_numbers import asked
 
 bp = Blueprint("org_units", __name__, url_prefix="/org-units")
 
@@ -55,9 +56,7 @@ def index() -> ResponseReturnValue:
     """List the units by code, a page at a time."""
     form, filters = _filters()
     with db.reading() as session:
-        found = queries.units_by_code(
-            session, scope_of(session), filters, after=request.args.get("after", ""), limit=PAGE + 1
-        )
+        found = queries.units_by_code(session, scope_of(session), filters, after=asked("after"), limit=PAGE + 1)
     rows, more = first_page(found)
     return render_template(
         "org_units/index.html",

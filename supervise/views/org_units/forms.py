@@ -5,13 +5,13 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from supervise.labels import _l
 from supervise.parties.models import UnitKind
-from supervise.views.forms import FilterForm, Form, MemberField
+from supervise.views.forms import FilterForm, Form, MemberField, WordsField
 
 
 class UnitFilterForm(FilterForm):
     """The filters above the list."""
 
-    q = StringField(_l("Name or code"), validators=[Optional(), Length(max=60)])
+    q = WordsField(_l("Name or code"), validators=[Optional(), Length(max=60)])
     kind = MemberField(_l("Level"), UnitKind, everything=True, validators=[Optional()])
     gone = BooleanField(_l("Closed and merged units too"))
 

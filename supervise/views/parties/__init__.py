@@ -43,6 +43,7 @@ from supervise.views.registers import (
     scope_of,
     version_of,
 )
+from supervise.views.typed_numbers import asked
 
 bp = Blueprint("parties", __name__, url_prefix="/parties")
 
@@ -60,7 +61,7 @@ def _filters() -> tuple[PartyFilterForm, PartyFilters]:
 def index() -> ResponseReturnValue:
     """List the parties by name, a page at a time."""
     form, filters = _filters()
-    name, party_id = request.args.get("after", ""), request.args.get("after_id", type=int)
+    name, party_id = asked("after"), request.args.get("after_id", type=int)
     with db.reading() as session:
         found = queries.parties_by_name(
             session,

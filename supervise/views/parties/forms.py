@@ -9,13 +9,13 @@ from supervise.labels import _, _l
 from supervise.parties.credit_code import normalise_credit_code
 from supervise.parties.models import PartyKind, PartyStatus, RelationRole
 from supervise.parties.refusals import CreditCodeError
-from supervise.views.forms import FilterForm, Form, MemberField
+from supervise.views.forms import FilterForm, Form, MemberField, WordsField
 
 
 class PartyFilterForm(FilterForm):
     """The filters above the list."""
 
-    q = StringField(_l("Name, alias, code or credit code"), validators=[Optional(), Length(max=60)])
+    q = WordsField(_l("Name, alias, code or credit code"), validators=[Optional(), Length(max=60)])
     kind = MemberField(_l("Kind"), PartyKind, everything=True, validators=[Optional()])
     status = MemberField(_l("Standing"), PartyStatus, everything=True, validators=[Optional()])
 

@@ -13,7 +13,7 @@ from supervise.penalties.attention import Attention
 from supervise.penalties.models import ObjectionState, PenaltyFamily, PenaltyState
 from supervise.penalties.objections import DECISIONS
 from supervise.penalties.queries import LISTED_STATES, PenaltyFilter
-from supervise.views.forms import Form, YuanField
+from supervise.views.forms import Form, WordsField, YuanField
 
 _TEXT_MAX = 4_000
 MONTH = r"20[0-9]{2}-(0[1-9]|1[0-2])"
@@ -27,7 +27,7 @@ class PenaltyFilterForm(Form):
 
         csrf = False
 
-    q = StringField(_l("Penalty number"), validators=[Optional(), Length(max=40)])
+    q = WordsField(_l("Penalty number"), validators=[Optional(), Length(max=40)])
     state = SelectField(_l("State"), validators=[Optional()])
     family = SelectField(_l("Kind"), validators=[Optional()])
     party = SelectField(_l("Responsible party"), validators=[Optional()])

@@ -10,7 +10,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from supervise import clock
 from supervise.donotcall.models import PermissionScope, PermissionWord, SaidBy
 from supervise.labels import _, _l
-from supervise.views.forms import FilterForm, Form, MemberField, MomentField
+from supervise.views.forms import FilterForm, Form, MemberField, MomentField, WordsField
 from supervise.views.intake.forms import PhoneField
 
 
@@ -23,7 +23,7 @@ class FindForm(Form):
 class PermissionFilterForm(FilterForm):
     """The filters above the register."""
 
-    party = StringField(_l("Said to (code or name of the party)"), validators=[Optional(), Length(max=60)])
+    party = WordsField(_l("Said to (code or name of the party)"), validators=[Optional(), Length(max=60)])
     scope = MemberField(_l("Covers"), PermissionScope, everything=True, validators=[Optional()])
     word = MemberField(_l("Refusal or consent"), PermissionWord, everything=True, validators=[Optional()])
     first_on = DateField(_l("Said from"), validators=[Optional()])

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from reports.permissions import PERMISSION_COLUMNS
-from supervise import db
+from supervise import db, phone
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.queries import display_names
@@ -54,7 +54,7 @@ def _party_id(session: Session, form: PermissionFilterForm) -> int | None:
     try:
         return party_named(session, form.party.data).id
     except UnknownPartyError as error:
-        form.party.errors = [str(error)]
+        form.party.errors = [phone.mask_in_text(str(error))]
         return _NOBODY
 
 

@@ -94,7 +94,10 @@ def detail(proposal_id: int) -> ResponseReturnValue:
 @bp.route("/new", methods=["GET", "POST"])
 @require(Permission.PROPOSE_REGISTER_CHANGES)
 def new() -> ResponseReturnValue:
-    """Propose a change: ``holder`` or ``staff`` in the address ends that row, ``register=staff`` adds a worker."""
+    """Propose a change: ``holder`` or ``staff`` in the address ends that row, ``register=staff`` adds a worker.
+
+    ``number`` begins with the digits of that row of the register.
+    """
     holder_id, staff_id = request.args.get("holder", type=int), request.args.get("staff", type=int)
     if holder_id is not None:
         return _end_holding(holder_id)
@@ -106,9 +109,12 @@ def new() -> ResponseReturnValue:
 
 
 def _add_number() -> ResponseReturnValue:
+    number_id = request.args.get("number", type=int)
     with db.reading() as session:
-        parties = queries.own_parties(session, scope_of(session))
-    form = NumberProposalForm(parties, digits=request.args.get("digits", ""), party=_asked_party(parties))
+        scope = scope_of(session)
+        parties = queries.own_parties(session, scope)
+        digits = number_queries.number_in_scope(session, scope, number_id).digits if number_id is not None else ""
+    form = NumberProposalForm(parties, digits=digits, party=_asked_party(parties))
     if not form.validate_on_submit():
         return _page(form, _("Propose a number"))
     end_at = form.end_at.data

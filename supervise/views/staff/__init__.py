@@ -30,6 +30,7 @@ from supervise.views.registers import (
     scope_of,
 )
 from supervise.views.staff.forms import AssignForm, EndStaffForm, StaffFilterForm
+from supervise.views.typed_numbers import asked
 
 bp = Blueprint("staff", __name__, url_prefix="/staff")
 
@@ -50,7 +51,7 @@ def _filters() -> tuple[StaffFilterForm, StaffFilters]:
 def index() -> ResponseReturnValue:
     """List the staff numbers, each period a row, a page at a time."""
     form, filters = _filters()
-    number, staff_id = request.args.get("after", ""), request.args.get("after_id", type=int)
+    number, staff_id = asked("after"), request.args.get("after_id", type=int)
     with db.reading() as session:
         found = staff_queries.staff_by_number(
             session,

@@ -8,13 +8,13 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from supervise.labels import _, _l
 from supervise.parties.models import Carrier
-from supervise.views.forms import FilterForm, Form
+from supervise.views.forms import FilterForm, Form, WordsField
 
 
 class StaffFilterForm(FilterForm):
     """The filters above the list."""
 
-    q = StringField(_l("Number, alias or employer"), validators=[Optional(), Length(max=60)])
+    q = WordsField(_l("Number, alias or employer"), validators=[Optional(), Length(max=60)])
     carrier = SelectField(_l("Carrier"), validators=[Optional()])
     present = BooleanField(_l("Only those in force today"))
 

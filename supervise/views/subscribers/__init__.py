@@ -35,6 +35,7 @@ from supervise.views.registers import (
     version_of,
 )
 from supervise.views.settings import current_keyring
+from supervise.views.typed_numbers import asked, hide_numbers
 
 bp = Blueprint("subscribers", __name__, url_prefix="/subscribers")
 
@@ -91,7 +92,7 @@ def index() -> ResponseReturnValue:
             session,
             scope_of(session),
             number_id=int(number_id[:18]) if number_id.isdecimal() else None,
-            account_ref=request.args.get("account", ""),
+            account_ref=asked("account"),
             after=int(after[:18]) if after.isdecimal() else 0,
             limit=PAGE + 1,
         )
@@ -110,7 +111,7 @@ def index() -> ResponseReturnValue:
 
 def _found(form: FindForm) -> str:
     if not form.number.data:
-        return url_for(".index", account=(form.account_ref.data or "").strip() or None)
+        return url_for(".index", account=hide_numbers((form.account_ref.data or "").strip(), "account") or None)
     with db.reading() as session:
         number_id = subscribers.find_number_id(session, current_keyring(), form.number.data)
     # No row has the id 0: an unknown number finds nothing.

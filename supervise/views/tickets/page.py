@@ -1,38 +1,33 @@
 """The page of one ticket, as one story; the full number, once; paper."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
-from wtforms import StringField
-from wtforms.validators import InputRequired, Length
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from supervise import db
 from supervise.access.identity import CurrentUser, current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
+from supervise.cipher import Keyring
 from supervise.complaints.models import OPEN_TICKET_STATES, Ticket, TicketState
+from supervise.complaints.originals import reveal_complainant, reveal_words
 from supervise.complaints.subscribers import reveal_number
 from supervise.complaints.tickets import SOURCES
 from supervise.desk.reach import ticket_in_reach
 from supervise.desk.replies import template_text
 from supervise.desk.story import ReplyChoices, TicketStory, reply_choices, ticket_story
 from supervise.errors import NotFoundError
-from supervise.labels import _l
 from supervise.parties.scope import Scope
-from supervise.views.forms import Form
+from supervise.views.forms import Form, RevealForm
 from supervise.views.money_words import money_words
 from supervise.views.settings import current_keyring
 from supervise.views.telling import told
 from supervise.views.tickets.blueprint import bp
 from supervise.views.tickets.forms import ReasonedForm, ReplyForm, StepForm, TransferForm
-
-
-class RevealForm(Form):
-    """Why the full number is needed."""
-
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Give a reason")), Length(min=4, max=200)])
 
 
 @bp.get("/<int:ticket_id>")
@@ -46,15 +41,38 @@ def detail(ticket_id: int) -> ResponseReturnValue:
 @require(Permission.REVEAL_NUMBERS)
 def reveal(ticket_id: int) -> ResponseReturnValue:
     """Show the full number once, in this answer alone, and record who looked and why."""
+    return _reveal(ticket_id, "number", _number_of)
+
+
+@bp.post("/<int:ticket_id>/complainant")
+@require(Permission.REVEAL_NUMBERS)
+def reveal_name(ticket_id: int) -> ResponseReturnValue:
+    """Show the complainant's name once, in this answer alone, and record who looked and why."""
+    return _reveal(ticket_id, "name", reveal_complainant)
+
+
+@bp.post("/<int:ticket_id>/words")
+@require(Permission.REVEAL_NUMBERS)
+def reveal_original(ticket_id: int) -> ResponseReturnValue:
+    """Show the complaint as it was written once, in this answer alone, and record who looked and why."""
+    return _reveal(ticket_id, "words", reveal_words)
+
+
+def _reveal(ticket_id: int, what: str, decision: Callable[..., str]) -> ResponseReturnValue:
     me, form = current_user(), RevealForm()
     with db.reading() as session:
-        ticket = ticket_in_reach(session, Scope.of(session, me), ticket_id)
+        ticket_in_reach(session, Scope.of(session, me), ticket_id)
     if not form.validate():
-        return ticket_page(ticket_id, {"reveal": form})
-    if ticket.number_id is None:
+        return ticket_page(ticket_id, {f"reveal_{what}": form})
+    full = db.decide(decision, current_keyring(), ticket_id, reason=form.reason.data, actor_id=me.id)
+    return ticket_page(ticket_id, revealed={what: full})
+
+
+def _number_of(session: Session, keyring: Keyring, ticket_id: int, *, reason: str, actor_id: int) -> str:
+    number_id = session.scalar(select(Ticket.number_id).where(Ticket.id == ticket_id))
+    if number_id is None:
         raise NotFoundError
-    full = db.decide(reveal_number, current_keyring(), ticket.number_id, reason=form.reason.data, actor_id=me.id)
-    return ticket_page(ticket_id, full_number=full)
+    return reveal_number(session, keyring, number_id, reason=reason, actor_id=actor_id)
 
 
 @bp.get("/<int:ticket_id>/print")
@@ -67,9 +85,11 @@ def paper(ticket_id: int) -> ResponseReturnValue:
 
 
 def ticket_page(
-    ticket_id: int, filled: Mapping[str, Form] | None = None, full_number: str | None = None
+    ticket_id: int, filled: Mapping[str, Form] | None = None, revealed: Mapping[str, str] | None = None
 ) -> ResponseReturnValue:
     """Return the page; a form in *filled* was refused and shows why, which makes the answer a 400.
+
+    *revealed* is what this answer alone shows in full: ``number``, ``name`` or ``words``.
 
     Raises:
         NotFoundError: if the ticket does not exist or lies outside the user's scope.
@@ -87,9 +107,9 @@ def ticket_page(
         forms=forms,
         steps=steps_for(story, me),
         choices=choices,
-        full_number=full_number,
+        revealed=revealed or {},
         may_triage=me.can(Permission.TRIAGE),
-        may_reveal=me.can(Permission.REVEAL_NUMBERS) and story.ticket.number_id is not None,
+        may_reveal=me.can(Permission.REVEAL_NUMBERS),
         refused=[name for name, form in forms.items() if form.errors],
     )
     return page, 400 if filled else 200
@@ -113,7 +133,7 @@ def _forms(ticket: Ticket, choices: ReplyChoices, body: str, template_id: int | 
         "transfer": TransferForm(**seen),
         "withdraw": ReasonedForm(**seen),
         "reopen": ReasonedForm(**seen),
-        "reveal": RevealForm(formdata=None),
+        **{f"reveal_{what}": RevealForm(formdata=None) for what in ("number", "name", "words")},
     }
 
 

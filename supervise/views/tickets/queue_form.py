@@ -6,19 +6,21 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, DateField, SelectField, SelectMultipleField, StringField
+from wtforms import BooleanField, DateField, SelectField, SelectMultipleField
 from wtforms.validators import Length, Optional, ValidationError
 
-from supervise import clock
+from supervise import clock, phone
 from supervise.complaints.models import Channel, TicketState
+from supervise.complaints.subscribers import known_number_ids
 from supervise.desk.parties import UnknownPartyError, party_named
-from supervise.desk.queue import Lateness, Place, QueueFilters
+from supervise.desk.queue import Lateness, Place, QueueFilters, SoughtNumber
 from supervise.errors import InvalidInputError
 from supervise.labels import N_, _, _l
 from supervise.parties.scope import Scope
 from supervise.parties.tree import branch_ids, tree_at
-from supervise.views.forms import Form
+from supervise.views.forms import Form, WordsField
 from supervise.views.remembering import remembered
+from supervise.views.settings import current_keyring
 
 _ONE_DAY = dt.timedelta(days=1)
 #: A new branch may take so long to appear among the filters.
@@ -44,14 +46,16 @@ class QueueForm(Form):
 
         csrf = False
 
-    q = StringField(
-        _l("Words"), description=_l("Number, caller, words of the complaint"), validators=[Optional(), Length(max=100)]
+    q = WordsField(
+        _l("Words"),
+        description=_l("Ticket, phone number, words of the complaint"),
+        validators=[Optional(), Length(max=100)],
     )
     state = SelectMultipleField(_l("State"), validators=[Optional()])
     channel = SelectMultipleField(_l("Channel"), validators=[Optional()])
     due = SelectField(_l("Due"), validators=[Optional()])
     unit = SelectField(_l("Branch"), validators=[Optional()])
-    party = StringField(
+    party = WordsField(
         _l("Responsible party"), description=_l("Code or name"), validators=[Optional(), Length(max=100)]
     )
     since = DateField(_l("Received from"), validators=[Optional()])
@@ -95,8 +99,10 @@ def read_filters(session: Session, scope: Scope, query: MultiDict[str, str]) -> 
         try:
             party_id = party_named(session, form.party.data).id
         except UnknownPartyError as error:
-            form.party.errors = [str(error)]
+            form.party.errors = [phone.mask_in_text(str(error))]
             return ReadFilters(form, None)
+    words, numbers = phone.split_numbers(form.q.data or "")
+    known = known_number_ids(session, current_keyring(), numbers) if numbers else {}
     unit_ids = None
     if form.unit.data:
         unit_id = int(form.unit.data)
@@ -104,7 +110,8 @@ def read_filters(session: Session, scope: Scope, query: MultiDict[str, str]) -> 
     return ReadFilters(
         form,
         QueueFilters(
-            words=form.q.data or "",
+            words=words,
+            numbers=tuple(SoughtNumber(digits, known.get(digits)) for digits in numbers),
             states=tuple(TicketState(value) for value in form.state.data or ()),
             channels=tuple(Channel(value) for value in form.channel.data or ()),
             lateness=Lateness(form.due.data) if form.due.data else None,

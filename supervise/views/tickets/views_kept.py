@@ -16,6 +16,7 @@ from supervise.labels import _, _l
 from supervise.views.forms import Form
 from supervise.views.remembering import forget
 from supervise.views.tickets.blueprint import bp
+from supervise.views.typed_numbers import hide_numbers
 
 _FILTERS = frozenset({"q", "state", "channel", "due", "unit", "party", "since", "last", "undecided"})
 
@@ -38,7 +39,8 @@ class ViewForm(Form):
 def save() -> ResponseReturnValue:
     """Keep the filters on screen."""
     form = ViewForm()
-    query = urlencode([(name, value) for name, value in parse_qsl(form.query.data or "") if name in _FILTERS and value])
+    filters = [(name, value) for name, value in parse_qsl(form.query.data or "") if name in _FILTERS and value]
+    query = urlencode([(name, hide_numbers(value, name)) for name, value in filters])
     if not form.validate():
         flash(" ".join(str(error) for errors in form.errors.values() for error in errors), "danger")
     else:

@@ -10,7 +10,7 @@ from supervise.compensation.promise_queries import UndertakingFilters
 from supervise.compensation.promises import Terms
 from supervise.labels import _, _l
 from supervise.money import FEN_MAX
-from supervise.views.forms import Form, MomentField, YuanField
+from supervise.views.forms import Form, MomentField, WordsField, YuanField
 
 
 class UndertakingFilterForm(Form):
@@ -21,7 +21,7 @@ class UndertakingFilterForm(Form):
 
         csrf = False
 
-    q = StringField(_l("Reference or account"), validators=[Optional(), Length(max=60)])
+    q = WordsField(_l("Reference or account"), validators=[Optional(), Length(max=60)])
     state = SelectField(_l("State"), validators=[Optional()])
 
     def __init__(self, **kwargs: Any) -> None:
