@@ -9,7 +9,8 @@ from supervise import clock
 from supervise.access.models import User
 from supervise.access.roles import ROLE_PERMISSIONS, Role
 from supervise.complaints.models import CalendarYear, TicketState
-from supervise.desk import overview, worker as limits
+from supervise.desk import overview
+from supervise.desk import worker as limits
 from supervise.desk.counts import waiting_counts
 from supervise.desk.home import missing_calendars, tasks_of
 from supervise.desk.parties import UnknownPartyError, party_named

@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import threading
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -36,7 +37,9 @@ from tests.factories.penalties import MAKER, make_charged_partner, propose
 
 #: Half a second before December begins in China.
 LAST_MOMENT = dt.datetime(2026, 11, 30, 15, 59, 59, 500_000, tzinfo=dt.UTC)
+DECEMBER = dt.datetime(2026, 11, 30, 16, tzinfo=dt.UTC)
 APPROVERS = 6
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +79,7 @@ def statuses(answers: Sequence[TestResponse]) -> list[int]:
     return sorted(answer.status_code for answer in answers)
 
 
-def made(app: Flask, make: Callable[[Session], object]) -> object:
+def made(app: Flask, make: Callable[[Session], T]) -> T:
     with app.app_context(), db.writing() as session:
         return make(session)
 
@@ -92,11 +95,12 @@ def test_a_month_that_two_close_is_closed_once_while_others_post_into_it(app: Fl
         return client.post("/approvals/penalties", data={"picked": line, "action": "approve"})
 
     def close(client: FlaskClient) -> TestResponse:
-        # Tried until December has come; what is refused for another reason is the answer.
-        answer = client.post("/ledger/periods/2026-11/close", data={"seen": "y"})
-        while answer.status_code == 409 and dt.datetime.now(dt.UTC) < dt.datetime(2026, 11, 30, 16, tzinfo=dt.UTC):
+        # Tried again until an attempt has begun in December: that one's answer counts.
+        while True:
+            is_over = dt.datetime.now(dt.UTC) >= DECEMBER
             answer = client.post("/ledger/periods/2026-11/close", data={"seen": "y"})
-        return answer
+            if is_over or answer.status_code != 409:
+                return answer
 
     with time_machine.travel(LAST_MOMENT, tick=True):
         answers = at_once(

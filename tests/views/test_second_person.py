@@ -23,7 +23,9 @@ from tests.factories.attribution import make_proven_incident
 from tests.factories.compensation import make_approved_credit, make_credit, make_policy, make_undertaking, make_victim
 from tests.factories.complaints import CALLED_AT, make_incident, make_ticket
 from tests.factories.desk import make_override
-from tests.factories.penalties import make_charged_branch, make_charged_partner, propose
+from tests.factories.penalties import approve_all, make_charged_branch, make_charged_partner, propose
+from tests.views.money_pages import arranged, make_scene, proposed
+from tests.views.money_pages import browser as money_browser
 
 #: Who writes them decides on them, or they are no proposals: delegations, and the ledger's own entries.
 NO_PROPOSALS = {"deputy", "journal_entry"}
@@ -116,6 +118,7 @@ def test_the_second_persons_page_names_every_kind_and_lists_each_row(app: Flask,
         "reversals": 1,
         "voids": counted["voids"],
         "cancellations": 1,
+        "reopenings": 1,
         "undertakings": counted["undertakings"],
         "policies": 2,
         "contracts": 1,
@@ -166,3 +169,25 @@ def test_a_user_without_sight_of_all_rows_has_nothing_to_decide(app: Flask, worl
     with app.app_context(), db.reading() as session:
         worker = Worker(1, frozenset(kind.needs for kind in KINDS), Scope.nothing())
         assert {one.rows for one in waiting_for_second_person(session, worker)} == {0}
+
+
+def test_a_branch_is_sent_to_its_own_assessments_and_a_partner_to_its_damages_only(app: Flask) -> None:
+    scene = arranged(app, make_scene)
+
+    def approve_one_each(session: Session) -> None:
+        of_partner = proposed(session, scene.partner, scene.people["triager"])
+        of_branch = proposed(session, scene.branch, scene.people["triager"])
+        approve_all(session, of_partner, of_branch, actor_id=scene.people["supervisor"])
+
+    arranged(app, approve_one_each)
+
+    def told(name: str) -> list[tuple[str, int, int]]:
+        client = money_browser(app, name)
+        tasks = _TASK.findall(client.get("/", headers={"Accept-Language": "en"}).text)
+        return [(words, int(count), rows_of(client, address)) for count, address, words in tasks]
+
+    # The sponsor sees the partner's damages, but only the partner can acknowledge them.
+    assert told("sponsor") == []
+    assert told("manager") == [("Penalties to look at", 1, 1)]
+    assert told("contact") == [("Penalties to look at", 1, 1)]
+    assert told("rival") == []
