@@ -15,11 +15,13 @@ from supervise import clock
 from supervise.files.error_file import neutralised
 from supervise.labels import N_, translate
 from supervise.money import format_yuan
-from supervise.parties import number_queries, queries, staff_queries
+from supervise.parties import number_queries, official_queries, queries, relation_queries, staff_queries
 from supervise.parties.models import NumberHolder, Party, PartyAlias, PartyRelation, RelationRole
 from supervise.parties.number_queries import NumberFilters
+from supervise.parties.official_queries import OfficialFilters, OfficialRow
 from supervise.parties.periods import holds_at
 from supervise.parties.queries import PartyFilters, UnitFilters, UnitRow
+from supervise.parties.relation_queries import RelationFilters, RelationLine
 from supervise.parties.scope import Scope
 from supervise.parties.staff_queries import StaffFilters, StaffRow
 
@@ -46,15 +48,18 @@ class HoldingLine(NamedTuple):
     party: Party | None
 
 
-def _yes_or_no(value: bool) -> str:  # noqa: FBT001 - the value of a cell
+def yes_or_no(value: bool) -> str:  # noqa: FBT001 - the value of a cell
+    """Return the word that a cell says, in the current locale."""
     return translate(N_("yes") if value else N_("no"))
 
 
-def _moment(at: dt.datetime | None) -> str:
+def moment_text(at: dt.datetime | None) -> str:
+    """Return a moment as a cell holds it: China's wall clock to the second; nothing for an open end."""
     return "" if at is None else f"{at.astimezone(clock.CHINA):%Y-%m-%d %H:%M:%S}"
 
 
-def _day(day: dt.date | None) -> str:
+def day_text(day: dt.date | None) -> str:
+    """Return a day as a cell holds it; nothing for an open end."""
     return "" if day is None else day.isoformat()
 
 
@@ -63,7 +68,7 @@ UNIT_COLUMNS = (
     Column[UnitRow](N_("Unit name"), lambda row: row.unit.name, width=28),
     Column[UnitRow](N_("Level"), lambda row: row.unit.kind.label, width=12),
     Column[UnitRow](N_("Parent code"), lambda row: row.parent_code),
-    Column[UnitRow](N_("Valid from"), lambda row: _day(row.valid_from), width=12),
+    Column[UnitRow](N_("Valid from"), lambda row: day_text(row.valid_from), width=12),
     Column[UnitRow](N_("Cost centre"), lambda row: row.unit.cost_centre),
 )
 PARTY_COLUMNS = (
@@ -74,8 +79,8 @@ PARTY_COLUMNS = (
     Column[PartyLine](N_("Standing"), lambda row: row.party.status.label),
     Column[PartyLine](N_("Works for"), lambda row: row.above_code),
     Column[PartyLine](N_("Relation"), lambda row: row.role.label if row.role else ""),
-    Column[PartyLine](N_("Valid from"), lambda row: _day(row.valid_from), width=12),
-    Column[PartyLine](N_("Natural person"), lambda row: _yes_or_no(row.party.is_person), width=10),
+    Column[PartyLine](N_("Valid from"), lambda row: day_text(row.valid_from), width=12),
+    Column[PartyLine](N_("Natural person"), lambda row: yes_or_no(row.party.is_person), width=10),
     Column[PartyLine](N_("Other names"), lambda row: "; ".join(row.aliases), width=32),
     Column[PartyLine](N_("Contact"), lambda row: row.party.contact, width=24),
     Column[PartyLine](N_("Note"), lambda row: row.party.note, width=32),
@@ -84,9 +89,13 @@ NUMBER_COLUMNS = (
     Column[HoldingLine](N_("Number"), lambda row: row.digits, width=22),
     Column[HoldingLine](N_("Party code"), lambda row: row.party.code if row.party else ""),
     Column[HoldingLine](N_("Party name"), lambda row: row.party.name if row.party else "", width=32),
-    Column[HoldingLine](N_("Held from"), lambda row: _moment(row.holder.held_from if row.holder else None), width=20),
-    Column[HoldingLine](N_("Held until"), lambda row: _moment(row.holder.held_to if row.holder else None), width=20),
-    Column[HoldingLine](N_("Prefix"), lambda row: _yes_or_no(row.is_prefix), width=8),
+    Column[HoldingLine](
+        N_("Held from"), lambda row: moment_text(row.holder.held_from if row.holder else None), width=20
+    ),
+    Column[HoldingLine](
+        N_("Held until"), lambda row: moment_text(row.holder.held_to if row.holder else None), width=20
+    ),
+    Column[HoldingLine](N_("Prefix"), lambda row: yes_or_no(row.is_prefix), width=8),
     Column[HoldingLine](N_("Source"), lambda row: row.holder.source if row.holder else "", width=24),
     Column[HoldingLine](N_("Note"), lambda row: row.note, width=32),
 )
@@ -97,8 +106,27 @@ STAFF_COLUMNS = (
     Column[StaffRow](N_("Employer code"), lambda row: row.employer.code),
     Column[StaffRow](N_("Employer"), lambda row: row.employer.name, width=32),
     Column[StaffRow](N_("Place code"), lambda row: row.place.code if row.place else ""),
-    Column[StaffRow](N_("Valid from"), lambda row: _day(row.row.valid_from), width=12),
-    Column[StaffRow](N_("Valid until"), lambda row: _day(row.row.valid_to), width=12),
+    Column[StaffRow](N_("Valid from"), lambda row: day_text(row.row.valid_from), width=12),
+    Column[StaffRow](N_("Valid until"), lambda row: day_text(row.row.valid_to), width=12),
+)
+
+
+OFFICIAL_COLUMNS = (
+    Column[OfficialRow](N_("Carrier"), lambda row: row.row.carrier_code, width=8),
+    Column[OfficialRow](N_("Number"), lambda row: row.row.digits, width=22),
+    Column[OfficialRow](N_("Used for"), lambda row: row.row.use.label),
+    Column[OfficialRow](N_("Legal basis"), lambda row: row.row.legal_basis, width=48),
+    Column[OfficialRow](N_("Valid from"), lambda row: day_text(row.row.valid_from), width=12),
+    Column[OfficialRow](N_("Valid until"), lambda row: day_text(row.row.valid_to), width=12),
+)
+RELATION_COLUMNS = (
+    Column[RelationLine](N_("Party code"), lambda row: row.child.code),
+    Column[RelationLine](N_("Party name"), lambda row: row.child.name, width=32),
+    Column[RelationLine](N_("Relation"), lambda row: row.relation.role.label),
+    Column[RelationLine](N_("Works for"), lambda row: row.parent.code),
+    Column[RelationLine](N_("Name of the party above"), lambda row: row.parent.name, width=32),
+    Column[RelationLine](N_("Valid from"), lambda row: day_text(row.relation.valid_from), width=12),
+    Column[RelationLine](N_("Valid until"), lambda row: day_text(row.relation.valid_to), width=12),
 )
 
 
@@ -165,6 +193,22 @@ def staff_lines(session: Session, scope: Scope, filters: StaffFilters) -> Iterat
     while rows := staff_queries.staff_by_number(session, scope, filters, after=after):
         yield from rows
         after = (rows[-1].row.staff_number, rows[-1].row.id)
+
+
+def official_lines(session: Session, filters: OfficialFilters) -> Iterator[OfficialRow]:
+    """Yield the official numbers with every period, by number."""
+    after: tuple[str, int] | None = None
+    while rows := official_queries.officials_by_number(session, filters, after=after):
+        yield from rows
+        after = (rows[-1].row.digits, rows[-1].row.id)
+
+
+def relation_lines(session: Session, scope: Scope, filters: RelationFilters) -> Iterator[RelationLine]:
+    """Yield the ties with every period, by the party below."""
+    after: tuple[str, int] | None = None
+    while rows := relation_queries.relations_by_child(session, scope, filters, after=after):
+        yield from rows
+        after = (rows[-1].child.code, rows[-1].relation.id)
 
 
 def register_workbook(path: Path, title: str, columns: Sequence[Column[T]], rows: Iterable[T]) -> WorkbookFile:

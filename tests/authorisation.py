@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.complaints.profiles import profiles_in_use
+from supervise.files.models import ImportKind
 from supervise.jobs.records import create_job
 from supervise.parties.models import OfficialNumber, OrgUnit, Party
 from supervise.parties.proposals import Action, propose
@@ -92,6 +93,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "account.confirm": SIGNED_IN,
     "account.remove": SIGNED_IN,
     "users.index": only(ADMIN),
+    "users.export": only(ADMIN),
     "users.new": only(ADMIN),
     "users.detail": only(ADMIN),
     "users.scope": only(ADMIN),
@@ -117,8 +119,11 @@ EXPECTATIONS: dict[str, Expectation] = {
     "parties.status": only(TRIAGER),
     "parties.alias": only(TRIAGER),
     "parties.relate": only(TRIAGER),
-    "parties.end_relation": only(TRIAGER),
     "parties.merge": only(TRIAGER),
+    "relations.index": only(*REGISTER_READERS),
+    "relations.export": only(*REGISTER_READERS),
+    "relations.end": only(TRIAGER),
+    "relations.correct": only(TRIAGER),
     "numbers.index": only(*REGISTER_READERS),
     "numbers.export": only(*REGISTER_READERS),
     "numbers.detail": only(*REGISTER_READERS),
@@ -132,9 +137,13 @@ EXPECTATIONS: dict[str, Expectation] = {
     "staff.export": only(*REGISTER_READERS),
     "staff.detail": only(*REGISTER_READERS),
     "staff.new": only(TRIAGER),
+    "staff.correct": only(TRIAGER),
     "staff.end": only(TRIAGER),
     "official_numbers.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "official_numbers.export": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "official_numbers.detail": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "official_numbers.new": only(ADMIN),
+    "official_numbers.correct": only(ADMIN),
     "official_numbers.end": only(ADMIN),
     "register_proposals.index": only(TRIAGER, BRANCH, PARTNER),
     "register_proposals.detail": only(TRIAGER, BRANCH, PARTNER),
@@ -144,20 +153,22 @@ EXPECTATIONS: dict[str, Expectation] = {
     "register_proposals.withdraw": only(BRANCH, PARTNER),
     # intake
     "intake.new": only(CLERK, TRIAGER),
-    "imports.index": only(CLERK, TRIAGER),
-    "imports.new": only(CLERK, TRIAGER),
-    "imports.detail": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
+    "imports.index": only(CLERK, TRIAGER, ADMIN),
+    "imports.new": only(CLERK, TRIAGER, ADMIN),
+    "imports.detail": only(CLERK, TRIAGER, ADMIN, rows={"batch_id": "import_id"}),
     "imports.mapping": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
-    "imports.take_over": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
-    "imports.discard": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
-    "imports.errors": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
+    "imports.take_over": only(CLERK, TRIAGER, ADMIN, rows={"batch_id": "import_id"}),
+    "imports.discard": only(CLERK, TRIAGER, ADMIN, rows={"batch_id": "import_id"}),
+    "imports.errors": only(CLERK, TRIAGER, ADMIN, rows={"batch_id": "import_id"}),
     "imports.profiles": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "imports.profile": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "imports.retire": only(CLERK, TRIAGER),
     "subscribers.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR),
     "subscribers.detail": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, rows={"subscriber_id": "regional_subscriber_id"}),
     "subscribers.reveal": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, rows={"subscriber_id": "regional_subscriber_id"}),
+    "subscribers.export": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR),
     "subscribers.new": only(TRIAGER),
+    "subscribers.correct": only(TRIAGER, rows={"subscriber_id": "regional_subscriber_id"}),
     "subscribers.end": only(TRIAGER, rows={"subscriber_id": "regional_subscriber_id"}),
     "permissions.index": only(*TICKET_READERS),
     "permissions.find": only(*TICKET_READERS),
@@ -168,6 +179,9 @@ EXPECTATIONS: dict[str, Expectation] = {
     "reference.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "reference.calendar": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "reference.offences": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "reference.export_deadlines": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "reference.export_calendar": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "reference.export_offences": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "reference.new_deadline": only(ADMIN),
     "reference.load_year": only(ADMIN),
     "reference.set_day": only(ADMIN),
@@ -204,6 +218,8 @@ EXPECTATIONS: dict[str, Expectation] = {
     "reports.index": only(TRIAGER, SUPERVISOR, FINANCE, AUDITOR),
     "reports.penalty_workbook": only(TRIAGER, SUPERVISOR, FINANCE, AUDITOR),
     "contracts.index": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "contracts.export": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "contracts.export_rules": only(TRIAGER, SUPERVISOR, AUDITOR),
     "contracts.detail": only(TRIAGER, SUPERVISOR, AUDITOR),
     "contracts.new": only(TRIAGER),
     "contracts.edit": only(TRIAGER),
@@ -215,6 +231,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "contracts.activate_version": only(SUPERVISOR),
     "contracts.retire_version": only(SUPERVISOR),
     "undertakings.index": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "undertakings.export": only(TRIAGER, SUPERVISOR, AUDITOR),
     "undertakings.detail": only(TRIAGER, SUPERVISOR, AUDITOR),
     "undertakings.find": only(TRIAGER),
     "undertakings.new": only(TRIAGER),
@@ -371,9 +388,14 @@ def build_world(session: Session) -> World:
 
 def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_unit: OrgUnit) -> dict[str, Rows]:
     of_clerk, of_triager = (make_import(session, actor_id=users[role].id) for role in (CLERK, TRIAGER))
+    of_admin = make_import(session, kind=ImportKind.OFFICIAL_NUMBERS, actor_id=users[ADMIN].id)
     own, foreign = (make_subscriber(session, unit=one) for one in (unit, other_unit))
     return {
-        "import_id": Rows(shared=of_triager.id, own={CLERK: of_clerk.id}, foreign={CLERK: of_triager.id}),
+        "import_id": Rows(
+            shared=of_triager.id,
+            own={CLERK: of_clerk.id, ADMIN: of_admin.id},
+            foreign={CLERK: of_triager.id, ADMIN: of_triager.id},
+        ),
         "profile_id": Rows(shared=profiles_in_use(session)[0].id),
         "regional_subscriber_id": Rows(shared=foreign.id, own={CLERK: own.id}, foreign={CLERK: foreign.id}),
         "subscriber_number_id": Rows(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.complaints.models import (
     CalendarDay,
     CalendarYear,
@@ -18,15 +19,29 @@ from supervise.complaints.models import (
 )
 from supervise.errors import NotFoundError
 from supervise.parties.models import OrgUnit
+from supervise.parties.periods import holds_at
+from supervise.parties.queries import AT_ONCE
 from supervise.parties.scope import Scope
 
 
+class SubscriberFilters(NamedTuple):
+    """What the list of subscribers is narrowed by; the empty one takes all."""
+
+    number_id: int | None = None
+    #: The whole account.
+    account_ref: str = ""
+    unit_id: int | None = None
+    #: True: only those who hold their number now.
+    present: bool = False
+
+
 class SubscriberRow(NamedTuple):
-    """A holding of a number, with its mask and the name of the home unit."""
+    """A holding of a number, with its mask and the home unit."""
 
     subscriber: Subscriber
     number_mask: str
     unit_name: str | None
+    unit_code: str | None
 
 
 class DeadlineRow(NamedTuple):
@@ -52,20 +67,26 @@ def ticket_by_row_key(session: Session, row_key: str) -> Ticket | None:
 
 
 def subscribers_by_id(
-    session: Session,
-    scope: Scope,
-    *,
-    number_id: int | None = None,
-    account_ref: str = "",
-    after: int = 0,
-    limit: int,
+    session: Session, scope: Scope, filters: SubscriberFilters, *, after: int | None = None, limit: int = AT_ONCE
 ) -> Sequence[SubscriberRow]:
-    """Return the subscribers in scope, of one number or account if given, by id above *after*."""
-    query = _subscribers().where(Subscriber.id > after).order_by(Subscriber.id).limit(limit)
-    if number_id is not None:
-        query = query.where(Subscriber.number_id == number_id)
-    if account_ref:
-        query = query.where(Subscriber.account_ref == account_ref)
+    """Return up to *limit* subscribers in scope, by id above *after*."""
+    query = _subscribers().where(Subscriber.id > (after or 0)).order_by(Subscriber.id).limit(limit)
+    if filters.number_id is not None:
+        query = query.where(Subscriber.number_id == filters.number_id)
+    if filters.account_ref:
+        query = query.where(Subscriber.account_ref == filters.account_ref)
+    if filters.unit_id is not None:
+        query = query.where(Subscriber.unit_id == filters.unit_id)
+    if filters.present:
+        query = query.where(holds_at(Subscriber.held_from, Subscriber.held_to, clock.now()))
+    return [SubscriberRow(*row) for row in session.execute(scope.limit(query, unit=Subscriber.unit_id))]
+
+
+def subscribers_of_number(
+    session: Session, scope: Scope, number_id: int, *, limit: int = 50
+) -> Sequence[SubscriberRow]:
+    """Return who holds and held the number, as far as in scope, the latest first."""
+    query = _subscribers().where(Subscriber.number_id == number_id).order_by(Subscriber.held_from.desc()).limit(limit)
     return [SubscriberRow(*row) for row in session.execute(scope.limit(query, unit=Subscriber.unit_id))]
 
 
@@ -132,9 +153,9 @@ def calendar_days(session: Session, year: int) -> Sequence[CalendarDay]:
     return session.scalars(query).all()
 
 
-def _subscribers() -> sa.Select[Subscriber, str, str]:
+def _subscribers() -> sa.Select[Subscriber, str, str, str]:
     return (
-        sa.select(Subscriber, SubscriberNumber.number_mask, OrgUnit.name)
+        sa.select(Subscriber, SubscriberNumber.number_mask, OrgUnit.name, OrgUnit.code)
         .join(SubscriberNumber, SubscriberNumber.id == Subscriber.number_id)
         .join(OrgUnit, OrgUnit.id == Subscriber.unit_id, isouter=True)
     )

@@ -1,14 +1,15 @@
 """Subscribers: their numbers, found by a blind index and never stored plain, and who held them when."""
 
 import datetime as dt
+import functools
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from supervise import phone
-from supervise.audit.record import record_event
+from supervise.audit.record import changed, record_event
 from supervise.bulk import among, insert_rows, slices
 from supervise.cipher import Keyring
 from supervise.complaints.models import Subscriber, SubscriberNumber
@@ -16,8 +17,10 @@ from supervise.config import ConfigError
 from supervise.db import take_turn
 from supervise.errors import ConflictError, InvalidInputError, NotFoundError
 from supervise.labels import N_
+from supervise.parties.periods import overlaps
 
 _NUMBER_CONTEXT = "subscriber_number.number_cipher"
+_record = functools.partial(record_event, subject="subscriber")
 
 
 class OverlapError(ConflictError):
@@ -174,8 +177,7 @@ def add_subscriber(
         PeriodError: if the period is empty.
         OverlapError: if somebody holds the number in it; the database refuses the same (migration 0006).
     """
-    if held_to is not None and held_to <= held_from:
-        raise PeriodError
+    _check_order(held_from, held_to)
     take_turn(session, "subscribers")
     number_id = number_ids(session, keyring, [number])[number]
     other = _overlapping(session, number_id, held_from, held_to)
@@ -191,8 +193,7 @@ def add_subscriber(
     )
     session.add(row)
     session.flush()
-    changes = {"account_ref": account_ref, "unit_id": unit_id, "held_from": held_from, "held_to": held_to}
-    _record(session, row.id, "subscriber.created", actor_id, changes)
+    _record(session, subject_id=row.id, action="subscriber.created", actor_id=actor_id, changes=_facts(row))
     return row
 
 
@@ -206,32 +207,87 @@ def end_subscriber(
         ConflictError: if the row changed since *version* or has ended already.
         PeriodError: if the end is not after the beginning.
     """
-    row = session.get(Subscriber, subscriber_id, with_for_update=True)
+    row = _load_version(session, subscriber_id, version)
+    if row.held_to is not None:
+        raise ConflictError
+    _check_order(row.held_from, held_to)
+    row.held_to = held_to
+    session.flush()
+    changes = {"held_to": [None, held_to]}
+    _record(session, subject_id=row.id, action="subscriber.ended", actor_id=actor_id, changes=changes)
+    return row
+
+
+def correct_subscriber(
+    session: Session,
+    subscriber_id: int,
+    *,
+    account_ref: str,
+    unit_id: int | None,
+    held_from: dt.datetime,
+    held_to: dt.datetime | None,
+    reason: str,
+    version: int,
+    actor_id: int,
+) -> Subscriber:
+    """Correct account, region or period of a holding; the trail keeps them as they were, and the number stays.
+
+    What was approved or sent for the subscriber keeps what it was written with.
+
+    Raises:
+        NotFoundError: if there is no such subscriber.
+        ConflictError: if the row changed since *version*.
+        PeriodError: if the period is empty.
+        OverlapError: if somebody else holds the number in it; the database refuses the same (migration 0006).
+    """
+    _check_order(held_from, held_to)
+    take_turn(session, "subscribers")
+    row = _load_version(session, subscriber_id, version)
+    other = _overlapping(session, row.number_id, held_from, held_to, besides=subscriber_id)
+    if other is not None:
+        number = session.get_one(SubscriberNumber, row.number_id)
+        raise OverlapError(number=number.number_mask, account=other.account_ref)
+    before = _facts(row)
+    row.account_ref, row.unit_id, row.held_from, row.held_to = account_ref, unit_id, held_from, held_to
+    session.flush()
+    _record(
+        session,
+        subject_id=subscriber_id,
+        action="subscriber.corrected",
+        actor_id=actor_id,
+        changes=changed(before, _facts(row)),
+        reason=reason,
+    )
+    return row
+
+
+def _facts(row: Subscriber) -> dict[str, object]:
+    names = ("account_ref", "unit_id", "held_from", "held_to")
+    return {name: getattr(row, name) for name in names}
+
+
+def _check_order(held_from: dt.datetime, held_to: dt.datetime | None) -> None:
+    if held_to is not None and held_to <= held_from:
+        raise PeriodError
+
+
+def _load_version(session: Session, subscriber_id: int, version: int) -> Subscriber:
+    """Return the row, locked, as the user saw it; its version counts one up."""
+    row = session.get(Subscriber, subscriber_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotFoundError
-    if row.version != version or row.held_to is not None:
+    if row.version != version:
         raise ConflictError
-    if held_to <= row.held_from:
-        raise PeriodError
-    row.held_to, row.version = held_to, row.version + 1
-    session.flush()
-    _record(session, row.id, "subscriber.ended", actor_id, {"held_to": [None, held_to]})
+    row.version += 1
     return row
 
 
 def _overlapping(
-    session: Session, number_id: int, held_from: dt.datetime, held_to: dt.datetime | None
+    session: Session, number_id: int, held_from: dt.datetime, held_to: dt.datetime | None, *, besides: int = 0
 ) -> Subscriber | None:
     query = select(Subscriber).where(
         Subscriber.number_id == number_id,
-        or_(Subscriber.held_to.is_(None), Subscriber.held_to > held_from),
+        Subscriber.id != besides,
+        overlaps(Subscriber.held_from, Subscriber.held_to, held_from, held_to),
     )
-    if held_to is not None:
-        query = query.where(Subscriber.held_from < held_to)
     return session.scalars(query.limit(1)).first()
-
-
-def _record(session: Session, subscriber_id: int, action: str, actor_id: int, changes: Mapping[str, object]) -> None:
-    record_event(
-        session, actor_id=actor_id, action=action, subject="subscriber", subject_id=subscriber_id, changes=changes
-    )

@@ -11,6 +11,8 @@ from supervise.errors import NotFoundError
 from supervise.parties.models import OrgUnit, Party, PartyKind, PartyStatus
 
 PAGE = 50
+#: What an export reads at once.
+AT_ONCE = 2_000
 
 
 class ContractFilters(NamedTuple):
@@ -27,7 +29,9 @@ class ContractRow(NamedTuple):
 
     contract: Contract
     party: str | None
+    party_code: str | None
     unit: str
+    unit_code: str
     active_rules: int
     draft_rules: int
 
@@ -44,16 +48,14 @@ def contracts_by_number(
     session: Session, filters: ContractFilters, *, after: str = "", limit: int = PAGE
 ) -> Sequence[ContractRow]:
     """Return up to *limit* contracts and policies whose number comes after *after*, by number."""
-
-    def rules(state: RuleState) -> object:
-        return (
-            select(func.count(RuleVersion.id))
-            .where(RuleVersion.contract_id == Contract.id, RuleVersion.state == state)
-            .scalar_subquery()
-        )
-
+    active, draft = (
+        select(func.count(RuleVersion.id))
+        .where(RuleVersion.contract_id == Contract.id, RuleVersion.state == state)
+        .scalar_subquery()
+        for state in (RuleState.ACTIVE, RuleState.DRAFT)
+    )
     query = (
-        select(Contract, Party.name, OrgUnit.name, rules(RuleState.ACTIVE), rules(RuleState.DRAFT))  # type: ignore[call-overload]
+        select(Contract, Party.name, Party.code, OrgUnit.name, OrgUnit.code, active, draft)
         .join(OrgUnit, OrgUnit.id == Contract.counterparty_unit_id)
         .join(Party, Party.id == Contract.party_id, isouter=True)
         .order_by(Contract.number)

@@ -9,6 +9,7 @@ from supervise.cipher import Keyring
 from supervise.compensation.returns import stage_returns, take_over_returns
 from supervise.complaints.preview import ROWS_IN_REQUEST, TooManyForRequestError, preview_batch
 from supervise.complaints.subscriber_file import SubscriberFile
+from supervise.contracts.contract_file import ContractFile
 from supervise.donotcall.intake import commit_batch
 from supervise.donotcall.permission_file import PermissionFile
 from supervise.errors import NotFoundError
@@ -121,6 +122,7 @@ def _register_files(keyring: Keyring) -> Files:
         **REGISTER_FILES,
         ImportKind.SUBSCRIBERS: SubscriberFile(keyring),
         ImportKind.PERMISSIONS: PermissionFile(keyring),
+        ImportKind.CONTRACTS: ContractFile(),
     }
 
 

@@ -38,6 +38,17 @@ def given_parties(session: Session, user_id: int) -> Sequence[Given]:
     return [Given(*row) for row in rows]
 
 
+def codes_given(session: Session, user_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return the codes of the units and parties that each of the users was given, by code."""
+    units = select(UserScope.user_id, OrgUnit.code).join(OrgUnit, OrgUnit.id == UserScope.org_unit_id)
+    parties = select(UserScope.user_id, Party.code).join(Party, Party.id == UserScope.party_id)
+    found: dict[int, list[str]] = {}
+    for query, code in ((units, OrgUnit.code), (parties, Party.code)):
+        for user_id, given in session.execute(query.where(UserScope.user_id.in_(user_ids)).order_by(code)):
+            found.setdefault(user_id, []).append(given)
+    return found
+
+
 def unit_ids_of(session: Session, codes: Collection[str]) -> list[int]:
     """Return the ids of the units with *codes*.
 

@@ -1,17 +1,21 @@
 """Numbers that a carrier declared official for a use, dated (domain F24)."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from supervise.audit.record import record_event
+from supervise.audit.record import changed, record_event
 from supervise.bulk import slices
-from supervise.parties.locks import load
+from supervise.parties.locks import load, load_version
 from supervise.parties.models import Carrier, OfficialNumber, OfficialUse
 from supervise.parties.periods import check_order, in_words, overlaps
 from supervise.parties.refusals import NoSuchRowError, OfficialOverlapError
+
+_record = functools.partial(record_event, subject="official_number")
 
 
 def official_use_at(session: Session, digits: str, on: dt.date) -> OfficialNumber | None:
@@ -40,30 +44,6 @@ def official_uses_at(
         if official:
             found[digits, on] = min(official, key=lambda row: (row.use is not OfficialUse.OUTBOUND, row.id))
     return found
-
-
-def official_numbers(session: Session) -> Sequence[OfficialNumber]:
-    """Return every official number ever declared, by carrier, number and time."""
-    return session.scalars(
-        select(OfficialNumber).order_by(OfficialNumber.carrier_code, OfficialNumber.digits, OfficialNumber.valid_from)
-    ).all()
-
-
-def official_by_id(session: Session, official_id: int) -> OfficialNumber:
-    """Return the declaration.
-
-    Raises:
-        NoSuchRowError: if there is none.
-    """
-    row = session.get(OfficialNumber, official_id)
-    if row is None:
-        raise NoSuchRowError
-    return row
-
-
-def carriers_by_code(session: Session) -> Sequence[Carrier]:
-    """Return the carriers that this installation knows, by code."""
-    return session.scalars(select(Carrier).order_by(Carrier.code)).all()
 
 
 def declare_official(
@@ -98,14 +78,15 @@ def declare_official(
     )
     session.add(row)
     session.flush()
-    record_event(
-        session,
-        actor_id=actor_id,
-        action="official_number.declared",
-        subject="official_number",
-        subject_id=row.id,
-        changes={"carrier": carrier_code, "digits": digits, "use": use, "valid_from": valid_from},
-    )
+    changes = {
+        "carrier": carrier_code,
+        "digits": digits,
+        "use": use,
+        "legal_basis": legal_basis,
+        "valid_from": valid_from,
+        "valid_to": valid_to,
+    }
+    _record(session, subject_id=row.id, action="official_number.declared", actor_id=actor_id, changes=changes)
     return row
 
 
@@ -121,32 +102,83 @@ def end_official(session: Session, official_id: int, *, on: dt.date, reason: str
     check_order(row.valid_from, on)
     if row.valid_to is not None and on > row.valid_to:
         _check_free(session, row.carrier_code, row.digits, row.use, (row.valid_to, on))
-    before, row.valid_to = row.valid_to, on
-    record_event(
+    changes = {"valid_to": [row.valid_to, on]}
+    row.valid_to = on
+    row.version += 1
+    _record(
         session,
-        actor_id=actor_id,
-        action="official_number.ended",
-        subject="official_number",
         subject_id=official_id,
-        changes={"valid_to": [before, on]},
+        action="official_number.ended",
+        actor_id=actor_id,
+        changes=changes,
         reason=reason,
     )
 
 
+def correct_official(
+    session: Session,
+    official_id: int,
+    *,
+    legal_basis: str,
+    valid_from: dt.date,
+    valid_to: dt.date | None,
+    reason: str,
+    version: int,
+    actor_id: int,
+) -> OfficialNumber:
+    """Correct legal basis or period of a declaration; the trail keeps them as they were.
+
+    Carrier, number and use are what the row is about. Verdicts on calls in between are not touched: a job proposes
+    to look at them again.
+
+    Raises:
+        NoSuchRowError, ConflictError: if it is gone or was changed since *version*.
+        PeriodOrderError: for an empty period.
+        OfficialOverlapError: if the carrier has declared the number for that use in the new period already.
+    """
+    check_order(valid_from, valid_to)
+    row = load_version(session, OfficialNumber, official_id, version)
+    _check_free(session, row.carrier_code, row.digits, row.use, (valid_from, valid_to), besides=official_id)
+    before = _facts(row)
+    row.legal_basis, row.valid_from, row.valid_to = legal_basis, valid_from, valid_to
+    session.flush()
+    _record(
+        session,
+        subject_id=official_id,
+        action="official_number.corrected",
+        actor_id=actor_id,
+        changes=changed(before, _facts(row)),
+        reason=reason,
+    )
+    return row
+
+
+def _facts(row: OfficialNumber) -> dict[str, Any]:
+    return {"legal_basis": row.legal_basis, "valid_from": row.valid_from, "valid_to": row.valid_to}
+
+
 def _check_free(
-    session: Session, carrier_code: str, digits: str, use: OfficialUse, period: tuple[dt.date, dt.date | None]
+    session: Session,
+    carrier_code: str,
+    digits: str,
+    use: OfficialUse,
+    period: tuple[dt.date, dt.date | None],
+    *,
+    besides: int = 0,
 ) -> None:
     # The database refuses the same: ex_official_number_overlap, official_number_no_overlap_*.
     query = (
-        select(OfficialNumber)
+        select(OfficialNumber.valid_from, OfficialNumber.valid_to)
         .where(
             OfficialNumber.carrier_code == carrier_code,
             OfficialNumber.digits == digits,
             OfficialNumber.use == use,
+            OfficialNumber.id != besides,
             overlaps(OfficialNumber.valid_from, OfficialNumber.valid_to, *period),
         )
+        .order_by(OfficialNumber.valid_from)
         .limit(1)
     )
-    other = session.scalars(query).one_or_none()
+    other = session.execute(query).one_or_none()
     if other is not None:
         raise OfficialOverlapError(digits=digits, first=in_words(other.valid_from), end=in_words(other.valid_to))

@@ -51,6 +51,8 @@ class PartyFilters(NamedTuple):
     text: str = ""
     kind: PartyKind | None = None
     status: PartyStatus | None = None
+    #: True: only those that stand below nobody today, which is a gap of the chain (domain F21).
+    is_untied: bool = False
 
 
 class RelationRow(NamedTuple):
@@ -148,6 +150,10 @@ def parties_by_name(
         query = query.where(Party.kind == filters.kind)
     if filters.status is not None:
         query = query.where(Party.status == filters.status)
+    if filters.is_untied:
+        in_force = holds_at(PartyRelation.valid_from, PartyRelation.valid_to, clock.today())
+        tied = exists().where(PartyRelation.child_id == Party.id, in_force)
+        query = query.where(Party.kind != PartyKind.ORG_UNIT, ~tied)
     return session.scalars(scope.limit(query, party=Party.id)).all()
 
 
@@ -190,17 +196,6 @@ def relations_below(session: Session, party_id: int, *, limit: int = 200) -> lis
         .limit(limit)
     )
     return [RelationRow(relation, other) for relation, other in session.execute(query)]
-
-
-def relation_in_scope(session: Session, scope: Scope, relation_id: int) -> PartyRelation:
-    """Return the relation.
-
-    Raises:
-        NotFoundError: if there is none, or its lower party is not the user's.
-    """
-    relation = found(session.get(PartyRelation, relation_id))
-    scope.check(None, relation.child_id)
-    return relation
 
 
 def own_parties(session: Session, scope: Scope, *, limit: int = 500) -> Sequence[Party]:

@@ -41,6 +41,8 @@ class Entry:
     label: str
     icon: str
     needs: frozenset[Permission] = frozenset()
+    #: Blueprints whose pages belong to this line too.
+    also: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         N_("Registers"),
         (
-            Entry("parties.index", N_("Parties"), "diagram-3", frozenset({P.READ_REGISTERS})),
+            Entry("parties.index", N_("Parties"), "diagram-3", frozenset({P.READ_REGISTERS}), frozenset({"relations"})),
             Entry("org_units.index", N_("Org units"), "building", frozenset({P.READ_REGISTERS})),
             Entry("numbers.index", N_("Numbers"), "telephone", frozenset({P.READ_REGISTERS})),
             Entry("staff.index", N_("Staff numbers"), "person-badge", frozenset({P.READ_REGISTERS})),
@@ -110,9 +112,20 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         N_("Administration"),
         (
-            Entry("imports.index", N_("File imports"), "upload", frozenset({P.IMPORT_TICKETS, P.WRITE_REGISTERS})),
+            Entry(
+                "imports.index",
+                N_("File imports"),
+                "upload",
+                frozenset({P.IMPORT_TICKETS, P.WRITE_REGISTERS, P.EDIT_REFERENCE}),
+            ),
             Entry("official_numbers.index", N_("Official numbers"), "telephone-forward", frozenset({P.READ_REFERENCE})),
-            Entry("reference.index", N_("Reference data"), "sliders", frozenset({P.READ_REFERENCE})),
+            Entry(
+                "reference.index",
+                N_("Reference data"),
+                "sliders",
+                frozenset({P.READ_REFERENCE}),
+                also=frozenset({"checklists"}),
+            ),
             Entry("deputies.index", N_("Deputies"), "person-check", frozenset({P.DELEGATE})),
             Entry("gl_map.index", N_("Accounting labels"), "tags", frozenset({P.EDIT_GL_MAP})),
             Entry("users.index", N_("Users"), "person-gear", frozenset({P.MANAGE_USERS})),
@@ -146,7 +159,7 @@ def _item(entry: Entry) -> Item:
         url=url_for(entry.endpoint),
         label=translate(entry.label),
         icon=entry.icon,
-        active=request.endpoint == entry.endpoint or request.blueprint == blueprint,
+        active=request.endpoint == entry.endpoint or request.blueprint in {blueprint, *entry.also},
         count=waiting.get(entry.endpoint, 0),
     )
 

@@ -1,13 +1,12 @@
 """What the pages of all registers share: whose rows, codes that people type, history, download, plain form pages."""
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from flask import Response, render_template, request, stream_with_context
+from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 from wtforms import Field
 
 from reports.registers import register_csv, register_workbook
@@ -22,6 +21,7 @@ from supervise.labels import _
 from supervise.parties.codes import UnknownCodeError
 from supervise.parties.scope import Scope
 from supervise.views.addresses import address_with
+from supervise.views.downloads import send_lines, send_workbook
 from supervise.views.forms import Form
 
 T = TypeVar("T")
@@ -30,7 +30,6 @@ PAGE = 50
 _EVENTS = 50
 #: A version fits 64 bits; nobody has a longer one.
 _DIGITS_MAX = 19
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class History(NamedTuple):
@@ -45,11 +44,14 @@ def scope_of(session: Session) -> Scope:
     return Scope.of(session, current_user())
 
 
-def history_of(session: Session, subject: str, subject_id: int) -> History | None:
-    """Return the history of a row for those who keep or check the registers; None for others."""
-    if not current_user().can(Permission.WRITE_REGISTERS, Permission.READ_AUDIT):
+def history_of(session: Session, subject: str, subject_id: int | None, *keepers: Permission) -> History | None:
+    """Return the history of a row for those who keep its register (*keepers*) or check it; None for others.
+
+    Without an id it is that of every row of the subject.
+    """
+    if not current_user().can(*(keepers or (Permission.WRITE_REGISTERS,)), Permission.READ_AUDIT):
         return None
-    events = events_of(session, subject, subject_id, limit=_EVENTS)
+    events = events_of(session, subject, "" if subject_id is None else subject_id, limit=_EVENTS)
     return History(events, display_names(session, [event.actor_id for event in events]))
 
 
@@ -73,6 +75,16 @@ def named(field: Field, find: Callable[[Session, Scope, str], T]) -> T | None:
         return None
 
 
+def in_scope(find: Callable[[Session, Scope, int], T], row_id: int) -> T:
+    """Return the row with the id, as *find* reads it.
+
+    Raises:
+        NotFoundError: if there is none, or it is not the user's.
+    """
+    with db.reading() as session:
+        return find(session, scope_of(session), row_id)
+
+
 def form_page(form: Form, *, title: str, words: str, cancel_url: str, hint: str = "") -> ResponseReturnValue:
     """Show *form* on a page of its own; with status 400 if something in it is wrong."""
     page = render_template("registers/form.html", form=form, title=title, words=words, cancel_url=cancel_url, hint=hint)
@@ -84,9 +96,11 @@ def first_page(rows: Sequence[T]) -> tuple[Sequence[T], bool]:
     return rows[:PAGE], len(rows) > PAGE
 
 
-def export_urls() -> dict[str, str]:
+def export_urls(endpoint: str = ".export") -> dict[str, str]:
     """Return where the list with its present filters can be downloaded, by format."""
-    return {kind: address_with(".export", after=None, before=None, format=kind) for kind in ("xlsx", "csv")}
+    return {
+        kind: address_with(endpoint, after=None, after_id=None, before=None, format=kind) for kind in ("xlsx", "csv")
+    }
 
 
 def download(
@@ -95,26 +109,16 @@ def download(
     """Send a register as the address asks: ``format=csv``, else a workbook. *name* is the file's, without ending."""
     file_name = f"{name}-{clock.today()}"
     if request.args.get("format") == "csv":
-        body = stream_with_context(_csv(columns, lines))
-        return Response(body, mimetype="text/csv; charset=utf-8", headers=_attachment(f"{file_name}.csv"))
-    with tempfile.TemporaryDirectory() as folder, db.reading() as session:
-        book = register_workbook(Path(folder, "register.xlsx"), title, columns, lines(session, scope_of(session)))
-        content = book.path.read_bytes()
-    return Response(content, mimetype=_XLSX, headers=_attachment(f"{file_name}.xlsx"))
-
-
-def _csv(columns: Sequence[Column[T]], lines: Callable[[Session, Scope], Iterable[T]]) -> Iterator[str]:
+        return send_lines(f"{file_name}.csv", lambda session: register_csv(columns, lines(session, scope_of(session))))
     with db.reading() as session:
-        yield from register_csv(columns, lines(session, scope_of(session)))
+        rows = lines(session, scope_of(session))
+        return send_workbook(f"{file_name}.xlsx", lambda path: register_workbook(path, title, columns, rows))
 
 
-def _attachment(file_name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{file_name}"'}
-
-
-def saved() -> str:
-    """Return what a flash says after any change of a register."""
-    return _("The register is changed")
+def changed(address: str) -> Response:
+    """Say that the register is changed, and show the page at *address*."""
+    flash(_("The register is changed"), "success")
+    return redirect(address, code=303)
 
 
 def version_of(field: Any) -> int:

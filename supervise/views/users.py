@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from wtforms import BooleanField, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
+from reports.users import USER_COLUMNS, user_lines
 from supervise import db
 from supervise.access import passwords, queries, users
 from supervise.access.identity import current_user
@@ -16,37 +17,39 @@ from supervise.access.roles import SCOPED_ROLES, Permission, Role
 from supervise.access.second_factor import remove_second_factor
 from supervise.access.sessions import open_sessions
 from supervise.audit.queries import events_of
-from supervise.labels import LOCALES, _, _l
+from supervise.labels import LOCALES, N_, _, _l
 from supervise.parties.given_scope import UnknownCodesError, given_parties, given_units, party_ids_of, unit_ids_of
 from supervise.parties.scope import change_scope
-from supervise.views.addresses import address_with
-from supervise.views.forms import Form, WordsField
+from supervise.views.forms import FilterForm, Form, MemberField, WordsField
+from supervise.views.register_list import RegisterList, by_text
 from supervise.views.registers import version_of
-from supervise.views.typed_numbers import asked
 
 bp = Blueprint("users", __name__, url_prefix="/users")
 
-_PAGE = 50
 _LOCALE_NAMES = {"zh_Hans": "中文", "en": "English"}
 
 
-class UserFilterForm(Form):
+class UserFilterForm(FilterForm):
     """The filters above the list."""
 
-    class Meta(Form.Meta):
-        """A GET form has nothing to forge."""
-
-        csrf = False
-
     q = WordsField(_l("User name or name"), validators=[Optional(), Length(max=60)])
-    role = SelectField(_l("Role"), validators=[Optional()])
-    active = SelectField(_l("Login account"), validators=[Optional()])
+    role = MemberField(_l("Role"), Role, everything=True, validators=[Optional()])
+    active = SelectField(
+        _l("Login account"),
+        choices=lambda: [("", _("All")), ("1", _("Active")), ("0", _("Inactive"))],
+        validators=[Optional()],
+    )
     initial = BooleanField(_l("Initial password"))
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.role.choices = [("", _("All")), *_role_choices()]
-        self.active.choices = [("", _("All")), ("1", _("Active")), ("0", _("Inactive"))]
+    def wanted(self) -> queries.UserFilters:
+        """Return what the address asks for; nonsense narrows nothing."""
+        self.validate()
+        return queries.UserFilters(
+            text=self.q.data or "",
+            role=self.accepted(self.role),
+            active={"1": True, "0": False}.get(self.active.data or ""),
+            initial_password=self.initial.data,
+        )
 
 
 class UserForm(Form):
@@ -96,25 +99,32 @@ class ScopeForm(Form):
     reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(min=4, max=200)])
 
 
+USERS = RegisterList(
+    name="users",
+    title=N_("Users"),
+    form=lambda: UserFilterForm(formdata=request.args),
+    # Who keeps the users keeps all of them: no scope narrows them.
+    rows=lambda session, _scope, filters, **page: queries.users_by_name(session, filters, **page),
+    cursor=by_text(lambda user: user.username),
+    beside=lambda session, rows: {"seen": queries.last_seen(session, [user.id for user in rows])},
+    columns=USER_COLUMNS,
+    lines=lambda session, _scope, filters: user_lines(session, filters),
+    writes=Permission.MANAGE_USERS,
+)
+
+
 @bp.get("/")
 @require(Permission.MANAGE_USERS)
 def index() -> ResponseReturnValue:
     """List the users by name, a page at a time."""
-    form = UserFilterForm(formdata=request.args)
-    form.validate()
-    filters = queries.UserFilters(
-        text=form.q.data or "",
-        role=Role(form.role.data) if form.role.data and not form.role.errors else None,
-        active={"1": True, "0": False}.get(form.active.data or ""),
-        initial_password=form.initial.data,
-    )
-    with db.reading() as session:
-        rows = queries.users_by_name(session, filters, after=asked("after"), limit=_PAGE + 1)
-        seen = queries.last_seen(session, [user.id for user in rows])
-    more = len(rows) > _PAGE
-    rows = rows[:_PAGE]
-    next_url = address_with(after=rows[-1].username) if more else None
-    return render_template("users/index.html", form=form, rows=rows, seen=seen, next_url=next_url)
+    return USERS.page()
+
+
+@bp.get("/export")
+@require(Permission.MANAGE_USERS)
+def export() -> ResponseReturnValue:
+    """Give the filtered list with everybody's scope as a file."""
+    return USERS.download()
 
 
 @bp.route("/new", methods=["GET", "POST"])

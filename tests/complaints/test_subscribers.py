@@ -14,6 +14,7 @@ from supervise.complaints.subscribers import (
     PeriodError,
     ReasonMissingError,
     add_subscriber,
+    correct_subscriber,
     end_subscriber,
     find_number_id,
     holders_at,
@@ -148,3 +149,40 @@ def test_an_empty_period_is_refused(session: Session, keyring: Keyring) -> None:
             source="billing",
             actor_id=7,
         )
+
+
+def correct(session: Session, row: Subscriber, *, held_from: dt.datetime = NEW_YEAR, version: int = 1) -> None:
+    correct_subscriber(
+        session,
+        row.id,
+        account_ref="A-2",
+        unit_id=None,
+        held_from=held_from,
+        held_to=None,
+        reason="账户录错",
+        version=version,
+        actor_id=1,
+    )
+
+
+def test_a_holding_is_corrected_and_the_trail_keeps_what_was(session: Session) -> None:
+    row = make_subscriber(session, account_ref="A-1", held_from=NOON)
+
+    correct(session, row)
+
+    event = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "subscriber.corrected")).one()
+    assert (row.account_ref, row.held_from, row.version) == ("A-2", NEW_YEAR, 2)
+    assert event.reason == "账户录错"
+    assert event.changes is not None
+    assert event.changes["account_ref"] == ["A-1", "A-2"]
+
+
+def test_a_corrected_holding_may_not_run_into_another_or_overwrite_a_colleagues(session: Session) -> None:
+    number = make_number(session)
+    make_subscriber(session, number=number, account_ref="A-9", held_from=NEW_YEAR, held_to=NOON)
+    row = make_subscriber(session, number=number, account_ref="A-1", held_from=NOON)
+
+    with pytest.raises(OverlapError):
+        correct(session, row)
+    with pytest.raises(ConflictError):
+        correct(session, row, held_from=NOON, version=3)

@@ -235,9 +235,9 @@ def upload_file(
     )
 
 
-def make_import(session: Session, *, actor_id: int) -> ImportBatch:
-    """An import of complaints whose file is not read yet; its bytes are nowhere."""
+def make_import(session: Session, *, actor_id: int, kind: ImportKind = ImportKind.COMPLAINTS) -> ImportBatch:
+    """An import whose file is not read yet; its bytes are nowhere."""
     serial = next(_serial)
     stored = StoredFile(f"{serial:032d}", f"{serial:064d}", 10)
     upload = record_upload(session, stored, "in.csv", actor_id=actor_id)
-    return open_batch(session, kind=ImportKind.COMPLAINTS, upload_id=upload.id, actor_id=actor_id)
+    return open_batch(session, kind=kind, upload_id=upload.id, actor_id=actor_id)

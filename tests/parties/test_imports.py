@@ -2,7 +2,6 @@
 
 import csv
 import datetime as dt
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,17 +22,13 @@ from reports.registers import (
 from supervise import clock
 from supervise.cipher import Keyring
 from supervise.errors import ConflictError
-from supervise.files.models import ImportBatch, ImportKind, RowVerdict, Upload
+from supervise.files.models import ImportKind, RowVerdict
 from supervise.files.refusals import MissingColumnsError
-from supervise.files.remarks import remarks_text
-from supervise.files.staging import StoredRow, open_batch, staged_rows
 from supervise.labels import use_locale
 from supervise.parties.holders import holders_at
 from supervise.parties.imports.steps import (
     RegisterChangedError,
     prepare_register_file,
-    read_register_file,
-    stage_register_file,
     take_over_register_file,
 )
 from supervise.parties.models import NumberHolder, OrgUnit, Party, PartyRelation, PhoneNumber, StaffNumber
@@ -42,43 +37,11 @@ from supervise.parties.queries import PartyFilters, UnitFilters
 from supervise.parties.scope import Scope
 from supervise.parties.staff_queries import StaffFilters
 from supervise.parties.tree import subtree_ids
-from tests.factories.files import write_csv
+from tests.factories.import_desk import Desk
 from tests.factories.parties import make_holder, make_party, make_staff_number, make_unit, staff_number_at
 
 NUMBER_HEADER = ("号码", "责任方编码", "启用时间", "停用时间", "是否前缀")
 NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=clock.CHINA).astimezone(dt.UTC)
-
-
-class Desk:
-    """Previews and takes over the files of a test."""
-
-    def __init__(self, session: Session, keyring: Keyring, folder: Path) -> None:
-        self.session, self.keyring, self.folder = session, keyring, folder
-
-    def preview(self, kind: ImportKind, rows: Sequence[Sequence[str]]) -> ImportBatch:
-        upload = Upload(file_name="f.csv", sha256="0" * 64, size_bytes=1, uploaded_by=1, uploaded_at=clock.now())
-        self.session.add(upload)
-        self.session.flush()
-        batch = open_batch(self.session, kind=kind, upload_id=upload.id, actor_id=1)
-        with write_csv(self.folder / f"{batch.id}.csv", rows).open("rb") as file:
-            read = read_register_file(kind, file)
-        return stage_register_file(self.session, batch.id, read, self.keyring)
-
-    def rows(self, batch: ImportBatch) -> list[StoredRow]:
-        return list(staged_rows(self.session, batch.id, self.keyring))
-
-    def words(self, batch: ImportBatch) -> dict[int, str]:
-        with use_locale("en"):
-            return {row.row_number: remarks_text(row.remarks) for row in self.rows(batch) if row.remarks}
-
-    def take_over(self, batch: ImportBatch) -> None:
-        prepared = prepare_register_file(self.session, batch.id, self.keyring)
-        take_over_register_file(self.session, batch.id, prepared, actor_id=1)
-
-    def bring_in(self, kind: ImportKind, rows: Sequence[Sequence[str]]) -> ImportBatch:
-        batch = self.preview(kind, rows)
-        self.take_over(batch)
-        return batch
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from supervise.audit.models import AuditEvent
 from supervise.errors import ConflictError
 from supervise.parties.credit_code import normalise_credit_code
 from supervise.parties.merge import merge_party
@@ -24,7 +25,7 @@ from supervise.parties.refusals import (
     UnitPartyError,
 )
 from supervise.parties.register import Tie, add_alias, change_status, edit_party, enter_party
-from supervise.parties.relations import end_relation, relate
+from supervise.parties.relations import correct_relation, end_relation, relate
 from tests.factories.ledger import make_entry
 from tests.factories.parties import EVER_SINCE, make_party, make_relation, make_unit, unit_party
 
@@ -257,6 +258,47 @@ def test_a_relation_does_not_end_before_it_begins(session: Session) -> None:
 
     with pytest.raises(PeriodOrderError):
         end_relation(session, relation.id, on=MARCH, reason=None, actor_id=1)
+
+
+def correct(session: Session, relation: PartyRelation, *, valid_from: dt.date, version: int = 1) -> None:
+    correct_relation(
+        session,
+        relation.id,
+        valid_from=valid_from,
+        valid_to=relation.valid_to,
+        reason="录入有误",
+        version=version,
+        actor_id=1,
+    )
+
+
+def test_a_tie_is_corrected_and_the_trail_keeps_its_period(session: Session) -> None:
+    relation = make_relation(session, child=make_party(session), parent=make_party(session))
+    later = EVER_SINCE + dt.timedelta(days=30)
+
+    correct(session, relation, valid_from=later)
+
+    event = session.scalars(select(AuditEvent).where(AuditEvent.action == "party.relation_corrected")).one()
+    assert (relation.valid_from, relation.version) == (later, 2)
+    assert (event.subject_id, event.reason) == (str(relation.child_id), "录入有误")
+    assert event.changes is not None
+    assert event.changes["valid_from"] == [f"{EVER_SINCE}", f"{later}"]
+
+
+def test_a_corrected_tie_may_not_overlap_another_close_a_circle_or_overwrite_a_colleagues(session: Session) -> None:
+    lower, upper, other = make_party(session), make_party(session), make_party(session)
+    until = EVER_SINCE + dt.timedelta(days=30)
+    make_relation(session, child=lower, parent=other, valid_to=until)
+    make_relation(session, child=upper, parent=lower, valid_to=until, role=RelationRole.STAFFED_TO)
+    relation = make_relation(session, child=lower, parent=upper, valid_from=until)
+    free = make_relation(session, child=lower, parent=upper, valid_from=until, role=RelationRole.SUB_AGENT_OF)
+
+    with pytest.raises(RelationOverlapError):
+        correct(session, relation, valid_from=EVER_SINCE)
+    with pytest.raises(CycleError):
+        correct(session, free, valid_from=EVER_SINCE)
+    with pytest.raises(ConflictError):
+        correct(session, relation, valid_from=until, version=9)
 
 
 def test_a_branch_stands_where_the_tree_of_units_says(session: Session) -> None:

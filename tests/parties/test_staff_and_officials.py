@@ -3,11 +3,20 @@
 import datetime as dt
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from supervise.audit.models import AuditEvent
+from supervise.errors import ConflictError
 from supervise.parties.models import OfficialNumber, OfficialUse, PartyStatus, StaffNumber
-from supervise.parties.officials import declare_official, end_official, official_use_at, official_uses_at
+from supervise.parties.officials import (
+    correct_official,
+    declare_official,
+    end_official,
+    official_use_at,
+    official_uses_at,
+)
 from supervise.parties.refusals import (
     OfficialOverlapError,
     PeriodOrderError,
@@ -15,7 +24,7 @@ from supervise.parties.refusals import (
     TerminatedPartyError,
     UnknownCarrierError,
 )
-from supervise.parties.staff import assign_staff_number, end_staff_number
+from supervise.parties.staff import assign_staff_number, correct_staff_number, end_staff_number
 from tests.factories.parties import make_carrier, make_party, make_staff_number, staff_number_at
 
 MARCH = dt.date(2026, 3, 1)
@@ -139,3 +148,99 @@ def test_a_number_is_declared_once_for_a_use_and_period(session: Session) -> Non
     assert declare(MARCH + DAY).valid_to is None
     with pytest.raises(OfficialOverlapError):
         end_official(session, first.id, on=MARCH + 2 * DAY, reason=None, actor_id=1)
+
+
+def correct(session: Session, row: StaffNumber, *, valid_from: dt.date = MARCH, version: int = 1) -> StaffNumber:
+    return correct_staff_number(
+        session,
+        row.id,
+        alias="小李",
+        placed_at_id=None,
+        valid_from=valid_from,
+        valid_to=None,
+        reason="录入有误",
+        version=version,
+        actor_id=1,
+    )
+
+
+def test_a_workers_period_and_alias_are_corrected_and_the_trail_keeps_the_period(session: Session) -> None:
+    row = make_staff_number(session, employer=make_party(session))
+    before = row.valid_from
+
+    correct(session, row)
+
+    event = session.scalars(select(AuditEvent).where(AuditEvent.action == "staff_number.corrected")).one()
+    assert (row.alias, row.valid_from, row.version) == ("小李", MARCH, 2)
+    assert event.reason == "录入有误"
+    assert event.changes is not None
+    assert event.changes["valid_from"] == [f"{before}", f"{MARCH}"]
+    assert "小李" not in str(event.changes)
+
+
+def test_a_correction_may_not_run_into_another_worker(session: Session) -> None:
+    employer = make_party(session, name="宏鼎")
+    make_staff_number(session, employer=employer, valid_to=MARCH)
+    second = make_staff_number(session, employer=employer, valid_from=MARCH)
+
+    with pytest.raises(StaffOverlapError) as refusal:
+        correct(session, second, valid_from=MARCH - DAY)
+
+    assert refusal.value.parameters["name"] == "宏鼎"
+
+
+def test_a_correction_over_somebody_elses_is_refused(session: Session) -> None:
+    row = make_staff_number(session, employer=make_party(session))
+    correct(session, row)
+
+    with pytest.raises(ConflictError):
+        correct(session, row, version=1)
+
+
+def declared(session: Session, *, valid_from: dt.date, valid_to: dt.date | None = None) -> OfficialNumber:
+    return declare_official(
+        session,
+        carrier_code="CU",
+        digits="10018",
+        use=OfficialUse.HOTLINE,
+        legal_basis="公告",
+        valid_from=valid_from,
+        valid_to=valid_to,
+        actor_id=1,
+    )
+
+
+def correct_declaration(session: Session, row: OfficialNumber, *, valid_from: dt.date, version: int = 1) -> None:
+    correct_official(
+        session,
+        row.id,
+        legal_basis="工信部公告",
+        valid_from=valid_from,
+        valid_to=row.valid_to,
+        reason="文号有误",
+        version=version,
+        actor_id=1,
+    )
+
+
+def test_a_declaration_is_corrected_and_the_trail_keeps_what_was(session: Session) -> None:
+    row = declared(session, valid_from=MARCH)
+
+    correct_declaration(session, row, valid_from=MARCH + DAY)
+
+    event = session.scalars(select(AuditEvent).where(AuditEvent.action == "official_number.corrected")).one()
+    assert official_use_at(session, "10018", MARCH) is None
+    assert event.changes == {
+        "legal_basis": ["公告", "工信部公告"],
+        "valid_from": [f"{MARCH}", f"{MARCH + DAY}"],
+    }
+
+
+def test_a_corrected_declaration_may_not_overlap_another_or_overwrite_a_colleagues(session: Session) -> None:
+    declared(session, valid_from=MARCH, valid_to=MARCH + DAY)
+    later = declared(session, valid_from=MARCH + DAY)
+
+    with pytest.raises(OfficialOverlapError):
+        correct_declaration(session, later, valid_from=MARCH)
+    with pytest.raises(ConflictError):
+        correct_declaration(session, later, valid_from=MARCH + DAY, version=7)

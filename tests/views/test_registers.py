@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Page
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from supervise import clock, db
@@ -97,6 +97,29 @@ def test_a_branch_manager_sees_own_numbers_in_list_search_and_both_exports(app: 
     assert "No number fits" in found
     assert {line[0] for line in lines[1:]} == {"02988880001", "02988880003"}
     assert {row[0] for row in book.active.iter_rows(min_row=2, values_only=True)} == {"02988880001", "02988880003"}
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize("words", [("en", "Unit name", "City branch"), ("zh_Hans", "机构名称", "市分公司")])
+def test_a_download_speaks_the_language_of_its_reader(
+    app: Flask, arrange: Arrange, words: tuple[str, str, str], kind: str
+) -> None:
+    locale, heading, level = words
+
+    def add(session: Session) -> None:
+        register(session)
+        session.execute(update(User).values(locale=locale))
+
+    arrange(add)
+
+    response = signed_in(app, Role.TRIAGER).get(f"/org-units/export?format={kind}")
+
+    if kind == "csv":
+        lines = list(csv.reader(response.text.removeprefix("\ufeff").splitlines()))
+    else:
+        lines = [list(row) for row in openpyxl.load_workbook(BytesIO(response.data)).active.values]
+    assert heading in lines[0]
+    assert {line[2] for line in lines[1:]} == {level}
 
 
 def test_a_partner_sees_the_own_party_and_its_workers_only(app: Flask, arrange: Arrange) -> None:
@@ -187,7 +210,7 @@ def test_a_number_is_entered_and_handed_over_at_the_second(app: Flask, arrange: 
         names = [session.get_one(Party, found["02988881234", at].party_id).code for at in (NOON - second, NOON)]
     assert names == ["A1", "A2"]
     page = texts_of(triager, handed.location or "")
-    assert "phone_number.holding_ended" in page
+    assert "Holding of a number ended" in page
 
 
 def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(app: Flask, arrange: Arrange) -> None:

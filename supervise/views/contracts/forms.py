@@ -12,35 +12,28 @@ from supervise.contracts.agreements import ContractTerms
 from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState
 from supervise.contracts.queries import ContractFilters, Side
 from supervise.labels import _, _l
-from supervise.views.forms import Form, WordsField
+from supervise.views.forms import FilterForm, Form, MemberField, WordsField
 
 _ONE_DAY = dt.timedelta(days=1)
 
 
-class ContractFilterForm(Form):
+class ContractFilterForm(FilterForm):
     """The filters above the list."""
 
-    class Meta(Form.Meta):
-        """A GET form has nothing to forge."""
-
-        csrf = False
-
     q = WordsField(_l("Number, name or party"), validators=[Optional(), Length(max=60)])
-    state = SelectField(_l("State"), validators=[Optional()])
-    kind = SelectField(_l("Contract or policy"), validators=[Optional()])
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        every = ("", _("All"))
-        self.state.choices = [every, *((state.value, state.label) for state in ContractState)]
-        self.kind.choices = [every, ("contract", _("Contracts")), ("policy", _("Assessment policies"))]
+    state = MemberField(_l("State"), ContractState, everything=True, validators=[Optional()])
+    kind = SelectField(
+        _l("Contract or policy"),
+        choices=lambda: [("", _("All")), ("contract", _("Contracts")), ("policy", _("Assessment policies"))],
+        validators=[Optional()],
+    )
 
     def wanted(self) -> ContractFilters:
         """Return what the address asks for; nonsense narrows nothing."""
         self.validate()
         return ContractFilters(
             text=self.q.data or "",
-            state=ContractState(self.state.data) if self.state.data and not self.state.errors else None,
+            state=self.accepted(self.state),
             is_policy={"policy": True, "contract": False}.get(self.kind.data or ""),
         )
 

@@ -4,6 +4,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from reports.contracts import CONTRACT_COLUMNS, RULE_COLUMNS, contract_lines, rule_lines
 from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
@@ -17,26 +18,49 @@ from supervise.contracts.models import Contract, ContractDirection, ContractScop
 from supervise.contracts.rules import parse_parameters
 from supervise.contracts.words import rule_in_words
 from supervise.errors import AlreadyDecidedError
-from supervise.labels import _
+from supervise.files.models import ImportKind
+from supervise.labels import N_, _
 from supervise.views.addresses import address_with
-from supervise.views.contracts.blueprint import bp
+from supervise.views.contracts.blueprint import KEEPERS, bp
 from supervise.views.contracts.forms import ContractFilterForm, ContractForm, EndForm, shown_terms
 from supervise.views.filters import named
-from supervise.views.registers import version_of
-from supervise.views.typed_numbers import asked
+from supervise.views.register_list import RegisterList, by_text
+from supervise.views.registers import download, history_of, version_of
+
+CONTRACTS = RegisterList(
+    name="contracts",
+    title=N_("Contracts and rules"),
+    form=lambda: ContractFilterForm(formdata=request.args),
+    # Who reads contracts reads all of them: no scope narrows them.
+    rows=lambda session, _scope, filters, **page: queries.contracts_by_number(session, filters, **page),
+    cursor=by_text(lambda row: row.contract.number),
+    columns=CONTRACT_COLUMNS,
+    lines=lambda session, _scope, filters: contract_lines(session, filters),
+    writes=Permission.DRAFT_CONTRACTS,
+    imports=ImportKind.CONTRACTS,
+)
 
 
 @bp.get("/")
 @require(Permission.READ_CONTRACTS)
 def index() -> ResponseReturnValue:
     """List contracts and policies by number."""
-    form = ContractFilterForm(formdata=request.args)
-    with db.reading() as session:
-        rows = queries.contracts_by_number(session, form.wanted(), after=asked("after"), limit=queries.PAGE + 1)
-    more = len(rows) > queries.PAGE
-    rows = rows[: queries.PAGE]
-    next_url = address_with(after=rows[-1].contract.number) if more else None
-    return render_template("contracts/index.html", form=form, rows=rows, next_url=next_url, me=current_user())
+    return CONTRACTS.page(rules_url=address_with(".export_rules", after=None))
+
+
+@bp.get("/export")
+@require(Permission.READ_CONTRACTS)
+def export() -> ResponseReturnValue:
+    """Give the filtered list as a file."""
+    return CONTRACTS.download()
+
+
+@bp.get("/rules/export")
+@require(Permission.READ_CONTRACTS)
+def export_rules() -> ResponseReturnValue:
+    """Give every version of every rule of the filtered contracts as a file."""
+    filters = ContractFilterForm(formdata=request.args).wanted()
+    return download("rules", _("Rules"), RULE_COLUMNS, lambda session, _scope: rule_lines(session, filters))
 
 
 @bp.get("/<int:contract_id>")
@@ -63,6 +87,7 @@ def _page(session: Session, contract: Contract, end_form: EndForm) -> str:
         names=names,
         people=people,
         end_form=end_form,
+        history=history_of(session, "contract", contract.id, *KEEPERS),
         me=current_user(),
     )
 

@@ -20,10 +20,11 @@ from supervise.contracts.rules import AcrossTypes, Basis, parse_parameters
 from supervise.contracts.words import rule_in_words
 from supervise.errors import AlreadyDecidedError
 from supervise.labels import _
-from supervise.views.contracts.blueprint import bp
+from supervise.views.contracts.blueprint import KEEPERS, bp
 from supervise.views.contracts.forms import EndForm
 from supervise.views.contracts.rule_form import RuleForm, ShareForm, StepForm, shown_rule
 from supervise.views.filters import named
+from supervise.views.registers import history_of
 
 
 @bp.get("/rules/<int:rule_id>")
@@ -47,6 +48,7 @@ def _page(session: Session, version: RuleVersion, end_form: EndForm) -> str:
         shown_sha256=shown(version),
         people=display_names(session, [version.drafted_by, version.activated_by]),
         end_form=end_form,
+        history=history_of(session, "rule_version", version.id, *KEEPERS),
         me=current_user(),
     )
 

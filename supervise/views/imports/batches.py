@@ -1,9 +1,8 @@
 """The pages of one import: what came in, what each row will become, and the two decisions about it."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -12,7 +11,7 @@ from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.queries import display_names
-from supervise.access.roles import SCOPED_ROLES, Permission
+from supervise.access.roles import SCOPED_ROLES
 from supervise.audit.record import record_event
 from supervise.complaints.profiles import profile_by_id
 from supervise.errors import ConflictError
@@ -22,21 +21,21 @@ from supervise.files.staging import discard_batch, staged_rows
 from supervise.files.uploads import uploads_with_hash
 from supervise.jobs.imports import take_over_now
 from supervise.jobs.models import Job, JobState
-from supervise.labels import _, current_locale, use_locale
+from supervise.labels import _
 from supervise.views.addresses import address_with
 from supervise.views.background import surroundings, wake, words_of
+from supervise.views.downloads import send_lines
 from supervise.views.imports.blueprint import bp
-from supervise.views.imports.kinds import allowed_kinds, batch_in_scope, headings_of, mapping_of_batch
+from supervise.views.imports.kinds import IMPORTERS, allowed_kinds, batch_in_scope, headings_of, mapping_of_batch
 from supervise.views.imports.shown import shown
 from supervise.views.settings import current_keyring
 
 _PAGE = 50
-_IMPORTERS = (Permission.IMPORT_TICKETS, Permission.WRITE_REGISTERS)
 _WAITING = (JobState.QUEUED, JobState.RUNNING)
 
 
 @bp.get("/")
-@require(*_IMPORTERS)
+@require(*IMPORTERS)
 def index() -> ResponseReturnValue:
     """List the imports, the newest first; a clerk's own."""
     me = current_user()
@@ -62,7 +61,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/<int:batch_id>")
-@require(*_IMPORTERS)
+@require(*IMPORTERS)
 def detail(batch_id: int) -> ResponseReturnValue:
     """Show an import: counts, file, and its rows with the verdict and the reason."""
     verdict = _chosen_verdict()
@@ -130,7 +129,7 @@ def _chosen_verdict() -> RowVerdict | None:
 
 
 @bp.post("/<int:batch_id>/take-over")
-@require(*_IMPORTERS)
+@require(*IMPORTERS)
 def take_over(batch_id: int) -> ResponseReturnValue:
     """Take a previewed import over, all of it or nothing; a large one in the background."""
     with db.reading() as session:
@@ -146,7 +145,7 @@ def take_over(batch_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/<int:batch_id>/discard")
-@require(*_IMPORTERS)
+@require(*IMPORTERS)
 def discard(batch_id: int) -> ResponseReturnValue:
     """Give an import up; nothing was written yet."""
     with db.reading() as session:
@@ -162,22 +161,11 @@ def _discard(session: Session, batch_id: int, *, actor_id: int) -> None:
 
 
 @bp.get("/<int:batch_id>/errors.csv")
-@require(*_IMPORTERS)
+@require(*IMPORTERS)
 def errors(batch_id: int) -> ResponseReturnValue:
     """Give the rows that cannot be taken over, with the reason, to be mended and sent again."""
     with db.reading() as session:
         batch = batch_in_scope(session, batch_id)
         headings = headings_of(mapping_of_batch(session, batch), batch.header)
-    keyring, locale = current_keyring(), current_locale()
-
-    def lines() -> Iterator[bytes]:
-        # Sent after the request has put its language away.
-        with use_locale(locale), db.reading() as session:
-            yield from error_file(session, batch_id, keyring, headings)
-
-    name = f"import-{batch_id}-errors.csv"
-    return Response(
-        stream_with_context(lines()),
-        mimetype="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    keyring = current_keyring()
+    return send_lines(f"import-{batch_id}-errors.csv", lambda session: error_file(session, batch_id, keyring, headings))

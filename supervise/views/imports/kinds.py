@@ -9,6 +9,7 @@ from supervise.access.identity import current_user
 from supervise.access.roles import SCOPED_ROLES, Permission
 from supervise.complaints.profiles import mapping_of, profile_by_id
 from supervise.complaints.subscriber_file import SubscriberFile
+from supervise.contracts.contract_file import ContractFile
 from supervise.donotcall.permission_file import PermissionFile
 from supervise.errors import NotFoundError, NotPermittedError
 from supervise.files.mapping import ColumnMapping
@@ -26,8 +27,13 @@ PERMISSIONS: Mapping[ImportKind, Permission] = MappingProxyType(
         ImportKind.ORG_UNITS: Permission.WRITE_REGISTERS,
         ImportKind.SUBSCRIBERS: Permission.WRITE_REGISTERS,
         ImportKind.PERMISSIONS: Permission.RECORD_CONSENTS,
+        ImportKind.RELATIONS: Permission.WRITE_REGISTERS,
+        ImportKind.OFFICIAL_NUMBERS: Permission.EDIT_REFERENCE,
+        ImportKind.CONTRACTS: Permission.DRAFT_CONTRACTS,
     }
 )
+#: Who may bring in a file of some kind.
+IMPORTERS = tuple(sorted(set(PERMISSIONS.values())))
 
 
 def allowed_kinds() -> list[ImportKind]:
@@ -80,7 +86,11 @@ def fixed_mapping(kind: ImportKind) -> ColumnMapping | None:
     """Return the columns of a register's file; None for a kind that profiles describe."""
     if kind in REGISTER_FILES:
         return REGISTER_FILES[kind].mapping
-    return {ImportKind.SUBSCRIBERS: SubscriberFile.mapping, ImportKind.PERMISSIONS: PermissionFile.mapping}.get(kind)
+    return {
+        ImportKind.SUBSCRIBERS: SubscriberFile.mapping,
+        ImportKind.PERMISSIONS: PermissionFile.mapping,
+        ImportKind.CONTRACTS: ContractFile.mapping,
+    }.get(kind)
 
 
 def headings_of(mapping: ColumnMapping | None, header: list[str]) -> dict[str, str]:

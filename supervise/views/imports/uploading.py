@@ -38,13 +38,13 @@ from supervise.phone import NumberingPlan
 from supervise.views.background import surroundings, wake
 from supervise.views.imports.blueprint import bp
 from supervise.views.imports.forms import MAP_IT, ComplaintUploadForm, UploadForm, mapper_form, mapping_from
-from supervise.views.imports.kinds import allowed_kinds, batch_in_scope, chosen_kind, fixed_mapping
+from supervise.views.imports.kinds import IMPORTERS, allowed_kinds, batch_in_scope, chosen_kind, fixed_mapping
 
 _SAMPLE_ROWS = 5
 
 
 @bp.route("/new", methods=["GET", "POST"])
-@require(Permission.IMPORT_TICKETS, Permission.WRITE_REGISTERS)
+@require(*IMPORTERS)
 def new() -> ResponseReturnValue:
     """Upload a file; ``?kind=`` says of what."""
     kind = chosen_kind(request.args.get("kind"))

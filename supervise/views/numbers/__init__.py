@@ -1,22 +1,19 @@
 """The pages of numbers: list, page with every holder in time, enter, hold, hand over, end, correct."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from werkzeug.wrappers import Response
 
 from reports.registers import NUMBER_COLUMNS, number_lines
 from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.labels import _
-from supervise.parties import number_queries, numbers
+from supervise.files.models import ImportKind
+from supervise.labels import N_, _
+from supervise.parties import numbers
 from supervise.parties.codes import party_named
-from supervise.parties.models import PhoneNumber
-from supervise.parties.number_queries import HolderRow, NumberFilters
-from supervise.views.addresses import address_with
-from supervise.views.navigation import url_of
+from supervise.parties.number_queries import holder_in_scope, holdings_of, number_in_scope, numbers_by_digits
 from supervise.views.numbers.forms import (
     CorrectForm,
     EndForm,
@@ -26,63 +23,45 @@ from supervise.views.numbers.forms import (
     NoteForm,
     NumberFilterForm,
 )
+from supervise.views.register_list import RegisterList, by_text
 from supervise.views.registers import (
-    PAGE,
-    download,
-    export_urls,
-    first_page,
+    changed,
     form_page,
     history_of,
+    in_scope,
     may_propose,
     may_write,
     named,
-    saved,
     scope_of,
     version_of,
 )
-from supervise.views.typed_numbers import asked
 
 bp = Blueprint("numbers", __name__, url_prefix="/numbers")
 
-
-def _filters() -> tuple[NumberFilterForm, NumberFilters]:
-    form = NumberFilterForm(formdata=request.args)
-    form.validate()
-    number_class = form.number_class.data if not form.number_class.errors else None
-    held = {"1": True, "0": False}.get(form.held.data or "")
-    return form, NumberFilters(text=(form.q.data or "").strip(), number_class=number_class, held=held)
+NUMBERS = RegisterList(
+    name="numbers",
+    title=N_("Numbers"),
+    form=lambda: NumberFilterForm(formdata=request.args),
+    rows=numbers_by_digits,
+    cursor=by_text(lambda row: row.number.digits),
+    columns=NUMBER_COLUMNS,
+    lines=number_lines,
+    imports=ImportKind.NUMBERS,
+)
 
 
 @bp.get("/")
 @require(Permission.READ_REGISTERS)
 def index() -> ResponseReturnValue:
     """List the numbers by digits, a page at a time, with who holds them now."""
-    form, filters = _filters()
-    with db.reading() as session:
-        found = number_queries.numbers_by_digits(
-            session, scope_of(session), filters, after=asked("after"), limit=PAGE + 1
-        )
-    rows, more = first_page(found)
-    return render_template(
-        "numbers/index.html",
-        form=form,
-        rows=rows,
-        next_url=address_with(after=rows[-1].number.digits) if more else None,
-        exports=export_urls(),
-        import_url=url_of("imports.new", kind="numbers") if may_write() else None,
-        new_url=url_for(".new") if may_write() else None,
-        propose_url=url_for("register_proposals.new") if may_propose() else None,
-    )
+    return NUMBERS.page(propose_url=url_for("register_proposals.new") if may_propose() else None)
 
 
 @bp.get("/export")
 @require(Permission.READ_REGISTERS)
 def export() -> ResponseReturnValue:
     """Give the filtered list, with every holder in time, as a file."""
-    _form, filters = _filters()
-    return download(
-        "numbers", _("Numbers"), NUMBER_COLUMNS, lambda session, scope: number_lines(session, scope, filters)
-    )
+    return NUMBERS.download()
 
 
 @bp.get("/<int:number_id>")
@@ -92,8 +71,8 @@ def detail(number_id: int) -> ResponseReturnValue:
     with db.reading() as session:
         scope = scope_of(session)
         facts = {
-            "number": number_queries.number_in_scope(session, scope, number_id),
-            "holdings": number_queries.holdings_of(session, scope, number_id=number_id),
+            "number": number_in_scope(session, scope, number_id),
+            "holdings": holdings_of(session, scope, number_id=number_id),
             "visible": scope,
             "history": history_of(session, "phone_number", number_id),
             "may_write": may_write(),
@@ -102,19 +81,8 @@ def detail(number_id: int) -> ResponseReturnValue:
     return render_template("numbers/detail.html", **facts)
 
 
-def _load(number_id: int) -> PhoneNumber:
-    with db.reading() as session:
-        return number_queries.number_in_scope(session, scope_of(session), number_id)
-
-
-def _load_holding(holder_id: int) -> HolderRow:
-    with db.reading() as session:
-        return number_queries.holder_in_scope(session, scope_of(session), holder_id)
-
-
-def _done(number_id: int) -> Response:
-    flash(saved(), "success")
-    return redirect(url_for(".detail", number_id=number_id), code=303)
+def _page_of(number_id: int) -> str:
+    return url_for(".detail", number_id=number_id)
 
 
 @bp.route("/new", methods=["GET", "POST"])
@@ -139,7 +107,7 @@ def new() -> ResponseReturnValue:
         _hold(session, number.id, party_id, form)
         return number.id
 
-    return _done(db.decide(enter))
+    return changed(_page_of(db.decide(enter)))
 
 
 def _hold(session: Session, number_id: int, party_id: int, form: EnterNumberForm | HoldForm) -> None:
@@ -158,14 +126,14 @@ def _hold(session: Session, number_id: int, party_id: int, form: EnterNumberForm
 @require(Permission.WRITE_REGISTERS)
 def note(number_id: int) -> ResponseReturnValue:
     """Change the note beside the number."""
-    number = _load(number_id)
+    number = in_scope(number_in_scope, number_id)
     form = NoteForm(obj=number)
     if not form.validate_on_submit():
         return form_page(
             form,
             title=_("Note on %(digits)s", digits=number.digits),
             words=_("Save"),
-            cancel_url=url_for(".detail", number_id=number_id),
+            cancel_url=_page_of(number_id),
         )
     db.decide(
         numbers.annotate_number,
@@ -174,14 +142,14 @@ def note(number_id: int) -> ResponseReturnValue:
         version=version_of(form.version),
         actor_id=current_user().id,
     )
-    return _done(number_id)
+    return changed(_page_of(number_id))
 
 
 @bp.route("/<int:number_id>/hold", methods=["GET", "POST"])
 @require(Permission.WRITE_REGISTERS)
 def hold(number_id: int) -> ResponseReturnValue:
     """Add a holder in a period in which nobody holds the number."""
-    number = _load(number_id)
+    number = in_scope(number_in_scope, number_id)
     form = HoldForm()
     party = named(form.party, party_named) if form.validate_on_submit() else None
     if party is None:
@@ -189,17 +157,17 @@ def hold(number_id: int) -> ResponseReturnValue:
             form,
             title=_("A holder of %(digits)s", digits=number.digits),
             words=_("Add the holder"),
-            cancel_url=url_for(".detail", number_id=number_id),
+            cancel_url=_page_of(number_id),
         )
     db.decide(_hold, number_id, party.id, form)
-    return _done(number_id)
+    return changed(_page_of(number_id))
 
 
 @bp.route("/<int:number_id>/hand-over", methods=["GET", "POST"])
 @require(Permission.WRITE_REGISTERS)
 def hand_over(number_id: int) -> ResponseReturnValue:
     """Pass the number to another party at a moment."""
-    number = _load(number_id)
+    number = in_scope(number_in_scope, number_id)
     form = HandOverForm()
     party = named(form.party, party_named) if form.validate_on_submit() else None
     if party is None:
@@ -207,7 +175,7 @@ def hand_over(number_id: int) -> ResponseReturnValue:
             form,
             title=_("Hand %(digits)s over", digits=number.digits),
             words=_("Hand the number over"),
-            cancel_url=url_for(".detail", number_id=number_id),
+            cancel_url=_page_of(number_id),
             hint=_("The present holder's period ends at that moment, and the new one's begins."),
         )
     db.decide(
@@ -218,38 +186,38 @@ def hand_over(number_id: int) -> ResponseReturnValue:
         source=form.source.data.strip(),
         actor_id=current_user().id,
     )
-    return _done(number_id)
+    return changed(_page_of(number_id))
 
 
 @bp.route("/holdings/<int:holder_id>/end", methods=["GET", "POST"])
 @require(Permission.WRITE_REGISTERS)
 def end(holder_id: int) -> ResponseReturnValue:
     """End a holding."""
-    row = _load_holding(holder_id)
+    row = in_scope(holder_in_scope, holder_id)
     form = EndForm(at=row.holder.held_to)
     if not form.validate_on_submit():
         return form_page(
             form,
             title=_("End of %(name)s's holding of %(digits)s", name=row.party.name, digits=row.number.digits),
             words=_("Set the end"),
-            cancel_url=url_for(".detail", number_id=row.number.id),
+            cancel_url=_page_of(row.number.id),
         )
     db.decide(numbers.end_holding, holder_id, at=form.at.moment, reason=form.reason.data, actor_id=current_user().id)
-    return _done(row.number.id)
+    return changed(_page_of(row.number.id))
 
 
 @bp.route("/holdings/<int:holder_id>/correct", methods=["GET", "POST"])
 @require(Permission.WRITE_REGISTERS)
 def correct(holder_id: int) -> ResponseReturnValue:
     """Correct a period that was entered wrongly; the trail keeps it as it was."""
-    row = _load_holding(holder_id)
+    row = in_scope(holder_in_scope, holder_id)
     form = CorrectForm(obj=row.holder)
     if not form.validate_on_submit():
         return form_page(
             form,
             title=_("Correct %(name)s's holding of %(digits)s", name=row.party.name, digits=row.number.digits),
             words=_("Correct the period"),
-            cancel_url=url_for(".detail", number_id=row.number.id),
+            cancel_url=_page_of(row.number.id),
             hint=_("Verdicts on calls in between stay as they are; they are proposed to be looked at again."),
         )
     db.decide(
@@ -261,4 +229,4 @@ def correct(holder_id: int) -> ResponseReturnValue:
         version=version_of(form.version),
         actor_id=current_user().id,
     )
-    return _done(row.number.id)
+    return changed(_page_of(row.number.id))

@@ -4,10 +4,10 @@ from wtforms import BooleanField, HiddenField, SelectField, StringField, TextAre
 from wtforms.validators import InputRequired, Length, Optional
 
 from supervise.labels import _, _l
+from supervise.parties.number_queries import NumberFilters
 from supervise.phone import NumberClass, NumberingPlan, PhoneError, normalise
+from supervise.views import register_fields as fields
 from supervise.views.forms import FilterForm, Form, MemberField, MomentField, WordsField
-
-_CODE = _l("Code of the holder")
 
 
 class NumberFilterForm(FilterForm):
@@ -21,6 +21,15 @@ class NumberFilterForm(FilterForm):
         validators=[Optional()],
     )
 
+    def wanted(self) -> NumberFilters:
+        """Return what the address asks for; nonsense narrows nothing."""
+        self.validate()
+        return NumberFilters(
+            text=(self.q.data or "").strip(),
+            number_class=self.accepted(self.number_class),
+            held={"1": True, "0": False}.get(self.held.data or ""),
+        )
+
 
 class PeriodForm(Form):
     """From when until when a number is held."""
@@ -28,14 +37,7 @@ class PeriodForm(Form):
     held_from = MomentField(
         _l("From"), description=_l("China time; to the second"), validators=[InputRequired(_l("Enter the moment"))]
     )
-    held_to = MomentField(
-        _l("Until"), description=_l("The first moment without it; empty: until further notice"), validators=[Optional()]
-    )
-
-    def validate_held_to(self, field: MomentField) -> None:
-        """Refuse an empty period beside the field; the decision refuses it too."""
-        if field.data and self.held_from.data and field.data <= self.held_from.data:
-            raise ValidationError(_("The end must be after the start"))
+    held_to = fields.end_moment()
 
 
 class EnterNumberForm(PeriodForm):
@@ -45,10 +47,8 @@ class EnterNumberForm(PeriodForm):
     plan = MemberField(_l("Numbering plan"), NumberingPlan, validators=[InputRequired()])
     is_prefix = BooleanField(_l("A 106 port that stands for every longer number"))
     note = TextAreaField(_l("Note"), validators=[Optional(), Length(max=2_000)])
-    party = StringField(_CODE, validators=[InputRequired(_l("Enter the code")), Length(max=40)])
-    source = StringField(
-        _l("Where it is known from"), validators=[InputRequired(_l("Say where it is known from")), Length(max=100)]
-    )
+    party = fields.code(_l("Code of the holder"))
+    source = fields.source()
 
     def validate_digits(self, field: StringField) -> None:
         """Refuse what is no number of the plan, beside the field."""
@@ -68,24 +68,20 @@ class NoteForm(Form):
 class HoldForm(PeriodForm):
     """A further holder."""
 
-    party = StringField(_CODE, validators=[InputRequired(_l("Enter the code")), Length(max=40)])
-    source = StringField(
-        _l("Where it is known from"), validators=[InputRequired(_l("Say where it is known from")), Length(max=100)]
-    )
+    party = fields.code(_l("Code of the holder"))
+    source = fields.source()
 
 
 class HandOverForm(Form):
     """The number passes to another party at a moment."""
 
-    party = StringField(_l("Code of the new holder"), validators=[InputRequired(_l("Enter the code")), Length(max=40)])
+    party = fields.code(_l("Code of the new holder"))
     at = MomentField(
         _l("Moment"),
         description=_l("China time; a call at this second is the new holder's"),
         validators=[InputRequired(_l("Enter the moment"))],
     )
-    source = StringField(
-        _l("Where it is known from"), validators=[InputRequired(_l("Say where it is known from")), Length(max=100)]
-    )
+    source = fields.source()
 
 
 class EndForm(Form):
@@ -96,11 +92,11 @@ class EndForm(Form):
         description=_l("China time; the first moment without it"),
         validators=[InputRequired(_l("Enter the moment"))],
     )
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    reason = fields.reason()
 
 
 class CorrectForm(PeriodForm):
     """A period that was entered wrongly."""
 
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    reason = fields.reason()
     version = HiddenField(validators=[InputRequired()])

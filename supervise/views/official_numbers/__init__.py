@@ -1,79 +1,106 @@
-"""The page of numbers that carriers declared official: reference data with dates."""
+"""The pages of numbers that carriers declared official: list, page with every period, declare, correct, end."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import DateField, SelectField, StringField
-from wtforms.validators import InputRequired, Length, Optional, Regexp
 
+from reports.registers import OFFICIAL_COLUMNS, official_lines
 from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.labels import _, _l
+from supervise.files.models import ImportKind
+from supervise.labels import N_, _
 from supervise.parties import officials
-from supervise.parties.models import Carrier, OfficialUse
-from supervise.views.forms import Form, MemberField
-from supervise.views.registers import form_page, saved
+from supervise.parties.models import Carrier
+from supervise.parties.official_queries import (
+    OfficialRow,
+    carriers_by_code,
+    official_by_id,
+    officials_by_number,
+    periods_of_official,
+)
+from supervise.views.official_numbers.forms import (
+    CorrectOfficialForm,
+    DeclareForm,
+    EndOfficialForm,
+    OfficialFilterForm,
+)
+from supervise.views.register_list import RegisterList, by_text_and_id
+from supervise.views.registers import changed, form_page, history_of, version_of
 
 bp = Blueprint("official_numbers", __name__, url_prefix="/official-numbers")
 
 
-class DeclareForm(Form):
-    """A number that a carrier declares official."""
-
-    carrier = SelectField(_l("Carrier"), validators=[InputRequired()])
-    digits = StringField(
-        _l("Number"),
-        validators=[InputRequired(_l("Enter the number")), Regexp("^[0-9]{3,20}$", message=_l("Digits only"))],
-    )
-    use = MemberField(_l("Used for"), OfficialUse, validators=[InputRequired()])
-    legal_basis = StringField(
-        _l("Legal basis"), validators=[InputRequired(_l("Enter the legal basis")), Length(max=300)]
-    )
-    valid_from = DateField(_l("From"), validators=[InputRequired(_l("Enter the first day"))])
-    valid_to = DateField(_l("First day without it"), validators=[Optional()])
-
-    def __init__(self, carriers: list[Carrier], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.carrier.choices = [(carrier.code, carrier.name) for carrier in carriers]
+def _carriers() -> Sequence[Carrier]:
+    with db.reading() as session:
+        return carriers_by_code(session)
 
 
-class EndOfficialForm(Form):
-    """The end of an official use."""
-
-    on = DateField(_l("First day without it"), validators=[InputRequired(_l("Enter the first day"))])
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+OFFICIAL_NUMBERS = RegisterList(
+    name="official_numbers",
+    title=N_("Official numbers"),
+    form=lambda: OfficialFilterForm(_carriers(), formdata=request.args),
+    # Public facts: no scope narrows them.
+    rows=lambda session, _scope, filters, **page: officials_by_number(session, filters, **page),
+    cursor=by_text_and_id(lambda row: (row.row.digits, row.row.id)),
+    columns=OFFICIAL_COLUMNS,
+    lines=lambda session, _scope, filters: official_lines(session, filters),
+    writes=Permission.EDIT_REFERENCE,
+    imports=ImportKind.OFFICIAL_NUMBERS,
+)
 
 
 @bp.get("/")
 @require(Permission.READ_REFERENCE)
 def index() -> ResponseReturnValue:
-    """List every official number ever declared."""
+    """List every official number ever declared, by number, a page at a time."""
+    return OFFICIAL_NUMBERS.page(today=clock.today())
+
+
+@bp.get("/export")
+@require(Permission.READ_REFERENCE)
+def export() -> ResponseReturnValue:
+    """Give the filtered list as a file."""
+    return OFFICIAL_NUMBERS.download()
+
+
+@bp.get("/<int:official_id>")
+@require(Permission.READ_REFERENCE)
+def detail(official_id: int) -> ResponseReturnValue:
+    """Show a declaration, every other one of the same number, and its history."""
     with db.reading() as session:
-        rows = officials.official_numbers(session)
-        carriers = {carrier.code: carrier.name for carrier in officials.carriers_by_code(session)}
+        row = official_by_id(session, official_id)
+        facts = {
+            "row": row,
+            "periods": periods_of_official(session, row.row.digits),
+            "history": history_of(session, "official_number", official_id, Permission.EDIT_REFERENCE),
+        }
     return render_template(
-        "official_numbers/index.html",
-        rows=rows,
-        carriers=carriers,
-        today=clock.today(),
-        may_edit=current_user().can(Permission.EDIT_REFERENCE),
+        "official_numbers/detail.html", may_edit=current_user().can(Permission.EDIT_REFERENCE), **facts
     )
+
+
+def _page_of(official_id: int) -> str:
+    return url_for(".detail", official_id=official_id)
+
+
+def _load(official_id: int) -> OfficialRow:
+    with db.reading() as session:
+        return official_by_id(session, official_id)
 
 
 @bp.route("/new", methods=["GET", "POST"])
 @require(Permission.EDIT_REFERENCE)
 def new() -> ResponseReturnValue:
     """Declare a number official."""
-    with db.reading() as session:
-        form = DeclareForm(list(officials.carriers_by_code(session)))
+    form = DeclareForm(_carriers())
     if not form.validate_on_submit():
         return form_page(
             form, title=_("New official number"), words=_("Declare the number"), cancel_url=url_for(".index")
         )
-    db.decide(
+    row = db.decide(
         officials.declare_official,
         carrier_code=form.carrier.data,
         digits=form.digits.data,
@@ -83,24 +110,48 @@ def new() -> ResponseReturnValue:
         valid_to=form.valid_to.data,
         actor_id=current_user().id,
     )
-    flash(saved(), "success")
-    return redirect(url_for(".index"), code=303)
+    return changed(_page_of(row.id))
 
 
 @bp.route("/<int:official_id>/end", methods=["GET", "POST"])
 @require(Permission.EDIT_REFERENCE)
 def end(official_id: int) -> ResponseReturnValue:
     """End an official use."""
-    with db.reading() as session:
-        row = officials.official_by_id(session, official_id)
+    row = _load(official_id).row
     form = EndOfficialForm(on=row.valid_to)
     if not form.validate_on_submit():
         return form_page(
             form,
             title=_("End of the official use of %(digits)s", digits=row.digits),
             words=_("Set the end"),
-            cancel_url=url_for(".index"),
+            cancel_url=_page_of(official_id),
         )
     db.decide(officials.end_official, official_id, on=form.on.data, reason=form.reason.data, actor_id=current_user().id)
-    flash(saved(), "success")
-    return redirect(url_for(".index"), code=303)
+    return changed(_page_of(official_id))
+
+
+@bp.route("/<int:official_id>/correct", methods=["GET", "POST"])
+@require(Permission.EDIT_REFERENCE)
+def correct(official_id: int) -> ResponseReturnValue:
+    """Correct a legal basis or a period that was entered wrongly; the trail keeps it as it was."""
+    row = _load(official_id).row
+    form = CorrectOfficialForm(obj=row)
+    if not form.validate_on_submit():
+        return form_page(
+            form,
+            title=_("Correct the declaration of %(digits)s", digits=row.digits),
+            words=_("Save"),
+            cancel_url=_page_of(official_id),
+            hint=_("Verdicts on calls in between stay as they are; they are proposed to be looked at again."),
+        )
+    db.decide(
+        officials.correct_official,
+        official_id,
+        legal_basis=form.legal_basis.data.strip(),
+        valid_from=form.valid_from.data,
+        valid_to=form.valid_to.data,
+        reason=form.reason.data,
+        version=version_of(form.version),
+        actor_id=current_user().id,
+    )
+    return changed(_page_of(official_id))

@@ -1,10 +1,12 @@
 """Forms of the org units' pages."""
 
-from wtforms import BooleanField, DateField, HiddenField, StringField
+from wtforms import BooleanField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from supervise.labels import _l
 from supervise.parties.models import UnitKind
+from supervise.parties.queries import UnitFilters
+from supervise.views import register_fields as fields
 from supervise.views.forms import FilterForm, Form, MemberField, WordsField
 
 
@@ -15,17 +17,22 @@ class UnitFilterForm(FilterForm):
     kind = MemberField(_l("Level"), UnitKind, everything=True, validators=[Optional()])
     gone = BooleanField(_l("Closed and merged units too"))
 
+    def wanted(self) -> UnitFilters:
+        """Return what the address asks for; nonsense narrows nothing."""
+        self.validate()
+        return UnitFilters(
+            text=(self.q.data or "").strip(), kind=self.accepted(self.kind), with_gone=bool(self.gone.data)
+        )
+
 
 class FoundUnitForm(Form):
     """A new unit."""
 
-    code = StringField(_l("Unit code"), validators=[InputRequired(_l("Enter the code")), Length(max=40)])
+    code = fields.code(_l("Unit code"))
     name = StringField(_l("Unit name"), validators=[InputRequired(_l("Enter the name")), Length(max=100)])
     kind = MemberField(_l("Level"), UnitKind, validators=[InputRequired()])
-    parent = StringField(
-        _l("Code of the unit above"), description=_l("Empty at the root"), validators=[Optional(), Length(max=40)]
-    )
-    valid_from = DateField(_l("From"), validators=[InputRequired(_l("Enter the first day"))])
+    parent = fields.code(_l("Code of the unit above"), description=_l("Empty at the root"), may_be_empty=True)
+    valid_from = fields.first_day()
     cost_centre = StringField(_l("Cost centre"), validators=[Optional(), Length(max=40)])
 
 
@@ -40,25 +47,21 @@ class RenameUnitForm(Form):
 class MoveUnitForm(Form):
     """Another place in the tree."""
 
-    parent = StringField(
-        _l("Code of the unit above"), description=_l("Empty at the root"), validators=[Optional(), Length(max=40)]
-    )
-    from_on = DateField(_l("From"), validators=[InputRequired(_l("Enter the first day"))])
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    parent = fields.code(_l("Code of the unit above"), description=_l("Empty at the root"), may_be_empty=True)
+    from_on = fields.first_day()
+    reason = fields.reason()
 
 
 class MergeUnitForm(Form):
     """The unit goes up in another."""
 
-    into = StringField(
-        _l("Code of the unit that takes over"), validators=[InputRequired(_l("Enter the code")), Length(max=40)]
-    )
-    on = DateField(_l("From"), validators=[InputRequired(_l("Enter the first day"))])
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    into = fields.code(_l("Code of the unit that takes over"))
+    on = fields.first_day()
+    reason = fields.reason()
 
 
 class CloseUnitForm(Form):
     """The unit ends."""
 
-    on = DateField(_l("First day without it"), validators=[InputRequired(_l("Enter the first day"))])
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    on = fields.closing_day()
+    reason = fields.reason()

@@ -1,93 +1,71 @@
 """The pages of responsible parties: list, page, enter, edit, standing, other names, ties, merging."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.wrappers import Response
 
 from reports.registers import PARTY_COLUMNS, party_lines
 from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.labels import _
-from supervise.parties import number_queries, queries, register, relations
+from supervise.files.models import ImportKind
+from supervise.labels import N_, _
+from supervise.parties import queries, register, relations
 from supervise.parties.chain import chain_at, sponsoring_unit
 from supervise.parties.codes import party_named
 from supervise.parties.models import Party, PartyStatus
-from supervise.parties.queries import PartyFilters
+from supervise.parties.number_queries import numbers_of_party
+from supervise.parties.queries import party_in_scope
 from supervise.parties.register import Tie
 from supervise.penalties.merge_parties import merge_parties
-from supervise.views.addresses import address_with
-from supervise.views.navigation import url_of
 from supervise.views.parties.forms import (
     AliasForm,
     EditPartyForm,
-    EndRelationForm,
     EnterPartyForm,
     MergePartyForm,
     PartyFilterForm,
     RelateForm,
     StatusForm,
 )
+from supervise.views.register_list import RegisterList, by_text_and_id
 from supervise.views.registers import (
-    PAGE,
-    download,
-    export_urls,
-    first_page,
+    changed,
     form_page,
     history_of,
+    in_scope,
     may_propose,
     may_write,
     named,
-    saved,
     scope_of,
     version_of,
 )
-from supervise.views.typed_numbers import asked
 
 bp = Blueprint("parties", __name__, url_prefix="/parties")
 
-
-def _filters() -> tuple[PartyFilterForm, PartyFilters]:
-    form = PartyFilterForm(formdata=request.args)
-    form.validate()
-    kind = form.kind.data if not form.kind.errors else None
-    status = form.status.data if not form.status.errors else None
-    return form, PartyFilters(text=(form.q.data or "").strip(), kind=kind, status=status)
+PARTIES = RegisterList(
+    name="parties",
+    title=N_("Parties"),
+    form=lambda: PartyFilterForm(formdata=request.args),
+    rows=queries.parties_by_name,
+    cursor=by_text_and_id(lambda row: (row.name, row.id)),
+    columns=PARTY_COLUMNS,
+    lines=party_lines,
+    imports=ImportKind.PARTIES,
+)
 
 
 @bp.get("/")
 @require(Permission.READ_REGISTERS)
 def index() -> ResponseReturnValue:
     """List the parties by name, a page at a time."""
-    form, filters = _filters()
-    name, party_id = asked("after"), request.args.get("after_id", type=int)
-    with db.reading() as session:
-        found = queries.parties_by_name(
-            session,
-            scope_of(session),
-            filters,
-            after=(name, party_id) if party_id is not None else None,
-            limit=PAGE + 1,
-        )
-    rows, more = first_page(found)
-    return render_template(
-        "parties/index.html",
-        form=form,
-        rows=rows,
-        next_url=address_with(after=rows[-1].name, after_id=rows[-1].id) if more else None,
-        exports=export_urls(),
-        import_url=url_of("imports.new", kind="parties") if may_write() else None,
-        new_url=url_for(".new") if may_write() else None,
-    )
+    return PARTIES.page()
 
 
 @bp.get("/export")
 @require(Permission.READ_REGISTERS)
 def export() -> ResponseReturnValue:
     """Give the filtered list as a file."""
-    _form, filters = _filters()
-    return download("parties", _("Parties"), PARTY_COLUMNS, lambda session, scope: party_lines(session, scope, filters))
+    return PARTIES.download()
 
 
 @bp.get("/<int:party_id>")
@@ -96,7 +74,7 @@ def detail(party_id: int) -> ResponseReturnValue:
     """Show a party: chain, ties in time, numbers, other names, history."""
     with db.reading() as session:
         scope = scope_of(session)
-        party = queries.party_in_scope(session, scope, party_id)
+        party = party_in_scope(session, scope, party_id)
         chain = chain_at(session, party_id, clock.today())
         facts = {
             "party": party,
@@ -105,7 +83,7 @@ def detail(party_id: int) -> ResponseReturnValue:
             "has_sponsor": sponsoring_unit(chain) is not None,
             "above": queries.relations_above(session, party_id),
             "below": queries.relations_below(session, party_id),
-            "numbers": number_queries.numbers_of_party(session, party_id),
+            "numbers": numbers_of_party(session, party_id),
             "aliases": queries.aliases_of(session, party_id),
             "visible": scope,
             "history": history_of(session, "party", party_id),
@@ -115,14 +93,8 @@ def detail(party_id: int) -> ResponseReturnValue:
     return render_template("parties/detail.html", **facts)
 
 
-def _load(party_id: int) -> Party:
-    with db.reading() as session:
-        return queries.party_in_scope(session, scope_of(session), party_id)
-
-
-def _done(party_id: int) -> Response:
-    flash(saved(), "success")
-    return redirect(url_for(".detail", party_id=party_id), code=303)
+def _page_of(party_id: int) -> str:
+    return url_for(".detail", party_id=party_id)
 
 
 @bp.route("/new", methods=["GET", "POST"])
@@ -146,21 +118,21 @@ def new() -> ResponseReturnValue:
         note=form.note.data or None,
         actor_id=current_user().id,
     )
-    return _done(party.id)
+    return changed(_page_of(party.id))
 
 
 @bp.route("/<int:party_id>/edit", methods=["GET", "POST"])
 @require(Permission.WRITE_REGISTERS)
 def edit(party_id: int) -> ResponseReturnValue:
     """Change what the register says of the party."""
-    party = _load(party_id)
+    party = in_scope(party_in_scope, party_id)
     form = EditPartyForm(obj=party)
     if not form.validate_on_submit():
         return form_page(
             form,
             title=_("Edit %(name)s", name=party.name),
             words=_("Save"),
-            cancel_url=url_for(".detail", party_id=party_id),
+            cancel_url=_page_of(party_id),
         )
     db.decide(
         register.edit_party,
@@ -173,21 +145,21 @@ def edit(party_id: int) -> ResponseReturnValue:
         version=version_of(form.version),
         actor_id=current_user().id,
     )
-    return _done(party_id)
+    return changed(_page_of(party_id))
 
 
 @bp.route("/<int:party_id>/status", methods=["GET", "POST"])
 @require(Permission.WRITE_REGISTERS)
 def status(party_id: int) -> ResponseReturnValue:
     """Register, suspend, terminate or reinstate the party."""
-    party = _load(party_id)
+    party = in_scope(party_in_scope, party_id)
     form = StatusForm(obj=party)
     if not form.validate_on_submit():
         return form_page(
             form,
             title=_("Standing of %(name)s", name=party.name),
             words=_("Save"),
-            cancel_url=url_for(".detail", party_id=party_id),
+            cancel_url=_page_of(party_id),
             hint=_("Numbers, staff numbers and ties keep their dates: end those on the day they really ended."),
         )
     db.decide(
@@ -198,21 +170,21 @@ def status(party_id: int) -> ResponseReturnValue:
         version=version_of(form.version),
         actor_id=current_user().id,
     )
-    return _done(party_id)
+    return changed(_page_of(party_id))
 
 
 @bp.route("/<int:party_id>/alias", methods=["GET", "POST"])
 @require(Permission.WRITE_REGISTERS)
 def alias(party_id: int) -> ResponseReturnValue:
     """Note another name of the party."""
-    party = _load(party_id)
+    party = in_scope(party_in_scope, party_id)
     form = AliasForm()
     if not form.validate_on_submit():
         return form_page(
             form,
             title=_("Another name of %(name)s", name=party.name),
             words=_("Add the name"),
-            cancel_url=url_for(".detail", party_id=party_id),
+            cancel_url=_page_of(party_id),
         )
     db.decide(
         register.add_alias,
@@ -221,14 +193,14 @@ def alias(party_id: int) -> ResponseReturnValue:
         source=form.source.data.strip(),
         actor_id=current_user().id,
     )
-    return _done(party_id)
+    return changed(_page_of(party_id))
 
 
 @bp.route("/<int:party_id>/relate", methods=["GET", "POST"])
 @require(Permission.WRITE_REGISTERS)
 def relate(party_id: int) -> ResponseReturnValue:
     """Tie the party to a branch or another party."""
-    party = _load(party_id)
+    party = in_scope(party_in_scope, party_id)
     form = RelateForm()
     parent = named(form.parent, party_named) if form.validate_on_submit() else None
     if parent is None:
@@ -236,7 +208,7 @@ def relate(party_id: int) -> ResponseReturnValue:
             form,
             title=_("Whom %(name)s works for", name=party.name),
             words=_("Add the tie"),
-            cancel_url=url_for(".detail", party_id=party_id),
+            cancel_url=_page_of(party_id),
         )
     db.decide(
         relations.relate,
@@ -247,38 +219,14 @@ def relate(party_id: int) -> ResponseReturnValue:
         valid_to=form.valid_to.data,
         actor_id=current_user().id,
     )
-    return _done(party_id)
-
-
-@bp.route("/relations/<int:relation_id>/end", methods=["GET", "POST"])
-@require(Permission.WRITE_REGISTERS)
-def end_relation(relation_id: int) -> ResponseReturnValue:
-    """End a tie, or correct its end."""
-    with db.reading() as session:
-        relation = queries.relation_in_scope(session, scope_of(session), relation_id)
-    form = EndRelationForm(on=relation.valid_to)
-    if not form.validate_on_submit():
-        return form_page(
-            form,
-            title=_("End of the tie"),
-            words=_("Save"),
-            cancel_url=url_for(".detail", party_id=relation.child_id),
-        )
-    db.decide(
-        relations.end_relation,
-        relation_id,
-        on=form.on.data,
-        reason=form.reason.data,
-        actor_id=current_user().id,
-    )
-    return _done(relation.child_id)
+    return changed(_page_of(party_id))
 
 
 @bp.route("/<int:party_id>/merge", methods=["GET", "POST"])
 @require(Permission.WRITE_REGISTERS)
 def merge(party_id: int) -> ResponseReturnValue:
     """Declare that two entries are one party."""
-    party = _load(party_id)
+    party = in_scope(party_in_scope, party_id)
     form = MergePartyForm()
     into = named(form.into, party_named) if form.validate_on_submit() else None
     if into is None:
@@ -286,8 +234,8 @@ def merge(party_id: int) -> ResponseReturnValue:
             form,
             title=_("%(name)s is the same as another entry", name=party.name),
             words=_("Merge the entries"),
-            cancel_url=url_for(".detail", party_id=party_id),
+            cancel_url=_page_of(party_id),
             hint=_("This entry becomes another name of the one that stays, and leads to it."),
         )
     db.decide(merge_parties, party_id, into_id=into.id, reason=form.reason.data, actor_id=current_user().id)
-    return _done(into.id)
+    return changed(_page_of(into.id))

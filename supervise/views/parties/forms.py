@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from wtforms import BooleanField, DateField, HiddenField, SelectField, StringField, TextAreaField, ValidationError
+from wtforms import BooleanField, HiddenField, SelectField, StringField, TextAreaField, ValidationError
 from wtforms.validators import InputRequired, Length, Optional
 
-from supervise.labels import _, _l
+from supervise.labels import _l
 from supervise.parties.credit_code import normalise_credit_code
 from supervise.parties.models import PartyKind, PartyStatus, RelationRole
+from supervise.parties.queries import PartyFilters
 from supervise.parties.refusals import CreditCodeError
+from supervise.views import register_fields as fields
 from supervise.views.forms import FilterForm, Form, MemberField, WordsField
 
 
@@ -18,6 +20,17 @@ class PartyFilterForm(FilterForm):
     q = WordsField(_l("Name, alias, code or credit code"), validators=[Optional(), Length(max=60)])
     kind = MemberField(_l("Kind"), PartyKind, everything=True, validators=[Optional()])
     status = MemberField(_l("Standing"), PartyStatus, everything=True, validators=[Optional()])
+    untied = BooleanField(_l("Below nobody today"))
+
+    def wanted(self) -> PartyFilters:
+        """Return what the address asks for; nonsense narrows nothing."""
+        self.validate()
+        return PartyFilters(
+            text=(self.q.data or "").strip(),
+            kind=self.accepted(self.kind),
+            status=self.accepted(self.status),
+            is_untied=bool(self.untied.data),
+        )
 
 
 class PartyFacts(Form):
@@ -44,15 +57,15 @@ class PartyFacts(Form):
 class EnterPartyForm(PartyFacts):
     """A new party and what it is tied to."""
 
-    code = StringField(_l("Party code"), validators=[InputRequired(_l("Enter the code")), Length(max=40)])
+    code = fields.code(_l("Party code"))
     kind = SelectField(_l("Kind"), coerce=PartyKind, validators=[InputRequired()])
-    above = StringField(
+    above = fields.code(
         _l("Code of the branch or party it works for"),
         description=_l("Empty only for a party that was claimed and is not registered yet"),
-        validators=[Optional(), Length(max=40)],
+        may_be_empty=True,
     )
     role = MemberField(_l("Relation"), RelationRole, validators=[InputRequired()])
-    valid_from = DateField(_l("From"), validators=[InputRequired(_l("Enter the first day"))])
+    valid_from = fields.first_day()
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -76,7 +89,7 @@ class StatusForm(Form):
     """Another standing."""
 
     status = MemberField(_l("Standing"), PartyStatus, validators=[InputRequired()])
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    reason = fields.reason()
     version = HiddenField(validators=[InputRequired()])
 
 
@@ -84,39 +97,20 @@ class AliasForm(Form):
     """Another name."""
 
     name = StringField(_l("Other name"), validators=[InputRequired(_l("Enter the name")), Length(max=100)])
-    source = StringField(
-        _l("Where it is known from"), validators=[InputRequired(_l("Say where it is known from")), Length(max=100)]
-    )
+    source = fields.source()
 
 
 class RelateForm(Form):
     """A tie to another party."""
 
-    parent = StringField(
-        _l("Code of the branch or party it works for"),
-        validators=[InputRequired(_l("Enter the code")), Length(max=40)],
-    )
+    parent = fields.code(_l("Code of the branch or party it works for"))
     role = MemberField(_l("Relation"), RelationRole, validators=[InputRequired()])
-    valid_from = DateField(_l("From"), validators=[InputRequired(_l("Enter the first day"))])
-    valid_to = DateField(_l("First day without it"), validators=[Optional()])
-
-    def validate_valid_to(self, field: DateField) -> None:
-        """Refuse an empty period beside the field; the decision refuses it too."""
-        if field.data and self.valid_from.data and field.data <= self.valid_from.data:
-            raise ValidationError(_("The end must be after the start"))
-
-
-class EndRelationForm(Form):
-    """The end of a tie."""
-
-    on = DateField(_l("First day without it"), validators=[InputRequired(_l("Enter the first day"))])
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    valid_from = fields.first_day()
+    valid_to = fields.end_day()
 
 
 class MergePartyForm(Form):
     """The same party under another entry."""
 
-    into = StringField(
-        _l("Code of the entry that stays"), validators=[InputRequired(_l("Enter the code")), Length(max=40)]
-    )
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    into = fields.code(_l("Code of the entry that stays"))
+    reason = fields.reason()

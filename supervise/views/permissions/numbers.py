@@ -8,7 +8,7 @@ from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.complaints.queries import subscribers_by_id, tickets_of_number
+from supervise.complaints.queries import subscribers_of_number, tickets_of_number
 from supervise.complaints.subscribers import number_ids
 from supervise.desk.parties import UnknownPartyError, parties_to_choose, party_named
 from supervise.donotcall.models import PermissionScope, PermissionWord
@@ -35,7 +35,7 @@ def number(subscriber_number_id: int) -> ResponseReturnValue:
             "number": reached.number,
             "is_whole": reached.is_whole,
             "words": words_of(session, subscriber_number_id, is_whole=reached.is_whole),
-            "subscribers": subscribers_by_id(session, reader.scope, number_id=subscriber_number_id, limit=PAGE),
+            "subscribers": subscribers_of_number(session, reader.scope, subscriber_number_id),
             "tickets": tickets_of_number(session, reader.scope, subscriber_number_id, limit=PAGE),
         }
     return render_template("permissions/number.html", **facts)

@@ -1,6 +1,7 @@
 """The pages of what intake goes by: deadlines, working days, the taxonomy of offences."""
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -9,18 +10,19 @@ from sqlalchemy.orm import Session
 from wtforms import BooleanField, DateField, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
 
+from reports.reference import CALENDAR_COLUMNS, DEADLINE_COLUMNS, OFFENCE_COLUMNS
 from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.complaints import queries, reference, workdays
 from supervise.complaints.deadlines import provisional_years, recompute_open_tickets
-from supervise.complaints.models import Channel, DayType, OffenceType
+from supervise.complaints.models import CalendarDay, Channel, DayType, OffenceType
 from supervise.errors import NotFoundError
 from supervise.labels import N_, _, _l, current_locale, ngettext, translate
 from supervise.parties.scope import Scope
 from supervise.views.forms import Form, MemberField
-from supervise.views.registers import form_page
+from supervise.views.registers import History, download, export_urls, form_page, history_of
 
 bp = Blueprint("reference", __name__, url_prefix="/reference")
 
@@ -97,7 +99,28 @@ def index() -> ResponseReturnValue:
     """Show the deadlines: which channel gives how long, by which source."""
     with db.reading() as session:
         rows = queries.deadline_rules(session)
-    return render_template("reference/deadlines.html", rows=rows, today=clock.today(), may_edit=_may_edit())
+        history = _history(session, "deadline_rule")
+    return render_template(
+        "reference/deadlines.html",
+        rows=rows,
+        today=clock.today(),
+        exports=export_urls(".export_deadlines"),
+        history=history,
+        may_edit=_may_edit(),
+    )
+
+
+def _history(session: Session, subject: str) -> History | None:
+    return history_of(session, subject, None, Permission.EDIT_REFERENCE)
+
+
+@bp.get("/deadlines/export")
+@require(Permission.READ_REFERENCE)
+def export_deadlines() -> ResponseReturnValue:
+    """Give the deadlines as a file."""
+    return download(
+        "deadlines", _("Deadlines"), DEADLINE_COLUMNS, lambda session, _scope: queries.deadline_rules(session)
+    )
 
 
 @bp.route("/deadlines/new", methods=["GET", "POST"])
@@ -132,6 +155,7 @@ def calendar() -> ResponseReturnValue:
         years = queries.calendar_years(session)
         days = queries.calendar_days(session, year) if year in _YEARS else ()
         provisional = provisional_years(session)
+        history = _history(session, "calendar")
     today = clock.today()
     known = {row.year for row in years}
     next_year = today.year + 1
@@ -144,8 +168,22 @@ def calendar() -> ResponseReturnValue:
         years=years,
         days=days,
         provisional=provisional,
+        exports=export_urls(".export_calendar"),
+        history=history,
         may_edit=_may_edit(),
     )
+
+
+@bp.get("/calendar/export")
+@require(Permission.READ_REFERENCE)
+def export_calendar() -> ResponseReturnValue:
+    """Give the days of every known year that differ from Monday to Friday as a file."""
+
+    def days(session: Session) -> Iterator[CalendarDay]:
+        for known in reversed(queries.calendar_years(session)):
+            yield from queries.calendar_days(session, known.year)
+
+    return download("calendar", _("Working days"), CALENDAR_COLUMNS, lambda session, _scope: days(session))
 
 
 @bp.post("/calendar/<int:year>/load")
@@ -201,12 +239,24 @@ def offences() -> ResponseReturnValue:
     """Show the kinds of offence with their legal basis and period."""
     with db.reading() as session:
         rows = queries.offence_types(session)
+        history = _history(session, "offence_type")
     return render_template(
         "reference/offences.html",
         rows=rows,
+        exports=export_urls(".export_offences"),
+        history=history,
         families={code: translate(words) for code, words in FAMILIES.items()},
         name=_name,
         may_edit=_may_edit(),
+    )
+
+
+@bp.get("/offences/export")
+@require(Permission.READ_REFERENCE)
+def export_offences() -> ResponseReturnValue:
+    """Give the kinds of offence as a file."""
+    return download(
+        "offences", _("Offence types"), OFFENCE_COLUMNS, lambda session, _scope: queries.offence_types(session)
     )
 
 

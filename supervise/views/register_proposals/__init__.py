@@ -16,7 +16,7 @@ from supervise.errors import ConflictError
 from supervise.labels import _
 from supervise.parties import number_queries, proposals, queries, staff_queries
 from supervise.parties.models import Party, ProposalState, RegisterProposal, StaffNumber
-from supervise.parties.officials import carriers_by_code
+from supervise.parties.official_queries import carriers_by_code
 from supervise.parties.proposals import Action
 from supervise.views.addresses import address_with
 from supervise.views.register_proposals.forms import (

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from wtforms import BooleanField, DateField, SelectField, StringField, ValidationError
+from wtforms import BooleanField, DateField, HiddenField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from supervise.labels import _, _l
 from supervise.parties.models import Carrier
+from supervise.parties.staff_queries import StaffFilters
+from supervise.views import register_fields as fields
 from supervise.views.forms import FilterForm, Form, WordsField
 
 
@@ -22,6 +24,29 @@ class StaffFilterForm(FilterForm):
         super().__init__(**kwargs)
         self.carrier.choices = [("", _("All")), *((carrier.code, carrier.name) for carrier in carriers)]
 
+    def wanted(self) -> StaffFilters:
+        """Return what the address asks for; nonsense narrows nothing."""
+        self.validate()
+        return StaffFilters(
+            text=(self.q.data or "").strip(),
+            carrier_code=self.accepted(self.carrier) or "",
+            present=bool(self.present.data),
+        )
+
+
+def _alias() -> StringField:
+    return StringField(
+        _l("Alias"), description=_l("What the worker is called on the phone"), validators=[Optional(), Length(max=40)]
+    )
+
+
+def _place() -> StringField:
+    return fields.code(
+        _l("Code of the place of work"),
+        description=_l("The branch or party at whose desk the worker sits"),
+        may_be_empty=True,
+    )
+
 
 class AssignForm(Form):
     """A staff number for a worker."""
@@ -30,26 +55,26 @@ class AssignForm(Form):
     staff_number = StringField(
         _l("Staff number"), validators=[InputRequired(_l("Enter the staff number")), Length(max=40)]
     )
-    alias = StringField(
-        _l("Alias"), description=_l("What the worker is called on the phone"), validators=[Optional(), Length(max=40)]
-    )
-    employer = StringField(_l("Code of the employer"), validators=[InputRequired(_l("Enter the code")), Length(max=40)])
-    place = StringField(
-        _l("Code of the place of work"),
-        description=_l("The branch or party at whose desk the worker sits"),
-        validators=[Optional(), Length(max=40)],
-    )
-    valid_from = DateField(_l("From"), validators=[InputRequired(_l("Enter the first day"))])
-    valid_to = DateField(_l("First day without it"), validators=[Optional()])
+    alias = _alias()
+    employer = fields.code(_l("Code of the employer"))
+    place = _place()
+    valid_from = fields.first_day()
+    valid_to = fields.end_day()
 
     def __init__(self, carriers: Sequence[Carrier], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.carrier.choices = [(carrier.code, carrier.name) for carrier in carriers]
 
-    def validate_valid_to(self, field: DateField) -> None:
-        """Refuse an empty period beside the field; the decision refuses it too."""
-        if field.data and self.valid_from.data and field.data <= self.valid_from.data:
-            raise ValidationError(_("The end must be after the start"))
+
+class CorrectStaffForm(Form):
+    """What was entered wrongly of a worker."""
+
+    alias = _alias()
+    place = _place()
+    valid_from = fields.first_day()
+    valid_to = fields.end_day()
+    reason = fields.reason()
+    version = HiddenField(validators=[InputRequired()])
 
 
 class EndStaffForm(Form):
@@ -60,4 +85,4 @@ class EndStaffForm(Form):
         description=_l("From this day on the number may go to another worker"),
         validators=[InputRequired(_l("Enter the first day"))],
     )
-    reason = StringField(_l("Reason"), validators=[InputRequired(_l("Say why")), Length(max=200)])
+    reason = fields.reason()

@@ -10,29 +10,19 @@ from supervise.compensation.promise_queries import UndertakingFilters
 from supervise.compensation.promises import Terms
 from supervise.labels import _, _l
 from supervise.money import FEN_MAX
-from supervise.views.forms import Form, MomentField, WordsField, YuanField
+from supervise.views.forms import FilterForm, Form, MemberField, MomentField, WordsField, YuanField
 
 
-class UndertakingFilterForm(Form):
+class UndertakingFilterForm(FilterForm):
     """The filters above the list."""
 
-    class Meta(Form.Meta):
-        """A GET form has nothing to forge."""
-
-        csrf = False
-
     q = WordsField(_l("Reference or account"), validators=[Optional(), Length(max=60)])
-    state = SelectField(_l("State"), validators=[Optional()])
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.state.choices = [("", _("All")), *((state.value, state.label) for state in PromiseState)]
+    state = MemberField(_l("State"), PromiseState, everything=True, validators=[Optional()])
 
     def wanted(self) -> UndertakingFilters:
         """Return what the address asks for; nonsense narrows nothing."""
         self.validate()
-        state = PromiseState(self.state.data) if self.state.data and not self.state.errors else None
-        return UndertakingFilters(text=self.q.data or "", state=state)
+        return UndertakingFilters(text=self.q.data or "", state=self.accepted(self.state))
 
 
 class FindForm(Form):

@@ -4,6 +4,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from reports.undertakings import UNDERTAKING_COLUMNS, undertaking_lines
 from supervise import clock, db, phone
 from supervise.access.identity import current_user
 from supervise.access.policy import require
@@ -15,27 +16,43 @@ from supervise.compensation.promises import draft_undertaking, end_undertaking
 from supervise.compensation.propose import propose_lump
 from supervise.compensation.queries import LIVE_CREDIT_STATES
 from supervise.desk.approvals import agree_undertaking_within_authority
-from supervise.labels import _
-from supervise.views.addresses import address_with
+from supervise.labels import N_, _
 from supervise.views.navigation import url_of
+from supervise.views.register_list import RegisterList, newest_first
+from supervise.views.registers import history_of
 from supervise.views.settings import current_keyring
 from supervise.views.undertakings.blueprint import bp
 from supervise.views.undertakings.forms import EndPromiseForm, FindForm, UndertakingFilterForm, UndertakingForm
+
+UNDERTAKINGS = RegisterList(
+    name="undertakings",
+    title=N_("Undertakings"),
+    form=lambda: UndertakingFilterForm(formdata=request.args),
+    # Who reads contracts reads all promises: no scope narrows them.
+    rows=lambda session, _scope, filters, *, after, limit: queries.undertakings_newest(
+        session, filters, before_id=after, limit=limit
+    ),
+    cursor=newest_first(lambda row: row.undertaking.id),
+    columns=UNDERTAKING_COLUMNS,
+    lines=lambda session, _scope, filters: undertaking_lines(session, filters),
+    writes=Permission.DRAFT_CONTRACTS,
+    # A promise is made to a subscriber, who is found first.
+    new=".find",
+)
 
 
 @bp.get("/")
 @require(Permission.READ_CONTRACTS)
 def index() -> ResponseReturnValue:
     """List undertakings, the newest first."""
-    form = UndertakingFilterForm(formdata=request.args)
-    with db.reading() as session:
-        rows = queries.undertakings_newest(
-            session, form.wanted(), before_id=request.args.get("before", type=int), limit=queries.PAGE + 1
-        )
-    more = len(rows) > queries.PAGE
-    rows = rows[: queries.PAGE]
-    next_url = address_with(before=rows[-1].undertaking.id) if more else None
-    return render_template("undertakings/index.html", form=form, rows=rows, next_url=next_url, me=current_user())
+    return UNDERTAKINGS.page()
+
+
+@bp.get("/export")
+@require(Permission.READ_CONTRACTS)
+def export() -> ResponseReturnValue:
+    """Give the filtered list as a file; numbers stay masked."""
+    return UNDERTAKINGS.download()
 
 
 @bp.route("/find", methods=["GET", "POST"])
@@ -117,6 +134,9 @@ def _page(session: Session, undertaking: Undertaking, end_form: EndPromiseForm) 
         ticket_url=url_of("tickets.detail", ticket_id=undertaking.ticket_id) if undertaking.ticket_id else None,
         people=display_names(session, [undertaking.drafted_by, undertaking.agreed_by]),
         end_form=end_form,
+        history=history_of(
+            session, "undertaking", undertaking.id, Permission.DRAFT_CONTRACTS, Permission.AGREE_UNDERTAKINGS
+        ),
         me=current_user(),
     )
 
