@@ -253,6 +253,7 @@ def _decide(  # noqa: PLR0917 - rows on their way into tables
             "party_id": party_id,
             "state": FindingState.PROVEN,
             "evidence_note": "录音",
+            "checklist": {"earlier_refusal": True},
             "found_by": 1,
             "found_at": received,
             "held": True,

@@ -28,6 +28,7 @@ from supervise.views import (
     background,
     batches,
     bulk_runs,
+    checklists,
     contracts,
     credits,  # noqa: A004 - the page family is called so
     deputies,
@@ -76,6 +77,7 @@ BLUEPRINTS = (
     background.bp,
     batches.bp,
     bulk_runs.bp,
+    checklists.bp,
     contracts.bp,
     credits.bp,
     deputies.bp,

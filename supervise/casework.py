@@ -6,7 +6,6 @@ what came of it: how many were done, and how many were refused for which reason.
 
 import functools
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,21 +94,33 @@ def _actor(username: str, permission: Permission) -> int:
 
 def _print_results(results: Iterable[RowResult]) -> None:
     """Print how many rows were done, and how many were refused for each reason."""
-    refusals: Counter[str] = Counter()
+    refusals: dict[object, list[RefusalError]] = {}
     done = 0
     for result in results:
         if result.refusal is None:
             done += 1
         else:
-            refusals[translate(result.refusal.message_id, _placeless(result.refusal))] += 1
+            refusals.setdefault(_reason(result.refusal), []).append(result.refusal)
     click.echo(ngettext("%(n)d done", "%(n)d done", done))
-    for words, count in sorted(refusals.items(), key=lambda item: (-item[1], item[0])):
+    counted = [(_in_common(equal), len(equal)) for equal in refusals.values()]
+    for words, count in sorted(counted, key=lambda item: (-item[1], item[0])):
         click.echo(ngettext("%(n)d refused: %(words)s", "%(n)d refused: %(words)s", count, words=words))
 
 
-def _placeless(refusal: RefusalError) -> dict[str, object]:
+def _reason(refusal: RefusalError) -> object:
     # References and days differ from row to row; equal reasons are counted together.
-    return {name: "…" if isinstance(value, str) else value for name, value in refusal.parameters.items()}
+    return refusal.message_id, tuple(
+        refusal.parameters[name] for name in sorted(refusal.parameters) if isinstance(refusal.parameters[name], int)
+    )
+
+
+def _in_common(refusals: Sequence[RefusalError]) -> str:
+    """Return the sentence that the refusals share; what differs from row to row is left open."""
+    shared = dict(refusals[0].parameters)
+    for name, value in shared.items():
+        if any(refusal.parameters.get(name) != value for refusal in refusals):
+            shared[name] = "…"
+    return translate(refusals[0].message_id, shared)
 
 
 def _in_slices(
@@ -215,10 +226,18 @@ def attribute(username: str) -> None:
 @cases.command("find")
 @click.option("--offence", "offence_code", required=True, help="Code of an offence type.")
 @click.option("--evidence", required=True, help="What was heard, seen or read.")
+@click.option(
+    "--check",
+    "checks",
+    multiple=True,
+    metavar="ITEM=yes|no",
+    help="Answer an item of the offence type's checklist; once for each item.",
+)
 @as_user
 @in_sentences
-def find(offence_code: str, evidence: str, username: str) -> None:
+def find(offence_code: str, evidence: str, checks: Sequence[str], username: str) -> None:
     """Record an offence as proven for every attributed incident that has no finding yet."""
+    checklist = _answers(checks)
     actor_id = _actor(username, Permission.TRIAGE)
     attributed = (
         select(IncidentVerdict.incident_id)
@@ -226,8 +245,18 @@ def find(offence_code: str, evidence: str, username: str) -> None:
         .where(IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS), Finding.id.is_(None))
         .order_by(IncidentVerdict.incident_id)
     )
-    proofs = [Proof(offence_code, proven=True, evidence_note=evidence)]
+    proofs = [Proof(offence_code, proven=True, evidence_note=evidence, checklist=checklist)]
     _print_results(_in_slices(attributed, record_findings_for, proofs, actor_id=actor_id))
+
+
+def _answers(checks: Sequence[str]) -> dict[str, bool]:
+    answers: dict[str, bool] = {}
+    for check in checks:
+        item, _equals, answer = check.partition("=")
+        if answer not in ("yes", "no") or item in answers:
+            raise click.BadParameter(_("Answer each item once, as ITEM=yes or ITEM=no"), param_hint="--check")
+        answers[item] = answer == "yes"
+    return answers
 
 
 @cases.command("propose")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from supervise.access.models import User
 from supervise.access.roles import Role
+from supervise.attribution.checklists import evidence_items
 from supervise.complaints.profiles import profiles_in_use
 from supervise.files.models import ImportKind
 from supervise.jobs.records import create_job
@@ -187,6 +188,9 @@ EXPECTATIONS: dict[str, Expectation] = {
     "reference.set_day": only(ADMIN),
     "reference.new_offence": only(ADMIN),
     "reference.retire_offence": only(ADMIN),
+    "checklists.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "checklists.new": only(ADMIN),
+    "checklists.end": only(ADMIN),
     # jobs: one's own only
     "jobs.status": Expectation(EVERYONE),
     # bulk runs: one's own only
@@ -402,6 +406,7 @@ def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_u
             shared=foreign.number_id, own={CLERK: own.number_id}, foreign={CLERK: foreign.number_id}
         ),
         "offence_type_id": Rows(shared=offence_type(session, "frequency").id),
+        "evidence_item_id": Rows(shared=evidence_items(session)[0].id),
         "year": Rows(shared=2026),
     }
 

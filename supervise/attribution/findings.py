@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.attribution import checklists
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
 from supervise.audit.record import record_event
 from supervise.complaints.models import Incident, IncidentState, OffenceType
@@ -37,6 +38,8 @@ class Proof(NamedTuple):
     offence_code: str
     proven: bool
     evidence_note: str
+    #: The answers to the checklist that the type had on the day of the call, by code of the item.
+    checklist: checklists.Answers | None = None
 
 
 def record_findings(session: Session, incident_id: int, proofs: Sequence[Proof], *, actor_id: int) -> Sequence[Finding]:
@@ -47,6 +50,7 @@ def record_findings(session: Session, incident_id: int, proofs: Sequence[Proof],
         AlreadyDecidedError: if it was found so before.
         MoneyHangsOnItError: if an approved amount rests on the finding that this would overturn.
         InvalidInputError: for a finding without evidence, or an offence type unknown on the day of the call.
+        ChecklistError: if it is to be proven, and the answers to the type's checklist do not prove it.
     """
     [result] = record_findings_for(session, [incident_id], proofs, actor_id=actor_id)
     if result.refusal is not None:
@@ -92,6 +96,7 @@ class _Recorder:
         verdicts = session.scalars(select(IncidentVerdict).where(IncidentVerdict.incident_id.in_(ids)))
         self.verdicts = {verdict.incident_id: verdict for verdict in verdicts}
         self.types = _types(session, {proof.offence_code for proof in proofs})
+        self.items = checklists.evidence_items(session, list(self.types))
         live = select(Finding).where(Finding.incident_id.in_(ids), Finding.state != FindingState.OVERTURNED)
         self.live = {(one.incident_id, one.offence_code): one for one in session.scalars(live)}
         self.new: list[Finding] = []
@@ -104,13 +109,9 @@ class _Recorder:
             return NoVerdictError()
         new, old = [], []
         for proof in self.proofs:
-            kind = next((kind for kind in self.types[proof.offence_code] if _holds(kind, self.days[incident_id])), None)
+            kind, unusable = self._judge(proof, self.days[incident_id])
             if kind is None:
-                return InvalidInputError(
-                    N_("%(code)s was no offence type on %(day)s"),
-                    code=proof.offence_code,
-                    day=self.days[incident_id].isoformat(),
-                )
+                return unusable
             state = FindingState.PROVEN if proof.proven else FindingState.NOT_PROVEN
             before = self.live.get((incident_id, proof.offence_code))
             if before is not None:
@@ -124,6 +125,16 @@ class _Recorder:
         self.old += old
         return None
 
+    def _judge(self, proof: Proof, on: dt.date) -> tuple[OffenceType | None, RefusalError | None]:
+        """Return the offence type of that day if the answers fit its checklist, else the refusal."""
+        kind = next((kind for kind in self.types[proof.offence_code] if _holds(kind, on)), None)
+        if kind is None:
+            message = N_("%(code)s was no offence type on %(day)s")
+            return None, InvalidInputError(message, code=proof.offence_code, day=on.isoformat())
+        items = [item for item in checklists.items_on(self.items, on) if item.offence_code == kind.code]
+        wrong = checklists.shortfall(items, proof.checklist or {}, proven=proof.proven)
+        return (kind, None) if wrong is None else (None, checklists.refusal(kind, items, wrong))
+
     def _finding(
         self, verdict: IncidentVerdict, party_id: int, kind: OffenceType, proof: Proof, state: FindingState
     ) -> Finding:
@@ -135,6 +146,7 @@ class _Recorder:
             party_id=party_id,
             state=state,
             evidence_note=proof.evidence_note.strip(),
+            checklist=dict(proof.checklist) if proof.checklist else None,
             found_by=self.actor_id,
             found_at=clock.now(),
         )

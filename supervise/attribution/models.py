@@ -6,7 +6,7 @@ Verdicts are rows that supersede each other, never change; ``IncidentVerdict`` p
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.db import Base, MaskedText
@@ -59,6 +59,15 @@ class FindingState(LabelledEnum):
     PROVEN = "proven", N_("Proven")
     NOT_PROVEN = "not_proven", N_("Not proven")
     OVERTURNED = "overturned", N_("Overturned")
+
+
+class EvidenceKind(LabelledEnum):
+    """What the answer to an item of the checklist says."""
+
+    #: Something that must be there: without it the offence is not proven.
+    PROOF = "proof", N_("Necessary proof")
+    #: Something that the subscriber had to be told: one of them that was not told makes the offence.
+    DISCLOSURE = "disclosure", N_("Must be told")
 
 
 class Attribution(Base):
@@ -162,6 +171,27 @@ class ReattributionProposal(Base):
     decided_at: Mapped[dt.datetime | None]
 
 
+class EvidenceItem(Base):
+    """An item of an offence type's checklist, for calls of a period: a proven finding answers every one (F40)."""
+
+    __tablename__ = "evidence_item"
+    __table_args__ = (
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_order"),
+        UniqueConstraint("offence_code", "code", "valid_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offence_code: Mapped[str]
+    code: Mapped[str]
+    kind: Mapped[EvidenceKind]
+    name_zh: Mapped[str]
+    name_en: Mapped[str]
+    #: Its place on the checklist.
+    position: Mapped[int]
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date | None]
+
+
 class Finding(Base):
     """One offence type proven, or not, for one incident and party; at most one live one."""
 
@@ -192,6 +222,9 @@ class Finding(Base):
     state: Mapped[FindingState]
     #: What was heard, seen or read, by whom and when (F39): no finding without it.
     evidence_note: Mapped[str] = mapped_column(MaskedText)
+    #: ``{code of an EvidenceItem: true or false}``; NULL: the type had no checklist then. A trigger refuses a proven
+    #: finding without one where there is one; ``attribution.checklists`` says what the answers must be.
+    checklist: Mapped[dict[str, bool] | None] = mapped_column(JSON(none_as_null=True))
     found_by: Mapped[int]
     found_at: Mapped[dt.datetime]
     #: An approved amount hangs on it: neither it nor the verdict may change before that amount is reversed.

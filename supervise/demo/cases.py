@@ -68,6 +68,8 @@ _MESSAGES = (
     "【流量超市】您有一份10GB流量待领取，点击办理，拒收请回复R",
 )
 _OFFENCES = ("unauthorised_number", "misleading_free", "frequency", "concealment")
+#: Of ``concealment``: the price was told, for how long and with which limits was not.
+_TOLD = {"price": True, "applicable_scene": True, "validity": False, "limits": False}
 _EVIDENCE = "录音复核：主叫推销套餐，用户表示未同意；回拨号码确认为营销外呼。"
 
 
@@ -210,9 +212,9 @@ def _triage(registers: Registers, ticket_ids: Sequence[int], session: Session) -
     chance = random.Random(_SEED)  # noqa: S311 - a story, not a secret
     for incident_id in (incident_id for incident_id in incident_ids if incident_id in decided):
         code = chance.choice(_OFFENCES)
-        record_findings_for(
-            session, [incident_id], [Proof(code, proven=True, evidence_note=_EVIDENCE)], actor_id=triager
-        )
+        answers = _TOLD if code == "concealment" else None
+        proof = Proof(code, proven=True, evidence_note=_EVIDENCE, checklist=answers)
+        record_findings_for(session, [incident_id], [proof], actor_id=triager)
     propose_penalties(session, incident_ids, actor_id=triager)
     propose_credits(session, incident_ids, actor_id=triager)
 

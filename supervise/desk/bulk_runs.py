@@ -91,6 +91,7 @@ def write_run(
     run = BulkRun(
         action=action,
         offences=[proof.offence_code for proof in proofs],
+        checklists={proof.offence_code: dict(proof.checklist) for proof in proofs if proof.checklist} or None,
         note=proofs[0].evidence_note if proofs else None,
         locale=locale,
         rows_total=len(subjects),
@@ -101,14 +102,11 @@ def write_run(
     )
     session.add(run)
     session.flush()  # the rows name it
-    bulk.insert_rows(
-        session,
-        BulkRunRow.__table__,
-        [
-            {"run_id": run.id, "place": place, "subject_id": subject.id, "content_sha256": subject.content_sha256}
-            for place, subject in enumerate(subjects, start=1)
-        ],
-    )
+    rows = [
+        {"run_id": run.id, "place": place, "subject_id": subject.id, "content_sha256": subject.content_sha256}
+        for place, subject in enumerate(subjects, start=1)
+    ]
+    bulk.insert_rows(session, BulkRunRow.__table__, rows)
     record_event(
         session,
         actor_id=actor_id,
@@ -203,7 +201,10 @@ def act_on_tickets(
 
 
 def _decide_tickets(session: Session, run: BulkRun, rows: Sequence[BulkRunRow]) -> dict[int, list[Stored]]:
-    proofs = [Proof(code, True, run.note or "") for code in run.offences]  # noqa: FBT003 - a row of facts
+    answers = run.checklists or {}
+    proofs = [
+        Proof(code, proven=True, evidence_note=run.note or "", checklist=answers.get(code)) for code in run.offences
+    ]
     viewer, ids = session.get_one(User, run.ordered_by), [row.subject_id for row in rows]
     found: dict[int, list[Stored]] = {}
     for one in act_on_tickets(session, viewer, run.action, ids, proofs):

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.candidates import Suggestion, suggestions
+from supervise.attribution.checklists import Answer, answers_of
 from supervise.attribution.models import Attribution, AttributionState, Finding, IncidentVerdict
 from supervise.compensation.models import Credit
 from supervise.complaints.models import (
@@ -45,6 +46,8 @@ class FindingLine(NamedTuple):
 
     finding: Finding
     offence: OffenceType
+    #: How the finding answered the type's checklist.
+    answers: tuple[Answer, ...] = ()
 
 
 class PenaltyLine(NamedTuple):
@@ -201,13 +204,16 @@ class _Facts:
 
     def _read_findings(self) -> None:
         query = (
-            select(Finding, OffenceType)
+            select(Finding, OffenceType, Incident.occurred_on)
             .join(OffenceType, OffenceType.id == Finding.offence_type_id)
+            .join(Incident, Incident.id == Finding.incident_id)
             .where(Finding.incident_id.in_(self.ids))
             .order_by(Finding.id)
         )
-        for finding, offence in self.session.execute(query):
-            self.findings[finding.incident_id].append(FindingLine(finding, offence))
+        rows = self.session.execute(query).all()
+        answers = answers_of(self.session, [(finding, day) for finding, _offence, day in rows])
+        for finding, offence, _day in rows:
+            self.findings[finding.incident_id].append(FindingLine(finding, offence, answers[finding.id]))
 
     def _read_money(self) -> None:
         query = (

@@ -94,6 +94,8 @@ class BulkRun(Base):
     action: Mapped[BulkAction]
     #: The offence types that are to be proven; of findings alone.
     offences: Mapped[list[Any]] = mapped_column(default=list)
+    #: ``{offence type: {item: answer}}`` of those that have a checklist; of findings alone.
+    checklists: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: What was heard, seen or read; of findings alone.
     note: Mapped[str | None] = mapped_column(MaskedText)
     #: In which language a batch is frozen.

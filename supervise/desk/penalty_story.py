@@ -9,6 +9,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from supervise.access.queries import display_names
+from supervise.attribution.checklists import Answer, answers_of
 from supervise.attribution.models import Attribution, Finding
 from supervise.complaints.models import Incident, OffenceType, SubscriberNumber, Ticket, TicketIncident
 from supervise.complaints.offences import offence_type_by_id
@@ -47,6 +48,8 @@ class PenaltyStory:
     contract: Contract
     rule: RuleVersion
     finding: Finding
+    #: How the finding answered the checklist of its offence type.
+    answers: tuple[Answer, ...]
     attribution: Attribution
     offence: OffenceType
     incident: Incident
@@ -88,6 +91,7 @@ def penalty_story(session: Session, scope: Scope, penalty_id: int, *, listed_onl
         contract=session.get_one(Contract, penalty.contract_id),
         rule=session.get_one(RuleVersion, penalty.rule_version_id),
         finding=finding,
+        answers=answers_of(session, [(finding, incident.occurred_on)])[finding.id],
         attribution=session.get_one(Attribution, finding.attribution_id),
         offence=offence_type_by_id(session, finding.offence_type_id),
         incident=incident,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from flask import Flask, url_for
 
 from supervise.access.roles import Role
-from supervise.attribution.models import Method, Verdict
+from supervise.attribution.models import EvidenceKind, Method, Verdict
 from supervise.complaints.models import Channel, TicketState
 from supervise.complaints.originals import Original
 from supervise.contracts.models import ContractDirection, ContractScope
@@ -24,7 +24,7 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "channel": (Channel,),
     "class": (NumberClass,),
     "direction": (ContractDirection,),
-    "kind": (UnitKind, PartyKind),
+    "kind": (UnitKind, PartyKind, EvidenceKind),
     "method": (Method,),
     "plan": (NumberingPlan,),
     "role": (Role, RelationRole),

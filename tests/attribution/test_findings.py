@@ -24,13 +24,14 @@ from tests.factories.complaints import make_incident
 from tests.factories.parties import make_party
 
 HEARD = "录音第12秒：用户明确拒绝"
+REFUSED_BEFORE = {"earlier_refusal": True}
 
 
 def test_several_types_are_found_for_one_call(session: Session) -> None:
     incident = make_incident(session)
     verdict = attribute(session, incident=incident, party=make_party(session))
     proofs = [
-        Proof("after_refusal", proven=True, evidence_note=HEARD),
+        Proof("after_refusal", proven=True, evidence_note=HEARD, checklist=REFUSED_BEFORE),
         Proof("night_hours", proven=False, evidence_note="通话为上午10点"),
     ]
 
@@ -66,9 +67,7 @@ def test_no_finding_without_evidence(session: Session, note: str) -> None:
     attribute(session, incident=incident, party=make_party(session))
 
     with pytest.raises(InvalidInputError):
-        record_findings(
-            session, incident.id, [Proof("after_refusal", proven=True, evidence_note=note)], actor_id=TRIAGER
-        )
+        record_findings(session, incident.id, [Proof("frequency", proven=True, evidence_note=note)], actor_id=TRIAGER)
 
 
 def test_an_offence_type_must_exist_on_the_day_of_the_call(session: Session) -> None:
@@ -99,8 +98,9 @@ def test_the_database_itself_keeps_one_live_finding_per_type_and_party(session: 
 
     with pytest.raises(IntegrityError), session.begin_nested():
         session.execute(sa.insert(Finding).values(**row))
-    with pytest.raises(DBAPIError, match="not rewritten"), session.begin_nested():
-        session.execute(sa.update(Finding).where(Finding.id == finding.id).values(evidence_note="另一种说法"))
+    for changed in ({"evidence_note": "另一种说法"}, {"checklist": {"earlier_refusal": False}}):
+        with pytest.raises(DBAPIError, match="not rewritten"), session.begin_nested():
+            session.execute(sa.update(Finding).where(Finding.id == finding.id).values(changed))
 
 
 def test_the_opposite_finding_overturns_the_first(session: Session) -> None:
@@ -145,7 +145,7 @@ def test_many_incidents_get_the_same_finding_with_a_result_per_row(session: Sess
     results = record_findings_for(
         session,
         [incident.id for incident in incidents],
-        [Proof("after_refusal", proven=True, evidence_note=HEARD)],
+        [Proof("after_refusal", proven=True, evidence_note=HEARD, checklist=REFUSED_BEFORE)],
         actor_id=TRIAGER,
     )
 

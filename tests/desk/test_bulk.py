@@ -59,7 +59,7 @@ def test_findings_need_a_verdict(session: Session) -> None:
     decided, open_ = make_ticket(session), make_ticket(session)
     attribute(session, incident=make_incident(session, ticket=decided, caller_number=None), party=make_party(session))
     make_incident(session, ticket=open_, caller_number=None)
-    decision = finding_decision([Proof("after_refusal", proven=True, evidence_note="录音")])
+    decision = finding_decision([Proof("frequency", proven=True, evidence_note="录音")])
 
     outcomes = decide_many(session, triager, [decided.id, open_.id], decision, actor_id=ACTOR)
 

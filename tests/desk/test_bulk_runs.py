@@ -92,14 +92,15 @@ def test_findings_of_a_run_are_recorded_for_every_call(session: Session) -> None
     for ticket in made:
         incident = make_incident(session, ticket=ticket, caller_number=None)
         attribute(session, incident=incident, party=make_party(session))
-    proofs = (Proof("after_refusal", proven=True, evidence_note="录音"),)
+    answers = {"price": True, "applicable_scene": True, "validity": False, "limits": True}
+    proofs = (Proof("concealment", proven=True, evidence_note="录音", checklist=answers),)
     triager = make_user(session, role=Role.TRIAGER)
     run = ordered(session, triager, BulkAction.FINDINGS, [Subject(one.id) for one in made], proofs)
 
     to_the_end(session, run)
 
-    proven = select(func.count(Finding.id)).where(Finding.state == FindingState.PROVEN, Finding.evidence_note == "录音")
-    assert session.scalar(proven) == 3
+    proven = select(Finding.checklist).where(Finding.state == FindingState.PROVEN, Finding.evidence_note == "录音")
+    assert session.scalars(proven).all() == [answers] * 3
 
 
 def test_penalties_are_approved_as_they_were_shown_and_not_otherwise(session: Session) -> None:

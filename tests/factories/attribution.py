@@ -14,6 +14,12 @@ from supervise.parties.models import Party
 from tests.factories.complaints import make_incident
 
 TRIAGER = 911
+#: Answers that prove the offence types which have a checklist.
+PROVING = {
+    "after_refusal": {"earlier_refusal": True},
+    "without_consent": {"no_consent_found": True},
+    "concealment": {"price": False, "applicable_scene": True, "validity": True, "limits": True},
+}
 
 
 def attribute(session: Session, *, incident: Incident, party: Party, actor_id: int = TRIAGER) -> Attribution:
@@ -27,7 +33,7 @@ def find(
     session: Session, *, incident: Incident, code: str = "after_refusal", proven: bool = True, actor_id: int = TRIAGER
 ) -> Finding:
     """Prove one offence type of the incident."""
-    proofs = [Proof(code, proven, "回访录音：用户已明确拒绝")]
+    proofs = [Proof(code, proven, "回访录音：用户已明确拒绝", PROVING.get(code) if proven else None)]
     findings = record_findings(session, incident.id, proofs, actor_id=actor_id)
     return next(finding for finding in findings if finding.offence_code == code)
 

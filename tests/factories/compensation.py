@@ -172,6 +172,7 @@ def prove(session: Session, incident: Incident, *, party: Party | None = None) -
         party_id=party.id,
         state=FindingState.PROVEN,
         evidence_note="录音复核：用户已明确拒绝",
+        checklist={"earlier_refusal": True},
         found_by=MAKER,
         found_at=clock.now(),
     )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.access.models import User
 from supervise.access.roles import Role
-from supervise.attribution.models import Attribution, AttributionState, IncidentVerdict
+from supervise.attribution.models import Attribution, AttributionState, Finding, IncidentVerdict
 from supervise.audit.models import AuditEvent
 from supervise.complaints.models import Incident, IncidentFlag, IncidentKind, Ticket, TicketState
 from supervise.complaints.receive import receive_tickets
@@ -500,7 +500,12 @@ def test_several_findings_are_recorded_with_one_note(desk: Desk) -> None:
     incident_id = desk.incident_of(desk.ticket())
     triager = desk.as_(Role.TRIAGER)
     triager.post(f"/incidents/{incident_id}/verdict", data={"verdict": "attributed", "party": "HX01", "shown": ""})
-    fields = {"proven": ["frequency", "after_refusal"], "not_proven": ["misleading_free"], "evidence_note": "录音复核"}
+    fields = {
+        "proven": ["frequency", "after_refusal"],
+        "check-after_refusal-earlier_refusal": "y",
+        "not_proven": ["misleading_free"],
+        "evidence_note": "录音复核",
+    }
 
     both = triager.post(f"/incidents/{incident_id}/findings", data={**fields, "not_proven": ["frequency"]})
     none = triager.post(f"/incidents/{incident_id}/findings", data={"evidence_note": "录音复核"})
@@ -512,6 +517,59 @@ def test_several_findings_are_recorded_with_one_note(desk: Desk) -> None:
     assert (both.status_code, none.status_code, done.status_code) == (400, 400, 303)
     assert page.count("录音复核") >= 3
     assert f"/incidents/{incident_id}/amounts" in page
+
+
+def test_the_checklist_of_a_ticked_offence_is_asked_for_beside_its_items(desk: Desk) -> None:
+    incident_id = desk.incident_of(desk.ticket())
+    triager = desk.as_(Role.TRIAGER)
+    triager.post(f"/incidents/{incident_id}/verdict", data={"verdict": "attributed", "party": "HX01", "shown": ""})
+    fields = {"proven": ["concealment"], "evidence_note": "录音复核", "check-concealment-price": "no"}
+    address = f"/incidents/{incident_id}/findings"
+
+    incomplete = triager.post(address, data=fields)
+    rest = {f"check-concealment-{item}": "yes" for item in ("applicable_scene", "validity", "limits")}
+    all_told = triager.post(address, data={**fields, **rest, "check-concealment-price": "yes"})
+    done = triager.post(address, data={**fields, **rest})
+    page = triager.get(f"/incidents/{incident_id}").text
+
+    assert (incomplete.status_code, all_told.status_code, done.status_code) == (400, 400, 303)
+    assert incomplete.text.count('id="check-concealment-validity-error"') == 1
+    assert 'id="check-concealment-price-error"' not in incomplete.text
+    assert "Everything was told, so nothing was concealed" in all_told.text
+    assert desk.read(sa.select(Finding.checklist)) == [
+        {"price": False, "applicable_scene": True, "validity": True, "limits": True}
+    ]
+    assert "Price: not told" in page
+
+
+def test_a_call_after_refusal_takes_its_proof_and_shows_what_is_on_record(desk: Desk) -> None:
+    incident_id = desk.incident_of(desk.ticket())
+    triager = desk.as_(Role.TRIAGER)
+    triager.post(f"/incidents/{incident_id}/verdict", data={"verdict": "attributed", "party": "HX01", "shown": ""})
+    fields = {"proven": ["after_refusal"], "evidence_note": "录音复核"}
+
+    form = triager.get(f"/incidents/{incident_id}").text
+    without = triager.post(f"/incidents/{incident_id}/findings", data=fields)
+
+    assert without.status_code == 400
+    assert "Without this the offence is not proven" in without.text
+    assert desk.read(sa.select(Finding)) == []
+    assert "On record before this call or message" in form
+    box = re.search(r'<input[^>]*name="check-after_refusal-earlier_refusal"[^>]*>', form)
+    assert box is not None
+    assert "checked" not in box[0]
+
+
+def test_answers_of_an_offence_that_is_not_ticked_are_nothing(desk: Desk) -> None:
+    incident_id = desk.incident_of(desk.ticket())
+    triager = desk.as_(Role.TRIAGER)
+    triager.post(f"/incidents/{incident_id}/verdict", data={"verdict": "attributed", "party": "HX01", "shown": ""})
+    fields = {"proven": ["frequency"], "evidence_note": "录音复核", "check-concealment-price": "no"}
+
+    done = triager.post(f"/incidents/{incident_id}/findings", data=fields)
+
+    assert done.status_code == 303
+    assert [(one.offence_code, one.checklist) for one in desk.read(sa.select(Finding))] == [("frequency", None)]
 
 
 def test_what_cannot_be_priced_says_why(desk: Desk) -> None:

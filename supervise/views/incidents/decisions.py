@@ -7,6 +7,7 @@ from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
+from supervise.attribution.checklists import evidence_items, items_on
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.findings import record_findings
 from supervise.attribution.models import AttributionState, Verdict
@@ -59,7 +60,8 @@ def findings(incident_id: int) -> ResponseReturnValue:
     me = current_user()
     with db.reading() as session:
         incident = incident_in_reach(session, Scope.of(session, me), incident_id)
-        form = FindingsForm(offences_on(session, incident.occurred_on))
+        items = items_on(evidence_items(session), incident.occurred_on)
+        form = FindingsForm.asking(items)(offences_on(session, incident.occurred_on))
     if not form.validate():
         return incident_page(incident_id, {"findings": form})
     db.decide(record_findings, incident_id, form.proofs, actor_id=me.id)

@@ -11,6 +11,7 @@ from supervise.attribution.findings import Proof
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Verdict
 from supervise.complaints.models import OffenceType
 from supervise.labels import _, _l
+from supervise.views.checklist_form import ChecklistForm
 from supervise.views.filters import named
 from supervise.views.forms import Form
 
@@ -54,9 +55,10 @@ class VerdictForm(Form):
         return int(self.shown.data) if self.shown.data else None
 
 
-class FindingsForm(Form):
-    """Which offences are proven, and which are found not to be, with one note of evidence."""
+class FindingsForm(ChecklistForm):
+    """Which offences are proven, by which checklist, and which are found not to be, with one note of evidence."""
 
+    ticked_in = "proven"
     proven = SelectMultipleField(
         _l("Proven"), validators=[Optional()], widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
     )
@@ -90,7 +92,7 @@ class FindingsForm(Form):
         """The findings as the decision takes them."""
         note = self.evidence_note.data
         return [
-            *(Proof(code, proven=True, evidence_note=note) for code in self.proven.data or ()),
+            *(Proof(code, proven=True, evidence_note=note, checklist=self.answers(code)) for code in self.found_proven),
             *(Proof(code, proven=False, evidence_note=note) for code in self.not_proven.data or ()),
         ]
 

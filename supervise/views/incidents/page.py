@@ -11,7 +11,9 @@ from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
+from supervise.attribution.checklists import evidence_items, items_on
 from supervise.attribution.findings import suggested_offences
+from supervise.attribution.models import EvidenceItem
 from supervise.complaints.link import duplicate_candidates
 from supervise.complaints.models import Incident, IncidentState
 from supervise.complaints.originals import reveal_message
@@ -27,11 +29,16 @@ from supervise.views.money_words import money_words
 from supervise.views.settings import current_keyring
 from supervise.views.telling import told
 
+#: Offence types whose proof the register of refusals and consents may hold.
+_OF_PERMISSIONS = ("after_refusal", "without_consent")
+
 
 class _Beside(NamedTuple):
     """What the page offers beside the story."""
 
     offences: tuple[Any, ...]
+    #: The checklists of the day of the call.
+    items: list[EvidenceItem]
     suggested: tuple[str, ...]
     parties: tuple[tuple[str, str], ...]
     #: Codes of the suggested parties, by party id.
@@ -86,6 +93,7 @@ def incident_page(
         forms=forms,
         money=money_words([story.call]),
         timeline_items=told(story.timeline, story.names),
+        of_permissions=_OF_PERMISSIONS,
         may_decide=is_live and me.can(Permission.TRIAGE),
         may_link=is_live and me.can(Permission.TRIAGE, Permission.CREATE_TICKETS),
         may_propose=is_live and me.can(Permission.TRIAGE) and has_proven(story.call),
@@ -105,6 +113,7 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
     ids = [candidate.party_id for candidate in suggestion.candidates] if suggestion else []
     return _Beside(
         tuple(offences_on(session, incident.occurred_on)),
+        items_on(evidence_items(session), incident.occurred_on),
         suggested_offences(session, [incident])[incident.id],
         tuple(parties_to_choose(session)),
         codes_of(session, ids),
@@ -125,7 +134,7 @@ def _forms(story: IncidentStory, beside: _Beside) -> dict[str, Form]:
     proven = list(beside.suggested) if not story.call.findings else None
     return {
         "verdict": verdict,
-        "findings": FindingsForm(beside.offences, formdata=None, proven=proven),
+        "findings": FindingsForm.asking(beside.items)(beside.offences, formdata=None, proven=proven),
         "link": LinkForm(formdata=None),
         "row": ReasonForm(formdata=None),
         "reveal": RevealForm(formdata=None),

@@ -14,6 +14,7 @@ from supervise import clock, db
 from supervise.access.identity import CurrentUser, current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
+from supervise.attribution.checklists import evidence_items, items_on
 from supervise.attribution.findings import Proof
 from supervise.desk.bulk import ROWS_MAX, NoRowsError, Outcome
 from supervise.desk.bulk_runs import NEEDED, Subject, act_on_tickets
@@ -25,8 +26,8 @@ from supervise.errors import InvalidInputError, NotPermittedError
 from supervise.labels import N_, _l
 from supervise.parties.scope import Scope
 from supervise.views.bulk_runs import have_run
+from supervise.views.checklist_form import ChecklistForm
 from supervise.views.filters import named
-from supervise.views.forms import Form
 from supervise.views.tickets.blueprint import bp
 from supervise.views.tickets.queue_form import read_filters
 
@@ -44,9 +45,10 @@ class UnknownActionError(InvalidInputError):
     message = N_("Choose what to do with the tickets")
 
 
-class BulkFindingsForm(Form):
-    """The same findings for the calls of many tickets."""
+class BulkFindingsForm(ChecklistForm):
+    """The same findings, by the same checklists, for the calls of many tickets."""
 
+    ticked_in = "offences"
     picked = HiddenField(validators=[Length(max=_PICKED_CHARS_MAX)])
     offences = SelectMultipleField(
         _l("Proven offences"),
@@ -59,6 +61,14 @@ class BulkFindingsForm(Form):
         description=_l("What was heard, seen or read, by whom and when; it is kept with every finding"),
         validators=[InputRequired(_l("Say what was heard, seen or read")), Length(max=2_000)],
     )
+
+    @property
+    def proofs(self) -> list[Proof]:
+        """The findings as the decision takes them."""
+        note = self.evidence_note.data
+        return [
+            Proof(code, proven=True, evidence_note=note, checklist=self.answers(code)) for code in self.found_proven
+        ]
 
 
 @bp.post("/bulk")
@@ -108,15 +118,16 @@ def bulk_findings() -> ResponseReturnValue:
         ids = _chosen(session, me) if "everything" in request.form else _ids((form.picked.data or "").split(","))
     if not form.validate():
         return _findings_page(form, ids), 400
-    proofs = [Proof(code, True, form.evidence_note.data) for code in form.offences.data]  # noqa: FBT003 - a row of facts
     if len(ids) > ROWS_MAX:
-        return have_run(BulkAction.FINDINGS, [Subject(ticket_id) for ticket_id in ids], proofs)
-    return _results(BulkAction.FINDINGS, db.decide(act_on_tickets, me, BulkAction.FINDINGS, ids, proofs))
+        return have_run(BulkAction.FINDINGS, [Subject(ticket_id) for ticket_id in ids], form.proofs)
+    return _results(BulkAction.FINDINGS, db.decide(act_on_tickets, me, BulkAction.FINDINGS, ids, form.proofs))
 
 
 def _findings_form(session: Session, **kwargs: Any) -> BulkFindingsForm:
-    form = BulkFindingsForm(**kwargs) if kwargs else BulkFindingsForm(formdata=None)
-    form.offences.choices = [(offence.code, named(offence)) for offence in offences_on(session, clock.today())]
+    today = clock.today()
+    form_class = BulkFindingsForm.asking(items_on(evidence_items(session), today))
+    form = form_class(**kwargs) if kwargs else form_class(formdata=None)
+    form.offences.choices = [(offence.code, named(offence)) for offence in offences_on(session, today)]
     return form
 
 
