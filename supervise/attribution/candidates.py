@@ -4,7 +4,7 @@ Suggestions only; a person decides (``decide``). Nothing here writes.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from supervise.labels import N_
 from supervise.parties.chain import ChainLink, chains_at, sponsoring_unit
 from supervise.parties.holders import Holding, holders_at, neighbours
 from supervise.parties.models import NumberHolder, OfficialNumber, OfficialUse, PartyKind, PhoneNumber
+from supervise.parties.official_queries import carrier_names
 from supervise.parties.officials import official_uses_at
 
 #: ``[message id, {parameters}]``, as it is stored; translated where it is shown.
@@ -83,6 +84,7 @@ def suggestions(
     facts = _facts(session, incident_ids)
     held = _holdings(session, facts)
     officials = official_uses_at(session, {(one.caller_number, one.occurred_on) for one in facts if one.caller_number})
+    carriers = carrier_names(session) if officials else {}
     chains = chains_at(
         session, {(holding.party_id, one.occurred_on) for one in facts for holding in held.get(one.id, ())}
     )
@@ -92,7 +94,7 @@ def suggestions(
         candidates = tuple(
             _candidate(holding, chains[holding.party_id, one.occurred_on]) for holding in held.get(one.id, ())
         )
-        reasons = _reasons(one, official, len(candidates))
+        reasons = _reasons(one, official, carriers, len(candidates))
         if with_neighbours and not candidates and one.caller_number is not None:
             reasons += _neighbour_reasons(session, one.caller_number, one.occurred_at)
         verdict = Verdict.OFFICIAL_NUMBER if official else Verdict.ATTRIBUTED if candidates else None
@@ -171,7 +173,7 @@ def _candidate(holding: Holding, chain: Sequence[ChainLink]) -> Candidate:
     return Candidate(chain[0].party_id, tuple(chain), tuple(reasons))
 
 
-def _reasons(one: _Facts, official: OfficialNumber | None, count: int) -> list[Reason]:
+def _reasons(one: _Facts, official: OfficialNumber | None, carriers: Mapping[str, str], count: int) -> list[Reason]:
     if one.caller_number is None:
         return [[N_("The report names no calling number."), {}]]
     reasons: list[Reason] = []
@@ -181,7 +183,7 @@ def _reasons(one: _Facts, official: OfficialNumber | None, count: int) -> list[R
             if official.use is OfficialUse.OUTBOUND
             else N_("%(digits)s was a service hotline of carrier %(carrier)s on that day.")
         )
-        reasons.append([use, {"digits": official.digits, "carrier": official.carrier_code}])
+        reasons.append([use, {"digits": official.digits, "carrier": carriers[official.carrier_code]}])
         reasons.append([N_("It is no unauthorised number; staff number and time show who called."), {}])
     if count == 0:
         reasons.append(

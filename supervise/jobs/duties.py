@@ -8,8 +8,8 @@ from huey import crontab
 from sqlalchemy.orm import Session
 
 from supervise import clock, db
-from supervise.audit.seal import anchor_file_beside, seal_events
 from supervise.attribution.recheck import recheck_unattributed
+from supervise.audit.seal import anchor_file_beside, seal_events
 from supervise.desk.run_results import purge_results
 from supervise.files.exports import exports_folder, sweep_exports
 from supervise.files.staging import purge_cells

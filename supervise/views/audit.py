@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, stream_with_context
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 from wtforms import DateField, SelectField
 from wtforms.validators import Length, Optional
 
@@ -20,6 +21,8 @@ from supervise.audit import queries
 from supervise.audit.models import AuditEvent
 from supervise.labels import _, _l
 from supervise.views.addresses import address_with
+from supervise.views.audit_words import action_words, subject_words
+from supervise.views.downloads import send_lines
 from supervise.views.forms import Form, WordsField
 
 bp = Blueprint("audit", __name__, url_prefix="/audit")
@@ -47,8 +50,7 @@ class AuditFilterForm(Form):
 
     def __init__(self, actions: list[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        families = sorted({action.partition(".")[0] for action in actions})
-        self.action.choices = [("", _("All")), *((name, f"{name}.*") for name in families), *((a, a) for a in actions)]
+        self.action.choices = [("", _("All")), *_families(actions), *((a, action_words(a)) for a in actions)]
 
 
 @bp.get("/")
@@ -81,17 +83,19 @@ def export() -> ResponseReturnValue:
         form = AuditFilterForm(list(queries.known_actions(session)), formdata=request.args)
         form.validate()
         filters = _filters(form)
-    headers = {"Content-Disposition": f"attachment; filename=audit-{clock.today()}.csv"}
-    lines = stream_with_context(_lines(filters))
-    return Response(lines, mimetype="text/csv; charset=utf-8", headers=headers)
+    return send_lines(f"audit-{clock.today()}.csv", lambda session: _lines(session, filters))
 
 
-def _lines(filters: queries.AuditFilters) -> Iterator[str]:
+def _families(actions: list[str]) -> list[tuple[str, str]]:
+    names = sorted({action.partition(".")[0] for action in actions})
+    return [(name, _("All about: %(record)s", record=subject_words(name))) for name in names]
+
+
+def _lines(session: Session, filters: queries.AuditFilters) -> Iterator[str]:
     yield "\ufeff"
     yield _line(_COLUMNS)
-    with db.reading() as session:
-        for event in queries.all_events(session, filters):
-            yield _line(_cells(event))
+    for event in queries.all_events(session, filters):
+        yield _line(_cells(event))
 
 
 def _cells(event: AuditEvent) -> list[str]:
