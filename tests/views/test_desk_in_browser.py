@@ -130,6 +130,29 @@ def test_the_full_number_takes_a_reason(app: Flask, page: Page, live_url: str) -
 
 
 @pytest.mark.parametrize("width", [1280, 390])
+def test_a_checklist_is_seen_beneath_its_ticked_offence_and_filled_from_the_keyboard(
+    app: Flask, page: Page, live_url: str, axe: Accessibility, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    enter(app, page, live_url, Role.TRIAGER)
+    page.goto(f"{live_url}/incidents/4")
+    page.locator("#find details > summary").first.click()
+    checklists = page.locator("#find .checklist").filter(visible=True)
+
+    expect(checklists).to_have_count(0)
+    page.locator('[name="proven"][value="concealment"]').press("Space")
+    expect(checklists).to_have_count(1)
+    assert axe.violations(page) == []
+    for item, answer in (("price", "no"), ("applicable_scene", "yes"), ("validity", "yes"), ("limits", "yes")):
+        page.locator(f'[name="check-concealment-{item}"][value="{answer}"]').press("Space")
+    page.locator('#find [name="evidence_note"]').fill("录音第12秒")
+    page.locator("#find form button[type=submit]").press("Enter")
+
+    expect(page.locator("#findings")).to_contain_text("资费标准")
+    expect(checklists).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize(
     ("role", "paths"),
     [
