@@ -10,9 +10,12 @@ from supervise.compensation.batches import freeze_batch
 from supervise.files.models import ImportKind, Upload
 from supervise.files.staging import open_batch
 from supervise.jobs.checking import start_verification
+from supervise.ledger.models import PeriodReopening, PeriodState
 from supervise.ledger.queries import entries_of_keys
+from supervise.ledger.reopen import ask_reopening
 from supervise.parties.models import OrgUnit
 from tests.factories.compensation import make_approved_credit, make_undertaking, make_victim
+from tests.factories.ledger import make_period
 
 
 class FinanceIds(NamedTuple):
@@ -24,6 +27,8 @@ class FinanceIds(NamedTuple):
     return_file: int
     entry: int
     month: str
+    #: Finance asks to reopen a month of long ago.
+    reopening: int
 
 
 def make_finance(session: Session, *, units: Sequence[OrgUnit], finance_id: int) -> FinanceIds:
@@ -44,7 +49,16 @@ def make_finance(session: Session, *, units: Sequence[OrgUnit], finance_id: int)
         return_file=make_return_import(session, batch.id, actor_id=finance_id),
         entry=entries_of_keys(session, [key])[key],
         month=clock.month_of(clock.today()),
+        reopening=make_reopening_request(session, actor_id=finance_id).id,
     )
+
+
+def make_reopening_request(session: Session, *, actor_id: int, month: str = "2019-12") -> PeriodReopening:
+    """Close *month* and ask to reopen it."""
+    period = make_period(session, month=month)
+    period.state, period.closed_at = PeriodState.CLOSED, clock.now()
+    session.flush()
+    return ask_reopening(session, month, "漏记退费", actor_id=actor_id)
 
 
 def make_return_import(session: Session, batch_id: int, *, actor_id: int) -> int:

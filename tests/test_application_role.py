@@ -19,12 +19,13 @@ from supervise.jobs.duties import DUTIES
 from supervise.jobs.queue import create_queue_tables
 from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.models import PeriodState
-from supervise.ledger.periods import close_period, open_period
+from supervise.ledger.models import PeriodState, ReopeningState
+from supervise.ledger.periods import close_period, open_period, soft_close_period
 from supervise.ledger.queries import balance_fen
+from supervise.ledger.reopen import ask_reopening, confirm_reopening
 from tests.test_whole_path import build, complaints, decide, run, take_in
 
-LEDGER = ("account", "journal_entry", "posting", "period", "seal", "seal_entry", "audit_event")
+LEDGER = ("account", "journal_entry", "posting", "period", "period_reopening", "seal", "seal_entry", "audit_event")
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +126,7 @@ def test_the_role_cannot_change_what_is_booked_or_how_it_is_kept(role_settings: 
         "UPDATE journal_entry SET reason = 'x'",
         "UPDATE posting SET amount_fen = 1",
         "UPDATE period SET month = '2026-01'",
+        "UPDATE period_reopening SET reason = 'x'",
         "UPDATE seal SET mac = 'x'",
         "UPDATE seal_entry SET seal_id = 1",
         "UPDATE audit_event SET reason = 'x'",
@@ -154,11 +156,14 @@ def test_a_role_is_refused_a_database_whose_owner_has_not_made_the_queue(setting
         connection.execute(f"DROP ROLE {role}")
 
 
-def test_a_month_can_be_opened_and_closed_by_the_role(app: Flask, keyring: Keyring) -> None:
+def test_a_month_can_be_opened_held_closed_and_reopened_by_the_role(app: Flask, keyring: Keyring) -> None:
     last_month = clock.month_of(clock.today().replace(day=1) - dt.timedelta(days=1))
 
     with app.app_context():
         db.decide(open_period, last_month, actor_id=None)
+        db.decide(soft_close_period, last_month, actor_id=1)
         closed = db.decide(close_period, last_month, actor_id=1, keyring=keyring)
+        request = db.decide(ask_reopening, last_month, "漏记退费", actor_id=1)
+        confirmed = db.decide(confirm_reopening, request.id, actor_id=2, keyring=keyring)
 
-    assert closed.state is PeriodState.CLOSED
+    assert (closed.state, confirmed.state) == (PeriodState.CLOSED, ReopeningState.CONFIRMED)

@@ -64,7 +64,10 @@ class Permission(StrEnum):
     EXPORT_CREDITS = "export_credits"
     IMPORT_RETURNS = "import_returns"
     SETTLE = "settle"
+    #: Open, hold and close months, ask to reopen one.
     CLOSE_PERIODS = "close_periods"
+    #: The second person of a reopening.
+    CONFIRM_REOPENINGS = "confirm_reopenings"
     READ_REPORTS = "read_reports"
     PROPOSE_REVERSALS = "propose_reversals"
     #: Also the void of a credit batch.
@@ -157,6 +160,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         _P.OBJECT_FOR_PARTY,
         _P.DECIDE_APPEALS,
         _P.APPROVE_REVERSALS,
+        _P.CONFIRM_REOPENINGS,
         _P.ACTIVATE_CONTRACTS,
         _P.AGREE_UNDERTAKINGS,
         _P.EDIT_RULES,
@@ -175,6 +179,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.IMPORT_RETURNS,
             _P.SETTLE,
             _P.CLOSE_PERIODS,
+            _P.CONFIRM_REOPENINGS,
             _P.PROPOSE_REVERSALS,
             _P.EDIT_GL_MAP,
         }

@@ -1,4 +1,4 @@
-"""Closing a month: what must be settled, or at least seen, before the books are closed for good (domain 4.6)."""
+"""Closing a month: what must be settled, or at least seen, before the books are closed (domain 4.6)."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -108,7 +108,7 @@ def checklist(session: Session, month: str) -> Checklist:
 
 
 def close_month(session: Session, month: str, *, seen: bool, keyring: Keyring, actor_id: int) -> PeriodRow:
-    """Close *month* for good, if its checklist allows it; *seen* says that somebody has looked at the open points.
+    """Close *month*, if its checklist allows it; *seen* says that somebody has looked at the open points.
 
     Raises:
         NotReadyError: if approved items are not posted, or a clearing account is not explained.

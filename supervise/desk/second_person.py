@@ -30,6 +30,7 @@ from supervise.contracts.models import Contract, ContractState, RuleState, RuleV
 from supervise.db import UTCDateTime
 from supervise.desk.worker import COUNT_MAX, Worker
 from supervise.labels import N_
+from supervise.ledger import reopen
 from supervise.parties.models import Party, ProposalState, RegisterProposal
 from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, ReversalRequest, ReversalState
 
@@ -256,6 +257,12 @@ def _register_changes() -> Select[*tuple[Any, ...]]:
     return columns.where(RegisterProposal.state == ProposalState.OPEN).order_by(RegisterProposal.id)
 
 
+def _reopenings() -> Select[*tuple[Any, ...]]:
+    request = reopen.ReopeningRow
+    columns = _waiting(request.id, request.month, request.asked_by, reason=request.reason, at=request.asked_at)
+    return columns.where(reopen.waits()).order_by(request.id)
+
+
 #: In the order of the pages. The tests look for every table with a second person in it that is not named here.
 KINDS = (
     Kind("penalties", N_("Penalties to approve"), _P.APPROVE_MONEY, _penalties(), "approvals.index"),
@@ -276,6 +283,14 @@ KINDS = (
         _P.APPROVE_REVERSALS,
         _cancellations(),
         page=("credits.detail", "credit_id"),
+    ),
+    Kind(
+        "reopenings",
+        N_("Closed months to reopen"),
+        _P.CONFIRM_REOPENINGS,
+        _reopenings(),
+        "ledger.months",
+        arguments={"_anchor": "reopenings"},
     ),
     Kind(
         "undertakings",

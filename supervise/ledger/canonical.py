@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, FromClause, Row, Select, literal_column, null, select
 from sqlalchemy.orm import InstrumentedAttribute, join
 
-from supervise.ledger.models import Account, JournalEntry, Period, Posting, SealEntry
-from supervise.sealing import moment, raw
+from supervise.ledger.models import Account, JournalEntry, Period, PeriodReopening, Posting, ReopeningState, SealEntry
+from supervise.sealing import encode, moment, raw
 
 _BATCH = 5_000
 
@@ -136,3 +136,51 @@ def periods_picture(connection: Connection) -> list[list[Any]]:
     columns = (Period.month, Period.opened_at, Period.opened_by, Period.state, Period.closed_at, Period.closed_by)
     rows = connection.execute(select(*(raw(column) for column in columns)).order_by(Period.month))
     return [[month, moment(opened_at), by, state, moment(at), who] for month, opened_at, by, state, at, who in rows]
+
+
+#: What the HMAC of a confirmed reopening covers.
+_REOPENING_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
+    PeriodReopening.id,
+    PeriodReopening.month,
+    PeriodReopening.closed_at,
+    PeriodReopening.reason,
+    PeriodReopening.asked_by,
+    PeriodReopening.asked_at,
+    PeriodReopening.decided_by,
+    PeriodReopening.decided_at,
+    PeriodReopening.refusal,
+)
+
+
+class StoredReopening(NamedTuple):
+    """A confirmed reopening as it stands in the database now."""
+
+    id: int
+    #: By column, spelt canonically.
+    picture: dict[str, Any]
+    mac: Any
+
+    @property
+    def closing(self) -> tuple[Any, Any]:
+        """The month and the moment of the closing that it opened again."""
+        return self.picture["month"], self.picture["closed_at"]
+
+
+def confirmed_reopenings(connection: Connection) -> list[StoredReopening]:
+    """Return the reopenings that opened a closed period again, by id."""
+    columns = (PeriodReopening.mac, *_REOPENING_COLUMNS)
+    query = select(*(raw(column) for column in columns)).where(PeriodReopening.state == ReopeningState.CONFIRMED)
+    return [
+        StoredReopening(values[0], _reopening_picture(values), mac)
+        for mac, *values in connection.execute(query.order_by(PeriodReopening.id))
+    ]
+
+
+def reopening_content(reopening: PeriodReopening) -> bytes:
+    """Return the bytes of a reopening that is being confirmed: of which closing, who asked, who confirmed, and why."""
+    return encode(_reopening_picture([getattr(reopening, column.key) for column in _REOPENING_COLUMNS]))
+
+
+def _reopening_picture(values: Sequence[Any]) -> dict[str, Any]:
+    keys = [column.key for column in _REOPENING_COLUMNS]
+    return {key: moment(value) if key.endswith("_at") else value for key, value in zip(keys, values, strict=True)}

@@ -1,11 +1,11 @@
-"""The ledger's tables. Triggers of migration 0002 close them: rows are added, never changed (design.md section 5)."""
+"""The ledger's tables. Triggers of migrations 0002 and 0019 close them: rows are added, never changed (design 5)."""
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
 from supervise.ledger.chart import AccountFamily, AccountType, DimensionKind
 
@@ -14,10 +14,20 @@ BytewiseText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class PeriodState(LabelledEnum):
-    """A month takes entries, or it never will again."""
+    """A month takes entries, or it does not; only a closed one needs two people to take them again."""
 
     OPEN = "open", N_("Open")
+    #: Facts of the month go to the open month, while finance looks through what is booked.
+    SOFT_CLOSED = "soft_closed", N_("Soft close")
     CLOSED = "closed", N_("Closed")
+
+
+class ReopeningState(LabelledEnum):
+    """What became of a request to open a closed month again."""
+
+    OPEN = "open", N_("Waits for a second person")
+    CONFIRMED = "confirmed", N_("Confirmed by a second person")
+    REFUSED = "refused", N_("Refused")
 
 
 class Account(Base):
@@ -34,10 +44,11 @@ class Account(Base):
 
 
 class Period(Base):
-    """A month of the books. It is born open and closes once; a trigger refuses every other change.
+    """A month of the books. It is born open, may be held (soft close), and closes; a trigger refuses all else.
 
-    The only row here that changes, and so the row that posting (FOR SHARE) and closing lock: in every
-    isolation level an entry is either in the closed month's totals or refused.
+    Only a confirmed ``PeriodReopening`` of that very closing lets it open again, and only the newest closed month.
+    This is the row that posting (FOR SHARE) and every change of state lock: in every isolation level an entry is
+    either in the closed month's totals or refused.
     """
 
     __tablename__ = "period"
@@ -55,6 +66,46 @@ class Period(Base):
     opened_by: Mapped[int | None]
     closed_at: Mapped[dt.datetime | None]
     closed_by: Mapped[int | None]
+
+
+class PeriodReopening(Base):
+    """Finance asks to open a closed month again; another person confirms or refuses. Decided once (trigger).
+
+    The closing that it is about is named by its moment, so that it opens that one and none that follows. It explains
+    for ever why a sealed closing does not stand any more.
+    """
+
+    __tablename__ = "period_reopening"
+    __table_args__ = (
+        CheckConstraint("decided_by <> asked_by", name="two_people"),
+        CheckConstraint("reason <> ''", name="has_reason"),
+        CheckConstraint("(state = 'open') = (decided_by IS NULL)", name="decided_by_set"),
+        CheckConstraint("(state = 'open') = (decided_at IS NULL)", name="decided_at_set"),
+        CheckConstraint("(state = 'refused') = (coalesce(refusal, '') <> '')", name="refusal_has_reason"),
+        CheckConstraint("(state = 'confirmed') = (mac IS NOT NULL)", name="mac_set"),
+        Index(
+            "uq_period_reopening_open",
+            "month",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    month: Mapped[str] = mapped_column(ForeignKey("period.month"))
+    #: The moment of the closing.
+    closed_at: Mapped[dt.datetime]
+    reason: Mapped[str] = mapped_column(MaskedText)
+    state: Mapped[ReopeningState] = mapped_column(default=ReopeningState.OPEN)
+    asked_by: Mapped[int]
+    asked_at: Mapped[dt.datetime]
+    decided_by: Mapped[int | None]
+    decided_at: Mapped[dt.datetime | None]
+    #: Why it was refused.
+    refusal: Mapped[str | None] = mapped_column(MaskedText)
+    #: HMAC-SHA256 of ``ledger.canonical.reopening_content`` under the seal key: no row made by hand has one.
+    mac: Mapped[str | None]
 
 
 class JournalEntry(Base):

@@ -16,6 +16,7 @@ from supervise.labels import N_
 from supervise.ledger.canonical import (
     StoredEntry,
     chart_picture,
+    confirmed_reopenings,
     periods_picture,
     sealed_entries,
     unsealed_entries,
@@ -68,12 +69,17 @@ class _Verification:
         self.entries = self.seals = 0
         self.last_seal: int = connection.scalar(select(func.coalesce(func.max(Seal.id), 0))) or 0
         self.chart = {row[0]: row for row in chart_picture(connection)}
+        #: Read on both sides of the periods: two people may reopen one meanwhile.
+        self.reopenings_before = confirmed_reopenings(connection)
         self.periods = {row[0]: row for row in periods_picture(connection)}
+        self.reopenings = confirmed_reopenings(connection)
+        self.reopened = {reopening.closing for reopening in self.reopenings}
         #: The HMAC of each seal that holds, by its id.
         self.macs: dict[int, Anchor] = {}
 
     def run(self, anchors: Iterable[Anchor]) -> None:
         self._check_chain()
+        self._check_reopenings()
         with closing(unsealed_entries(self.connection)) as entries:
             for entry in entries:
                 self._check_entry(entry)
@@ -147,10 +153,20 @@ class _Verification:
                 raise BrokenError("account", account[1], N_("is not what was sealed"))
         for period in picture["periods"]:
             now = self.periods.get(period[0])
-            # A period that was open when it was sealed may have closed since.
-            was_open = period[_STATE] == "open"
-            if now is None or (now[:_STATE] != period[:_STATE] if was_open else now != period):
+            # Until it closed a period could change its state; a closing stands unless two people reopened it.
+            is_bound = period[_STATE] == "closed" and (period[0], period[_CLOSED_AT]) not in self.reopened
+            if now is None or (now != period if is_bound else now[:_STATE] != period[:_STATE]):
                 raise BrokenError("period", period[0], N_("is not what was sealed"))
+
+    def _check_reopenings(self) -> None:
+        for reopening in self.reopenings:
+            if not is_mac_of(self.keyring, encode(reopening.picture), reopening.mac):
+                raise BrokenError("period_reopening", reopening.id, N_("its content was not sealed with our key"))
+        for reopening in self.reopenings_before:
+            month, closed_at = reopening.closing
+            period = self.periods.get(month)
+            if period is None or period[_CLOSED_AT] == closed_at:
+                raise BrokenError("period", month, N_("is closed as it was before two people reopened it"))
 
     def _check_entry(self, entry: StoredEntry) -> None:
         picture = entry.picture
@@ -192,6 +208,7 @@ class _Verification:
 
 #: Where ``canonical.periods_picture`` has the state; before it: month, opened at, opened by.
 _STATE = 3
+_CLOSED_AT = 4
 
 
 def _seal_of(entry: StoredEntry) -> int | None:

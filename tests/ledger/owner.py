@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from supervise.db import Database
 
-TABLES = ("account", "period", "journal_entry", "posting", "seal", "seal_entry")
+TABLES = ("account", "period", "period_reopening", "journal_entry", "posting", "seal", "seal_entry")
 
 
 class Owner:

@@ -402,13 +402,120 @@ def test_a_reversal_is_never_reversed_by_hand(book: Session) -> None:
         )
 
 
-def test_a_closed_period_takes_nothing_and_never_opens_again(book: Session) -> None:
+def test_a_closed_period_takes_nothing_and_never_opens_by_one_hand(book: Session) -> None:
     book.execute(sa.text("UPDATE period SET state = 'closed', closed_at = opened_at"))
 
     with pytest.raises(IntegrityError, match="not open"):
         insert_whole(book)
     refused(book, "UPDATE period SET state = 'open', closed_at = NULL")
+    refused(book, "UPDATE period SET state = 'soft_closed', closed_at = NULL")
     refused(book, "UPDATE period SET closed_by = 9")
+
+
+def test_a_held_period_takes_nothing(book: Session) -> None:
+    book.execute(sa.text("UPDATE period SET state = 'soft_closed'"))
+
+    with pytest.raises(IntegrityError, match="not open"):
+        insert_whole(book)
+    refused(book, "UPDATE period SET state = 'soft_closed'")
+    refused(book, "UPDATE period SET state = 'open', opened_by = 9")
+    refused(book, "UPDATE period SET closed_at = opened_at")
+
+
+@pytest.fixture
+def asked(book: Session) -> Session:
+    """A ledger whose closed November somebody asks to reopen; October is closed too."""
+    book.execute(
+        sa.text(
+            "INSERT INTO period (month, state, opened_at, opened_by) SELECT '2026-10', 'open', opened_at, 1 FROM period"
+        )
+    )
+    book.execute(sa.text("UPDATE period SET state = 'closed', closed_at = opened_at"))
+    book.execute(sa.text(ASK.format(month="2026-11", state="open", closed_at="closed_at")))
+    return book
+
+
+ASK = (
+    "INSERT INTO period_reopening (id, month, closed_at, reason, state, asked_by, asked_at) "
+    "SELECT 1, '{month}', {closed_at}, 'x', '{state}', 1, opened_at FROM period WHERE month = '2026-11'"
+)
+CONFIRM = "UPDATE period_reopening SET state = 'confirmed', decided_by = 2, decided_at = asked_at, mac = 'x'"
+REOPEN = "UPDATE period SET state = 'open', closed_at = NULL, closed_by = NULL WHERE month = '2026-11'"
+
+
+def test_the_closing_that_two_people_reopen_opens_and_no_other(asked: Session) -> None:
+    refused(asked, REOPEN)
+    asked.execute(sa.text(CONFIRM))
+
+    refused(asked, REOPEN.replace("'2026-11'", "'2026-10'"))
+    refused(asked, REOPEN.replace("'open'", "'soft_closed'"))
+    asked.execute(sa.text(REOPEN))
+    # The same closing again would be open to anybody.
+    refused(asked, "UPDATE period SET state = 'closed', closed_at = opened_at WHERE month = '2026-11'")
+    asked.execute(
+        sa.text("UPDATE period SET state = 'closed', closed_at = '2099-01-01 00:00:00.000000' WHERE month = '2026-11'")
+    )
+    refused(asked, REOPEN)
+
+
+def test_no_month_is_reopened_under_a_closed_one(asked: Session) -> None:
+    asked.execute(sa.text(CONFIRM))
+    asked.execute(
+        sa.text("INSERT INTO period (month, state, opened_at) SELECT '2026-12', 'open', asked_at FROM period_reopening")
+    )
+    asked.execute(sa.text("UPDATE period SET state = 'closed', closed_at = opened_at WHERE month = '2026-12'"))
+
+    refused(asked, REOPEN)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(CONFIRM.replace("decided_by = 2", "decided_by = 1"), id="one person"),
+        pytest.param(CONFIRM.replace("decided_by = 2", "decided_by = NULL"), id="nobody"),
+        pytest.param(CONFIRM.replace(", mac = 'x'", ""), id="no mac"),
+        pytest.param(
+            "UPDATE period_reopening SET state = 'refused', decided_by = 2, decided_at = asked_at", id="no word"
+        ),
+        pytest.param("UPDATE period_reopening SET reason = 'y'", id="other reason"),
+        pytest.param(CONFIRM + ", month = '2026-10'", id="other month"),
+        pytest.param(CONFIRM + ", asked_by = 3", id="other asker"),
+        pytest.param("DELETE FROM period_reopening", id="gone"),
+    ],
+)
+def test_a_request_is_decided_by_another_person_and_otherwise_stays(asked: Session, attack: str) -> None:
+    refused(asked, attack)
+
+
+def test_a_decided_request_stays_as_it_is(asked: Session) -> None:
+    asked.execute(sa.text(CONFIRM))
+
+    refused(asked, "UPDATE period_reopening SET decided_by = 3")
+    refused(asked, "UPDATE period_reopening SET state = 'open', decided_by = NULL, decided_at = NULL, mac = NULL")
+    refused(asked, "DELETE FROM period_reopening")
+    if asked.get_bind().dialect.name == "postgresql":
+        refused(asked, "TRUNCATE period_reopening")
+    else:
+        refused(asked, "INSERT OR REPLACE INTO period_reopening SELECT * FROM period_reopening")
+        refused(asked, "UPDATE OR REPLACE period_reopening SET mac = 'y'")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"month": "2026-11", "state": "confirmed", "closed_at": "closed_at"},
+        {"month": "2026-11", "state": "open", "closed_at": "'2099-01-01 00:00:00.000000'"},
+        {"month": "2026-09", "state": "open", "closed_at": "closed_at"},
+    ],
+    ids=["born decided", "no such closing", "no such month"],
+)
+def test_a_request_is_born_open_and_of_a_closing_that_stands(book: Session, request_: dict[str, str]) -> None:
+    book.execute(sa.text("UPDATE period SET state = 'closed', closed_at = opened_at"))
+    columns = ASK.replace("asked_at)", "asked_at, decided_by, decided_at, mac)").replace(
+        "1, opened_at FROM", "1, opened_at, 2, opened_at, 'x' FROM"
+    )
+
+    refused(book, (columns if request_["state"] == "confirmed" else ASK).format(**request_))
 
 
 def test_a_period_is_born_open(book: Session) -> None:

@@ -13,7 +13,7 @@ from supervise.db import Database
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.errors import NoOpenPeriodError, PeriodStateError
 from supervise.ledger.models import JournalEntry, PeriodState
-from supervise.ledger.periods import close_period, open_period, periods
+from supervise.ledger.periods import close_period, open_period, periods, soft_close_period, take_back_soft_close
 from supervise.ledger.post import post
 from supervise.ledger.queries import balance_fen
 from supervise.ledger.verify import verify
@@ -88,6 +88,87 @@ def test_the_totals_of_a_closed_month_never_change(session: Session, keyring: Ke
 
         assert balance_fen(session, AccountCode.PENALTY_CONTESTABLE, as_of=dt.date(2026, 11, 30)) == 20000
         assert balance_fen(session, AccountCode.PENALTY_CONTESTABLE, as_of=dt.date(2026, 12, 1)) == 20500
+
+
+def test_a_held_month_takes_nothing_and_its_facts_go_to_the_open_month_with_their_day(
+    session: Session, keyring: Keyring
+) -> None:
+    make_period(session, month="2026-11")
+    make_period(session, month="2026-12")
+    day = dt.date(2026, 11, 20)
+    with time_machine.travel(DECEMBER_1, tick=False):
+        held = soft_close_period(session, "2026-11", actor_id=8)
+        assert (held.state, held.closed_at) == (PeriodState.SOFT_CLOSED, None)
+        post(session, [make_draft(key="held:1", effective_on=day)])
+        take_back_soft_close(session, "2026-11", actor_id=9)
+        post(session, [make_draft(key="open:1", effective_on=day)])
+        soft_close_period(session, "2026-11", actor_id=8)
+        closed = close_period(session, "2026-11", actor_id=8, keyring=keyring)
+
+    booked = session.execute(sa.select(JournalEntry.idempotency_key, JournalEntry.period, JournalEntry.effective_on))
+    assert sorted(tuple(row) for row in booked) == [("held:1", "2026-12", day), ("open:1", "2026-11", day)]
+    assert closed.state is PeriodState.CLOSED
+    assert session.scalars(sa.select(AuditEvent.action).order_by(AuditEvent.id)).all()[-4:] == [
+        "period.soft_closed",
+        "period.soft_close_taken_back",
+        "period.soft_closed",
+        "period.closed",
+    ]
+
+
+@time_machine.travel(DECEMBER_1, tick=False)
+def test_a_month_that_runs_is_closed_or_never_opened_is_not_held(session: Session, keyring: Keyring) -> None:
+    for month in ("2026-10", "2026-12"):
+        make_period(session, month=month)
+    close_period(session, "2026-10", actor_id=8, keyring=keyring)
+
+    for month in ("2026-10", "2026-11", "2026-12"):
+        with pytest.raises(PeriodStateError):
+            soft_close_period(session, month, actor_id=8)
+        with pytest.raises(PeriodStateError):
+            take_back_soft_close(session, month, actor_id=8)
+
+
+@time_machine.travel(DECEMBER_1, tick=False)
+def test_a_held_month_is_closed_before_the_next_one(session: Session, keyring: Keyring) -> None:
+    for month in ("2026-10", "2026-11"):
+        make_period(session, month=month)
+    soft_close_period(session, "2026-10", actor_id=8)
+
+    with pytest.raises(PeriodStateError):
+        close_period(session, "2026-11", actor_id=8, keyring=keyring)
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_an_entry_under_way_is_waited_for_when_its_month_is_held_and_the_next_goes_on(
+    database: Database, engine_name: str
+) -> None:
+    with database.session(writes=True) as session:
+        make_period(session, month="2026-11")
+        make_period(session, month="2026-12")
+    day = dt.date(2026, 11, 20)
+    started, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with database.session(writes=True) as session:
+            started.set()
+            soft_close_period(session, "2026-11", actor_id=8)
+        held.set()
+
+    with time_machine.travel(DECEMBER_1, tick=True):
+        with database.session(writes=True) as session:
+            post(session, [make_draft(key="early:1", effective_on=day)])
+            holding = threading.Thread(target=hold)
+            holding.start()
+            started.wait()
+            holding.join(0.3)
+            assert not held.is_set()
+        holding.join()
+        with database.session(writes=True) as session:
+            post(session, [make_draft(key="late:1", effective_on=day)])
+    with database.session(writes=False) as session:
+        booked = dict(iter(session.execute(sa.select(JournalEntry.idempotency_key, JournalEntry.period))))
+    assert booked == {"early:1": "2026-11", "late:1": "2026-12"}
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)

@@ -14,8 +14,9 @@ from supervise.cipher import Keyring
 from supervise.db import Base, Database
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.drafts import content_sha256
-from supervise.ledger.periods import close_period, open_period
+from supervise.ledger.periods import close_period, open_period, soft_close_period, take_back_soft_close
 from supervise.ledger.post import post
+from supervise.ledger.reopen import ask_reopening, confirm_reopening
 from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.ledger.seal import newest_anchor, seal_closed_entries
 from supervise.ledger.verify import VerifyReport, verify
@@ -25,6 +26,7 @@ from tests.ledger.owner import TABLES, Owner
 
 NOVEMBER_20 = dt.datetime(2026, 11, 20, 4, tzinfo=dt.UTC)
 DECEMBER_2 = dt.datetime(2026, 12, 2, 4, tzinfo=dt.UTC)
+DECEMBER_3 = dt.datetime(2026, 12, 3, 4, tzinfo=dt.UTC)
 COLUMNS = [(table, column.name) for table in TABLES for column in Base.metadata.tables[table].columns]
 
 
@@ -52,7 +54,7 @@ def check(database: Database, keyring: Keyring, anchors: list[Anchor] | None = N
 
 @pytest.fixture
 def book(database: Database, keyring: Keyring) -> Database:
-    """Two sealed entries and a reversal, a closed month, the chart, two more seals; an entry not sealed yet."""
+    """Two sealed entries and a reversal, a month closed, reopened and closed again; an entry not sealed yet."""
     with time_machine.travel(NOVEMBER_20, tick=False), database.session(writes=True) as session:
         open_period(session, "2026-11", actor_id=7)
         entry_id, _other = post(
@@ -68,6 +70,10 @@ def book(database: Database, keyring: Keyring) -> Database:
     with time_machine.travel(DECEMBER_2, tick=False), database.session(writes=True) as session:
         open_period(session, "2026-12", actor_id=7)
         close_period(session, "2026-11", actor_id=8, keyring=keyring)
+        request = ask_reopening(session, "2026-11", "漏记退费", actor_id=8)
+        confirm_reopening(session, request.id, actor_id=9, keyring=keyring)
+    with time_machine.travel(DECEMBER_3, tick=False), database.session(writes=True) as session:
+        close_period(session, "2026-11", actor_id=8, keyring=keyring)
         make_entry(session, key="penalty:approved:3", actor_id=9)
     return database
 
@@ -76,7 +82,7 @@ def test_a_book_that_nobody_touched_holds(book: Database, keyring: Keyring) -> N
     report = check(book, keyring)
 
     assert report.fault is None
-    assert (report.entries, report.unsealed, report.oldest_unsealed_at) == (4, 1, DECEMBER_2)
+    assert (report.entries, report.unsealed, report.oldest_unsealed_at) == (4, 1, DECEMBER_3)
     assert report.seals >= 3
 
 
@@ -176,6 +182,60 @@ def test_reversals_forced_past_the_triggers_are_found_by_their_sums(book: Databa
     owner.run("UPDATE journal_entry SET content_sha256 = ? WHERE id = ?", content_sha256(draft), entry_id)
 
     assert str(check(book, keyring).fault).startswith("journal_entry 1: ")
+
+
+@pytest.mark.parametrize(
+    ("attack", "fault"),
+    [
+        # Somebody opens the closed month by hand, or puts back the closing that was reopened.
+        ("UPDATE period SET state = 'open', closed_at = NULL, closed_by = NULL WHERE month = '2026-11'", "period 2026"),
+        (
+            "UPDATE period SET closed_at = (SELECT closed_at FROM period_reopening) WHERE month = '2026-11'",
+            "period 2026",
+        ),
+        # The reopening is taken away, denied, or given to other people, another closing or another month.
+        ("DELETE FROM period_reopening", "period 2026-11"),
+        ("UPDATE period_reopening SET state = 'refused'", "period 2026-11"),
+        (
+            "UPDATE period_reopening SET closed_at = (SELECT closed_at FROM period WHERE month = '2026-11')",
+            "period 2026",
+        ),
+        ("UPDATE period_reopening SET decided_by = 10", "period_reopening 1: "),
+        ("UPDATE period_reopening SET asked_by = 9", "period_reopening 1: "),
+        ("UPDATE period_reopening SET reason = 'x'", "period_reopening 1: "),
+        ("UPDATE period_reopening SET mac = NULL", "period_reopening 1: "),
+    ],
+)
+def test_a_forged_reopening_is_named(book: Database, keyring: Keyring, attack: str, fault: str) -> None:
+    Owner(book).run(attack)
+
+    assert str(check(book, keyring).fault).startswith(fault)
+
+
+def test_a_reopening_made_by_hand_is_found_even_after_the_next_seal(book: Database, keyring: Keyring) -> None:
+    owner = Owner(book)
+    columns = "month, state, reason, asked_by, asked_at, decided_by, decided_at, mac"
+    owner.run(
+        f"INSERT INTO period_reopening (id, closed_at, {columns}) "
+        f"SELECT 2, (SELECT closed_at FROM period WHERE month = '2026-11'), {columns} FROM period_reopening"
+    )
+    owner.run("UPDATE period SET state = 'open', closed_at = NULL, closed_by = NULL WHERE month = '2026-11'")
+    with book.session(writes=True) as session:
+        seal_closed_entries(session, keyring)
+
+    assert str(check(book, keyring).fault).startswith("period_reopening 2: ")
+
+
+def test_a_soft_close_and_its_end_break_no_seal(database: Database, keyring: Keyring) -> None:
+    with time_machine.travel(NOVEMBER_20, tick=False), database.session(writes=True) as session:
+        open_period(session, "2026-11", actor_id=7)
+    with time_machine.travel(DECEMBER_2, tick=False), database.session(writes=True) as session:
+        for change in (soft_close_period, take_back_soft_close, soft_close_period):
+            change(session, "2026-11", actor_id=8)
+            seal_closed_entries(session, keyring)
+        close_period(session, "2026-11", actor_id=8, keyring=keyring)
+
+    assert check(database, keyring).fault is None
 
 
 def test_another_key_does_not_verify(book: Database, keyring: Keyring) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -12,6 +13,7 @@ from supervise.compensation.models import Credit
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import Period, PeriodState
 from supervise.ledger.queries import entries_of_keys, trial_balance
+from supervise.ledger.seal import newest_anchor
 from supervise.sealing import read_anchors
 from supervise.views.ledger import checking
 from tests.views.finance_pages import Office, open_office, this_month
@@ -170,6 +172,86 @@ def test_a_month_is_opened_looked_through_and_closed(office: Office) -> None:
     anchors = read_anchors(office.app.extensions["supervise.settings"].anchor_file)
     assert len(anchors) == 1
     assert client.get("/ledger/periods").status_code == 200
+
+
+@pytest.fixture
+def next_month(office: Office) -> Iterator[str]:
+    """It is the second day of the coming month, which is open as this one is; the month that is over."""
+    month = this_month()
+    with clock.pretending(clock.start_of_day(clock.month_bounds(month)[1]) + dt.timedelta(days=1)):
+        office.browser("finance").post("/ledger/periods", data={"month": clock.next_month(month)})
+        yield month
+
+
+def state_of(office: Office, month: str) -> str:
+    return str(office.row(Period, month).state)
+
+
+def close(office: Office, month: str) -> None:
+    assert office.browser("finance").post(f"/ledger/periods/{month}/close", data={"seen": "y"}).status_code == 303
+
+
+def test_a_month_is_held_and_let_go_by_one_person(office: Office, next_month: str) -> None:
+    client = office.browser("finance")
+    address = f"/ledger/periods/{next_month}"
+
+    page = client.post(f"{address}/soft-close", follow_redirects=True).text
+    again = client.post(f"{address}/soft-close")
+
+    assert "The month takes no entries" in page
+    assert (again.status_code, state_of(office, next_month)) == (409, "soft_closed")
+    assert [row[1] for row in rows_of(client.get("/ledger/periods").text) if row[0] == next_month] == ["Soft close"]
+    page = client.post(f"{address}/soft-close/end", follow_redirects=True).text
+    assert "Hold the month" in page
+    assert state_of(office, next_month) == "open"
+
+
+def test_a_month_that_runs_is_not_held(office: Office) -> None:
+    client = office.browser("finance")
+
+    assert "Hold the month" not in client.get(f"/ledger/periods/{this_month()}/close").text
+    assert client.post(f"/ledger/periods/{this_month()}/soft-close").status_code == 409
+
+
+def test_a_closed_month_is_reopened_by_two_people_and_the_seal_is_anchored(office: Office, next_month: str) -> None:
+    close(office, next_month)
+    client, address = office.browser("finance"), f"/ledger/periods/{next_month}/reopening"
+    assert client.post(address, data={"reason": ""}).status_code == 400
+
+    asked = client.post(address, data={"reason": "漏记一笔退费"}, follow_redirects=True).text
+    own = client.get("/ledger/periods").text
+    refused = client.post("/ledger/reopenings/1", data={"action": "confirm"})
+    supervisor = office.browser("supervisor")
+    page = supervisor.get("/ledger/periods").text
+    confirmed = supervisor.post("/ledger/reopenings/1", data={"action": "confirm"}, follow_redirects=True).text
+
+    assert "Waits for a second person" in asked
+    assert "Ask to reopen</button>" not in asked
+    assert "You proposed this: a second person decides" in own
+    assert refused.status_code == 409
+    assert "漏记一笔退费" in page
+    assert 'value="confirm"' in page
+    assert f"{next_month} is open again" in confirmed
+    assert state_of(office, next_month) == "open"
+    with office.app.app_context(), db.reading() as session:
+        [*_, anchored] = read_anchors(office.app.extensions["supervise.settings"].anchor_file)
+        assert anchored == newest_anchor(session)
+    assert "Confirmed" in client.get(address).text
+
+
+def test_a_refused_month_stays_closed_and_says_why(office: Office, next_month: str) -> None:
+    close(office, next_month)
+    address = f"/ledger/periods/{next_month}/reopening"
+    office.browser("finance").post(address, data={"reason": "漏记一笔退费"})
+    supervisor = office.browser("supervisor")
+
+    assert supervisor.post("/ledger/reopenings/1", data={"action": "refuse", "reason": ""}).status_code == 422
+    assert supervisor.post("/ledger/reopenings/1", data={"action": "other"}).status_code == 422
+    supervisor.post("/ledger/reopenings/1", data={"action": "refuse", "reason": "记入本月即可"})
+
+    assert state_of(office, next_month) == "closed"
+    assert "记入本月即可" in office.browser("auditor").get(address).text
+    assert "Ask to reopen</button>" in office.browser("finance").get(address).text
 
 
 def test_the_whole_ledger_is_verified_at_once_and_the_result_is_kept(office: Office) -> None:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from wtforms import BooleanField, DateField, StringField
+from wtforms import BooleanField, DateField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
 
 from supervise import clock
@@ -56,6 +56,16 @@ class OpenMonthForm(Form):
 
 
 class CloseMonthForm(Form):
-    """The last word before a month is closed for good."""
+    """The last word before a month is closed."""
 
     seen = BooleanField(_l("I have seen the open points; they will be booked in a later month"))
+
+
+class ReopeningForm(Form):
+    """Why a closed month shall take entries again."""
+
+    reason = TextAreaField(
+        _l("Reason"),
+        description=_l("It is kept for ever with the reopening. Name no subscriber's number."),
+        validators=[InputRequired(_l("Say why the month shall be reopened")), Length(min=4, max=500)],
+    )

@@ -1,4 +1,4 @@
-"""Months of the books: opened, looked through, closed for good."""
+"""Months of the books: opened, held while finance looks, looked through, closed."""
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -10,11 +10,18 @@ from supervise.access.queries import display_names
 from supervise.access.roles import Permission
 from supervise.desk.month_end import checklist, close_month
 from supervise.labels import _
-from supervise.ledger.periods import open_period, period_of, periods
-from supervise.ledger.seal import newest_anchor
+from supervise.ledger.periods import (
+    newest_closed_month,
+    open_period,
+    period_of,
+    periods,
+    soft_close_period,
+    take_back_soft_close,
+)
+from supervise.ledger.reopen import reopenings
 from supervise.ledger.statements import entries_by_month
-from supervise.sealing import append_anchor
 from supervise.views.background import surroundings
+from supervise.views.ledger.anchoring import anchor_newest_seal
 from supervise.views.ledger.blueprint import bp
 from supervise.views.ledger.forms import CloseMonthForm, OpenMonthForm
 
@@ -42,13 +49,17 @@ def _months(form: OpenMonthForm) -> ResponseReturnValue:
     with db.reading() as session:
         rows = periods(session)
         entries = entries_by_month(session)
-        names = display_names(session, [person for row in rows for person in (row.opened_by, row.closed_by)])
+        asked, newest_closed = reopenings(session), newest_closed_month(session)
+        people = [person for row in rows for person in (row.opened_by, row.closed_by)]
+        names = display_names(session, people + [request.asked_by for request in asked])
     page = render_template(
         "ledger/months.html",
         form=form,
         rows=rows,
         entries=entries,
         names=names,
+        asked=asked,
+        newest_closed=newest_closed,
         this_month=clock.month_of(clock.today()),
         me=current_user(),
     )
@@ -75,13 +86,32 @@ def closing(month: str) -> ResponseReturnValue:
 @require(Permission.CLOSE_PERIODS)
 def close(month: str) -> ResponseReturnValue:
     """Close a month: everything is sealed first, and the newest seal is written outside the database."""
-    form, around = CloseMonthForm(), surroundings()
+    form, keyring = CloseMonthForm(), surroundings().keyring
     with db.reading() as session:
         period_of(session, month)
-    db.decide(close_month, month, seen=form.seen.data, keyring=around.keyring, actor_id=current_user().id)
-    with db.reading() as session:
-        anchor = newest_anchor(session)
-    if anchor is not None:
-        append_anchor(around.anchor_file, anchor)
+    db.decide(close_month, month, seen=form.seen.data, keyring=keyring, actor_id=current_user().id)
+    anchor_newest_seal()
     flash(_("%(month)s is closed and sealed", month=month), "success")
     return redirect(url_for(".months"), code=303)
+
+
+@bp.post("/periods/<month>/soft-close")
+@require(Permission.CLOSE_PERIODS)
+def soft_close(month: str) -> ResponseReturnValue:
+    """Hold a month: what still happens is booked in the open month."""
+    with db.reading() as session:
+        period_of(session, month)
+    db.decide(soft_close_period, month, actor_id=current_user().id)
+    flash(_("%(month)s is in soft close; further facts are booked in the open month", month=month), "success")
+    return redirect(url_for(".closing", month=month), code=303)
+
+
+@bp.post("/periods/<month>/soft-close/end")
+@require(Permission.CLOSE_PERIODS)
+def end_soft_close(month: str) -> ResponseReturnValue:
+    """Let a held month take entries again."""
+    with db.reading() as session:
+        period_of(session, month)
+    db.decide(take_back_soft_close, month, actor_id=current_user().id)
+    flash(_("%(month)s is open again", month=month), "success")
+    return redirect(url_for(".closing", month=month), code=303)
