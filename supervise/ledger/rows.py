@@ -86,11 +86,13 @@ def _send(connection: Connection, postings: Sequence[PostingRow], entries: Seque
     with postgres_driver(connection) as driver:
         try:
             # One journey to the server for all four: on the way there and back a single entry loses most of its time.
+            # Never prepared: where one fails, the server skips the rest, and the driver would count the next one as
+            # prepared all the same.
             with driver.pipeline(), driver.cursor() as cursor:
-                cursor.execute("SAVEPOINT posting")
-                cursor.execute(_POSTING_ARRAYS, _columns(PostingRow._fields, postings))
-                cursor.execute(_ENTRY_ARRAYS, _columns(EntryRow._fields, in_order))
-                cursor.execute("RELEASE SAVEPOINT posting")
+                cursor.execute("SAVEPOINT posting", prepare=False)
+                cursor.execute(_POSTING_ARRAYS, _columns(PostingRow._fields, postings), prepare=False)
+                cursor.execute(_ENTRY_ARRAYS, _columns(EntryRow._fields, in_order), prepare=False)
+                cursor.execute("RELEASE SAVEPOINT posting", prepare=False)
         except psycopg.IntegrityError:
             driver.execute("ROLLBACK TO SAVEPOINT posting")
             driver.execute("RELEASE SAVEPOINT posting")
