@@ -307,6 +307,30 @@ def test_an_unknown_file_is_mapped_and_the_mapping_kept_as_a_profile(desk: Desk)
     assert "FTC" in triager.get("/imports/new").text
 
 
+def test_a_colleagues_profile_is_not_replaced_by_its_name(desk: Desk) -> None:
+    triager = desk.as_(Role.TRIAGER)
+    [known] = [profile for profile in desk.all(ImportProfile) if profile.code == "12321"]
+    where = upload(triager, "From\n5205269536\n", profile="map")
+
+    response = triager.post(
+        where, data={"name": known.name, "channel": "12321", "plan": "other", "columns-caller_number": "From"}
+    )
+
+    assert response.status_code == 400
+    assert "A profile of this name, made by somebody else, is in use" in response.text
+
+
+def test_rows_with_errors_are_asked_about_before_the_others_are_taken_over(desk: Desk) -> None:
+    clerk = desk.as_(Role.CLERK)
+    broken = ROW.replace("ZB001", "ZB002").replace("13900002222", "1.39E+10")
+
+    where = upload(
+        clerk, f"{HEADER}\n{ROW}\n{broken}\n", profile=profile_id(desk, "12321"), unit_id=desk.unit_id("0791")
+    )
+
+    assert "1 row with errors stays out. Take over the others?" in clerk.get(where).text
+
+
 def test_one_column_cannot_mean_two_things(desk: Desk) -> None:
     triager = desk.as_(Role.TRIAGER)
     where = upload(triager, "From,Text\n5205269536,x\n", profile="map")
@@ -441,10 +465,11 @@ def test_a_missing_year_is_announced_and_cannot_be_loaded_before_it_is_known(des
     admin = desk.as_(Role.ADMIN)
 
     page = admin.get("/reference/calendar").text
-    refused = admin.post("/reference/calendar/2027/load")
+    told = admin.post("/reference/calendar/2027/load", follow_redirects=True)
 
     assert "The calendar of 2027 is not loaded." in page
-    assert refused.status_code == 409
+    assert "The holidays of 2027 are not known yet" in told.text
+    assert "The calendar of 2027 is loaded" not in told.text
     assert 2027 not in [row.year for row in desk.all(CalendarYear)]
     assert admin.post("/reference/calendar/2026/load").status_code == 303
 

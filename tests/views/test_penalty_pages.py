@@ -212,6 +212,21 @@ def test_a_final_penalty_is_reversed_by_two_people(app: Flask, scene: Scene) -> 
         assert balance_fen(session, AccountCode.PENALTY_RECEIVABLE) == 0
 
 
+def test_more_than_is_left_is_refused_beside_the_amount_and_the_reason_stays(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    arranged(app, lambda session: _make_final(session, penalty.id))
+
+    refused = browser(app, "finance").post(
+        f"/penalties/{penalty.id}/reversal", data={"amount_fen": "999999", "reason": "重复计扣"}
+    )
+
+    assert refused.status_code == 422
+    assert "yuan can be reversed" in refused.text
+    assert "重复计扣" in refused.text
+    with app.app_context(), db.reading() as session:
+        assert session.scalars(select(ReversalRequest.id)).all() == []
+
+
 def _make_final(session: Session, penalty_id: int) -> None:
     penalty = session.get_one(Penalty, penalty_id)
     penalty.window_start, penalty.window_started_at = WindowStart.DEEMED, clock.now()
@@ -233,6 +248,17 @@ def test_the_filters_narrow_and_nonsense_in_the_address_does_not_break(app: Flas
     assert damages.reference in by_party
     assert assessment.reference not in by_party
     assert nonsense.status_code == 200
+
+
+def test_a_call_of_years_ago_is_found_by_its_month(app: Flask, scene: Scene) -> None:
+    old, recent = charge(app, scene, scene.partner, days=-5 * 365), charge(app, scene, scene.branch)
+    month = clock.month_of(old.occurred_on)
+
+    page = browser(app, "supervisor2").get(f"/penalties/?month={month}").text
+
+    assert f'<option selected value="{month}">' in page
+    assert old.reference in page
+    assert recent.reference not in page
 
 
 def test_the_sums_by_month_count_what_the_reader_may_see(app: Flask, scene: Scene) -> None:

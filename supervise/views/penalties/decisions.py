@@ -11,6 +11,7 @@ from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.desk.penalty_story import PenaltyStory, penalty_story
+from supervise.errors import InvalidInputError
 from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.penalties import waiting
@@ -135,6 +136,11 @@ def propose_reversal(penalty_id: int) -> ResponseReturnValue:
     form = ReversalForm()
     if not form.validate():
         return render_penalty(me, scope, story, reversal_form=form), 400
-    db.decide(propose, penalty_id, amount_fen=form.amount_fen.data, reason=form.reason.data, actor_id=me.id)
+    try:
+        db.decide(propose, penalty_id, amount_fen=form.amount_fen.data, reason=form.reason.data, actor_id=me.id)
+    except InvalidInputError as error:
+        # More than is left: the reason stays on the page.
+        form.amount_fen.errors = [str(error)]
+        return render_penalty(me, scope, story, reversal_form=form), 422
     flash(_("The reversal is proposed; a supervisor decides"), "success")
     return _back(penalty_id)

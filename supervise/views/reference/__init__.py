@@ -22,6 +22,7 @@ from supervise.errors import NotFoundError
 from supervise.labels import N_, _, _l, current_locale, ngettext, translate
 from supervise.parties.scope import Scope
 from supervise.views.forms import Form, MemberField
+from supervise.views.refusals import record_refusal
 from supervise.views.registers import History, download, export_urls, form_page, history_of
 
 bp = Blueprint("reference", __name__, url_prefix="/reference")
@@ -192,10 +193,17 @@ def load_year(year: int) -> ResponseReturnValue:
     """Fill a year's working days and set the due dates of open tickets anew."""
     if year not in _YEARS:
         raise NotFoundError
-    changed = db.decide(_load_year, year, actor_id=current_user().id)
+    back = redirect(url_for(".calendar", year=year), code=303)
+    try:
+        changed = db.decide(_load_year, year, actor_id=current_user().id)
+    except workdays.CalendarMissingError as error:
+        # Nothing that the user did wrong: until November the State Council has not published them.
+        record_refusal(error)
+        flash(str(error), "warning")
+        return back
     flash(_("The calendar of %(year)d is loaded", year=year), "success")
     _tell(changed)
-    return redirect(url_for(".calendar", year=year), code=303)
+    return back
 
 
 def _load_year(session: Session, year: int, *, actor_id: int) -> int:
