@@ -126,7 +126,7 @@ _REFUSALS = {
     405: (N_("This address takes no such request"), N_("Go back and use the buttons of the page.")),
     409: (
         N_("As things stand, this cannot be done"),
-        N_("Nothing was changed; another may have been faster. Go back, reload the page and look at the present state."),
+        N_("Nothing was changed; another may have been faster. Go back, reload the page and look at the state."),
     ),
     413: (N_("The file is too large"), N_("Split the file and upload the parts one after the other.")),
     422: (N_("This cannot be accepted as it is"), N_("Go back, correct what the message names, and send it again.")),
