@@ -41,6 +41,8 @@ def error_file(
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
     return "" if value is None else str(value)
 
 

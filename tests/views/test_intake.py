@@ -155,6 +155,26 @@ def test_a_clerk_takes_a_complaint_in_with_calls_claims_and_refusal(desk: Desk) 
     assert len(desk.all(PermissionEvent)) == 2
 
 
+@pytest.mark.parametrize(
+    ("sms", "has_opted_out"),
+    [({"opt_out_sent": "y"}, True), ({}, None), ({"sms_text": "【某店】大促 回复T退订"}, False)],
+    ids=["said so", "nothing said", "said so of a text only"],
+)
+def test_an_sms_that_was_deleted_keeps_whether_the_subscriber_opted_out(
+    desk: Desk, sms: dict[str, str], has_opted_out: object
+) -> None:
+    second = {"kind": "sms", "occurred_at": "2026-09-28T10:00", "caller_kind": "unknown", **sms}
+
+    desk.as_(Role.CLERK).post(
+        "/intake/new", data=desk.complaint(**{f"calls-1-{name}": value for name, value in second.items()})
+    )
+
+    assert {one.kind: one.opt_out_sent for one in desk.all(Incident)} == {
+        IncidentKind.CALL: None,
+        IncidentKind.SMS: has_opted_out,
+    }
+
+
 def test_the_same_form_sent_twice_is_one_ticket(desk: Desk) -> None:
     clerk = desk.as_(Role.CLERK)
 
@@ -253,6 +273,24 @@ def test_rows_with_errors_are_given_back_with_the_reason(desk: Desk) -> None:
     text = response.get_data(as_text=True)
     assert "被举报号码: A spreadsheet has rounded this number" in text
     assert "1.38E+10" in text
+
+
+def test_the_preview_and_the_error_file_say_what_was_read_in_words(desk: Desk) -> None:
+    clerk = desk.as_(Role.CLERK)
+    row = f"{ROW},短信,是,机器人"
+    where = upload(
+        clerk,
+        f"{HEADER},类型,是否拒绝,是否机器人\n{row}\n{row}\n",
+        profile=profile_id(desk, "12321"),
+        unit_id=desk.unit_id("0791"),
+    )
+
+    page, errors = clerk.get(where).text, clerk.get(f"{where}/errors.csv").text
+
+    assert all(words in page for words in ("SMS", "Robot", "Yes"))
+    assert "True" not in page
+    assert "Yes" in errors
+    assert "True" not in errors
 
 
 def test_an_import_without_errors_gives_a_file_of_headings_alone(desk: Desk) -> None:

@@ -115,8 +115,11 @@ class CallForm(RowForm):
             precision = Precision.SECOND
         text = (self.sms_text.data or "").strip() or None
         number = self.caller_number.data
+        kind = IncidentKind.SMS if text else self.kind.data
+        # The box says "yes" or nothing: a text that lies before the clerk shows a "no", without it that is not known.
+        has_opted_out = self.opt_out_sent.data or (False if text else None)
         return ReportedCall(
-            kind=IncidentKind.SMS if text else self.kind.data,
+            kind=kind,
             occurred_at=occurred_at,
             precision=precision,
             caller_number=number,
@@ -126,7 +129,7 @@ class CallForm(RowForm):
             caller_kind=self.caller_kind.data,
             subject=(self.subject.data or "").strip() or None,
             sms_text=text,
-            opt_out_sent=self.opt_out_sent.data if text else None,
+            opt_out_sent=has_opted_out if kind is IncidentKind.SMS else None,
         )
 
 
