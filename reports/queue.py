@@ -33,5 +33,5 @@ QUEUE_COLUMNS = (
     Column[QueueRow](N_("Responsible party"), lambda row: ", ".join(row.parties), width=30),
     Column[QueueRow](N_("Party as the complainant said"), lambda row: row.claimed_party, width=24),
     Column[QueueRow](N_("Penalty (yuan)"), lambda row: row.penalties_fen, CellKind.YUAN),
-    Column[QueueRow](N_("Credit (yuan)"), lambda row: row.credits_fen, CellKind.YUAN),
+    Column[QueueRow](N_("Compensation (yuan)"), lambda row: row.credits_fen, CellKind.YUAN),
 )
