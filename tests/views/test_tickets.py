@@ -231,7 +231,7 @@ def test_a_lost_race_is_told_and_changes_nothing(desk: Desk) -> None:
     late = clerk.post(f"/tickets/{ticket_id}/refuse", data={"version": seen, "reason": "已过时效"})
 
     assert late.status_code == 409
-    assert "Someone was here before you" in late.text
+    assert "As things stand, this cannot be done" in late.text
     assert desk.state_of(ticket_id) is TicketState.ACCEPTED
 
 
