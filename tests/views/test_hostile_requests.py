@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -5,6 +7,7 @@ from flask.testing import FlaskClient
 from supervise import db
 from supervise.access.roles import Role
 from tests.factories.access import make_user, sign_in
+from tests.factories.complaints import make_ticket
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
@@ -41,3 +44,16 @@ def test_a_view_without_a_name_is_refused_in_words(app: Flask, client: FlaskClie
     response = client.post("/tickets/views", data={"query": "state=new"}, follow_redirects=True)
 
     assert "Enter a name" in response.text
+
+
+@pytest.mark.parametrize("name", ["endpoint", "_anchor", "_external", "_method", "_scheme"])
+def test_a_filter_that_no_page_has_changes_no_link(app: Flask, client: FlaskClient, name: str) -> None:
+    signed_in(app, client, Role.TRIAGER)
+    with app.app_context(), db.writing() as session:
+        make_ticket(session)
+
+    page = client.get("/tickets/", query_string={name: "javascript", "state": "new"})
+
+    assert page.status_code == 200
+    assert 'action="/tickets/bulk?state=new"' in page.text
+    assert not re.search(r'(?:href|action)="[^"]*javascript', page.text)

@@ -137,6 +137,13 @@ def test_the_whole_view_is_meant_by_its_filters(desk: Desk) -> None:
     assert (desk.state_of(wanted), desk.state_of(other)) == (TicketState.ACCEPTED, TicketState.REPLIED)
 
 
+@pytest.mark.parametrize("path", ["/tickets/bulk", "/tickets/bulk/findings"])
+def test_the_way_back_from_a_bulk_action_leads_to_the_view_it_began_in(desk: Desk, path: str) -> None:
+    back = desk.as_(Role.TRIAGER).get(f"{path}?state=new&party=P-1")
+
+    assert (back.status_code, back.location) == (303, "/tickets/?state=new&party=P-1")
+
+
 def test_findings_for_many_take_a_page_of_their_own(desk: Desk) -> None:
     ticket_id = desk.ticket()
     triager = desk.as_(Role.TRIAGER)

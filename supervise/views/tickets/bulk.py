@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
+from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from wtforms import HiddenField, SelectMultipleField, TextAreaField
@@ -25,6 +25,7 @@ from supervise.desk.queue import ticket_ids
 from supervise.errors import InvalidInputError, NotPermittedError
 from supervise.labels import N_, _l
 from supervise.parties.scope import Scope
+from supervise.views.addresses import address_with, present_query
 from supervise.views.bulk_runs import have_run
 from supervise.views.checklist_form import ChecklistForm
 from supervise.views.filters import named
@@ -71,10 +72,13 @@ class BulkFindingsForm(ChecklistForm):
         ]
 
 
-@bp.post("/bulk")
+@bp.route("/bulk", methods=["GET", "POST"])
 @require(Permission.ANSWER_TICKETS, Permission.TRIAGE)
 def bulk() -> ResponseReturnValue:
     """Do one thing with the chosen tickets, or with all of the view; many are left to the worker."""
+    if request.method == "GET":
+        # The way back from what became of the rows: to the view that they were chosen in.
+        return redirect(address_with(".queue"), code=303)
     me, action = current_user(), _action()
     if not me.can(NEEDED[action]):
         raise NotPermittedError
@@ -99,7 +103,7 @@ def _findings_page(form: BulkFindingsForm, ids: Sequence[int]) -> str:
     # So many ids do not travel with the form: the filters of the address do.
     is_whole_view = len(ids) > ROWS_MAX
     form.picked.data = "" if is_whole_view else ",".join(map(str, ids))
-    query = request.args.to_dict(flat=False) if is_whole_view else {}
+    query = present_query() if is_whole_view else {}
     return render_template(
         "tickets/bulk_findings.html", form=form, count=len(ids), is_whole_view=is_whole_view, query=query
     )
@@ -111,7 +115,7 @@ def bulk_findings() -> ResponseReturnValue:
     """Record the same findings for the calls of the chosen tickets."""
     if request.method == "GET":
         # The page belongs to a choice of rows; without one, the way is through the queue.
-        return redirect(url_for(".queue"), code=303)
+        return redirect(address_with(".queue"), code=303)
     me = current_user()
     with db.reading() as session:
         form = _findings_form(session, formdata=request.form)

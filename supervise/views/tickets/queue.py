@@ -21,7 +21,7 @@ from supervise.desk.queue import QueuePage, queue_page
 from supervise.desk.saved_views import ViewLine, views_for
 from supervise.labels import _, current_locale
 from supervise.parties.scope import Scope
-from supervise.views.addresses import address_with
+from supervise.views.addresses import address_with, present_query
 from supervise.views.charts import drawing_response
 from supervise.views.navigation import url_of
 from supervise.views.remembering import remembered
@@ -132,9 +132,7 @@ def _week_name(first: dt.date) -> str:
 
 def _kept_query() -> dict[str, list[str]]:
     """Return the filters of this address, without the place in the list."""
-    return {
-        name: values for name, values in request.args.lists() if name not in {"after", "before", "lang"} and any(values)
-    }
+    return {name: values for name, values in present_query().items() if name not in {"after", "before", "lang"}}
 
 
 def _tabs(form: QueueForm, kept: Sequence[ViewLine]) -> list[tuple[str, str, bool]]:
