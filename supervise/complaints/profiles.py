@@ -37,6 +37,12 @@ class RetiredProfileError(ConflictError):
     message = N_("This import profile has been retired or replaced by a newer version")
 
 
+class ProfileNameTakenError(InvalidInputError):
+    """A colleague's profile has this name; a file of one's own must not replace it unseen."""
+
+    message = N_("A profile of this name, made by somebody else, is in use; choose another name")
+
+
 def profiles_in_use(session: Session) -> Sequence[ImportProfile]:
     """Return the newest version of every profile that is not retired, by name."""
     query = (
@@ -75,13 +81,17 @@ def save_profile(
 ) -> ImportProfile:
     """Save *mapping* as a new profile, or with *code* as the next version of that one, which it replaces.
 
+    A name that the actor's own profile in use has makes the next version of that one: who maps a file again, because
+    the first mapping was wrong, is not offered both.
+
     Raises:
         EmptyMappingError: if no column gives a caller, a text or a count.
+        ProfileNameTakenError: if the name is that of a profile in use that somebody else made.
         UnknownFieldError: if a field is not one of ``fields.FIELDS``.
     """
     _check(mapping)
     take_turn(session, "import profiles")
-    code = code or _fresh_code(session, name)
+    code = code or _own_code(session, name, actor_id) or _fresh_code(session, name)
     earlier = profile_versions(session, code)
     now = clock.now()
     for version in earlier:
@@ -125,6 +135,15 @@ def _check(mapping: ColumnMapping) -> None:
             raise UnknownFieldError(field=name)
     if _SUBSTANCE.isdisjoint(mapped):
         raise EmptyMappingError
+
+
+def _own_code(session: Session, name: str, actor_id: int) -> str | None:
+    """Return the code of the actor's profile in use of this name; None if nobody has one."""
+    namesakes = [profile for profile in profiles_in_use(session) if profile.name == name.strip()]
+    own = [profile.code for profile in namesakes if profile.created_by == actor_id]
+    if namesakes and not own:
+        raise ProfileNameTakenError
+    return own[0] if own else None
 
 
 def _fresh_code(session: Session, name: str) -> str:

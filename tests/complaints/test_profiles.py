@@ -2,9 +2,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from supervise.complaints.fields import FIELD_NAMES
-from supervise.complaints.models import Channel
+from supervise.complaints.models import Channel, ImportProfile
 from supervise.complaints.profiles import (
     EmptyMappingError,
+    ProfileNameTakenError,
     RetiredProfileError,
     UnknownFieldError,
     mapping_of,
@@ -55,15 +56,36 @@ def test_a_saved_mapping_is_a_new_profile_and_its_change_a_new_version(session: 
     assert mapping_of(changed).plan is NumberingPlan.OTHER
 
 
-def test_two_profiles_of_one_name_have_two_codes(session: Session) -> None:
-    mapping = ColumnMapping({"content": ("内容",)})
+def save(session: Session, *, plan: NumberingPlan = NumberingPlan.CHINA, actor_id: int = 7) -> ImportProfile:
+    mapping = ColumnMapping({"content": ("内容",)}, plan=plan)
+    return save_profile(session, name="地市台账", channel=Channel.HOTLINE, mapping=mapping, actor_id=actor_id)
 
-    codes = [
-        save_profile(session, name="地市台账", channel=Channel.HOTLINE, mapping=mapping, actor_id=7).code
-        for _ in range(2)
-    ]
 
-    assert len(set(codes)) == 2
+def test_who_maps_a_file_again_under_the_same_name_makes_the_next_version(session: Session) -> None:
+    wrong = save(session)
+
+    right = save(session, plan=NumberingPlan.OTHER)
+
+    assert (right.code, right.version) == (wrong.code, 2)
+    assert [one for one in profiles_in_use(session) if one.name == "地市台账"] == [right]
+
+
+def test_a_colleagues_profile_is_not_replaced_by_its_name(session: Session) -> None:
+    theirs = save(session, actor_id=8)
+
+    with pytest.raises(ProfileNameTakenError):
+        save(session)
+
+    assert theirs.retired_at is None
+
+
+def test_two_profiles_of_one_name_have_two_codes_once_the_first_is_retired(session: Session) -> None:
+    first = save(session)
+    retire_profile(session, first.id, actor_id=7)
+
+    second = save(session)
+
+    assert (second.version, second.code == first.code) == (1, False)
 
 
 def test_a_mapping_without_substance_is_refused(session: Session) -> None:

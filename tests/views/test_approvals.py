@@ -1,6 +1,7 @@
 """The approver's pages: what waits with its reasons, decided once, by somebody else, with a result for every row."""
 
 import datetime as dt
+import re
 
 import pytest
 from flask import Flask
@@ -194,3 +195,14 @@ def test_credits_are_approved_by_somebody_else_and_returned_with_a_reason(app: F
         states = [session.get_one(Credit, one.id).state for one in (first, second)]
         assert states == [CreditState.APPROVED, CreditState.RETURNED]
         assert balance_fen(session, AccountCode.COMPENSATION_PAYABLE) == -50_00
+
+
+def test_the_sums_end_in_what_all_parties_together_would_owe(app: Flask, scene: Scene) -> None:
+    maker = scene.people["triager"]
+    arranged(app, lambda session: [proposed(session, charged, maker) for charged in (scene.partner, scene.branch)])
+
+    page = browser(app, "supervisor").get("/approvals/").text
+
+    foot = re.search(r"<tfoot>(.*?)</tfoot>", page, re.DOTALL)
+    assert foot is not None
+    assert re.findall(r"<strong>\s*(?:<[^>]+>)?\s*([\d.]+)", foot[1]) == ["2", "0.00", "400.00", "0.00"]

@@ -53,9 +53,18 @@ class ComplaintUploadForm(UploadForm):
 class MapperForm(Form):
     """Which column of the file gives which field; kept as a new profile."""
 
-    name = StringField(_l("Name of the profile"), validators=[InputRequired(_l("Enter the name")), Length(max=60)])
+    name = StringField(
+        _l("Name of the profile"),
+        description=_l("The name of a profile of yours makes its next version"),
+        validators=[InputRequired(_l("Enter the name")), Length(max=60)],
+    )
     channel = MemberField(_l("Channel"), Channel, validators=[InputRequired()])
-    plan = MemberField(_l("Numbering plan"), NumberingPlan, validators=[InputRequired()])
+    plan = MemberField(
+        _l("Numbering plan"),
+        NumberingPlan,
+        description=_l("Choose “Other” where callers have no numbers of the Chinese plan"),
+        validators=[InputRequired()],
+    )
     date_format = StringField(
         _l("Date format"),
         description=_l("Only if the year does not come first, for instance %m/%d/%Y %H:%M"),

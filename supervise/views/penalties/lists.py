@@ -31,7 +31,8 @@ from supervise.views.penalties.forms import PenaltyFilterForm
 #: Months of the chart; as many offence types as it has colours, the last of which stands for all others.
 _CHART_MONTHS = 6
 _SERIES_MAX = 6
-_MONTHS_OFFERED_MAX = 36
+#: Ten years: a charged call is never out of the filter's reach, and a wrong date makes no endless list.
+_MONTHS_OFFERED_MAX = 120
 
 
 def is_charged_side(user: CurrentUser) -> bool:
