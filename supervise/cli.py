@@ -7,7 +7,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from supervise import db, sealing
+from supervise import clock, db, sealing
 from supervise.audit import seal as trail
 from supervise.config import Settings
 from supervise.labels import _, ngettext
@@ -47,7 +47,7 @@ def _print_report(report: VerifyReport, anchors: int) -> None:
     click.echo(ngettext("%(n)d journal entry read", "%(n)d journal entries read", report.entries))
     click.echo(_("%(seals)d seals, %(anchors)d anchors", seals=report.seals, anchors=anchors))
     if report.oldest_unsealed_at is not None:
-        oldest = report.oldest_unsealed_at.isoformat(timespec="seconds")
+        oldest = f"{report.oldest_unsealed_at.astimezone(clock.CHINA):%Y-%m-%d %H:%M:%S}"
         click.echo(_("%(n)d entries not sealed yet, the oldest of %(oldest)s", n=report.unsealed, oldest=oldest))
 
 
@@ -60,7 +60,7 @@ def verify_audit() -> None:
     click.echo(ngettext("%(n)d sealed event read", "%(n)d sealed events read", report.events))
     click.echo(_("%(seals)d seals, %(anchors)d anchors", seals=report.seals, anchors=len(anchors)))
     if report.oldest_unsealed_at is not None:
-        oldest = report.oldest_unsealed_at.isoformat(timespec="seconds")
+        oldest = f"{report.oldest_unsealed_at.astimezone(clock.CHINA):%Y-%m-%d %H:%M:%S}"
         click.echo(_("%(n)d events not sealed yet, the oldest of %(oldest)s", n=report.unsealed, oldest=oldest))
     if report.fault is not None:
         click.echo(_("Does not hold: %(fault)s", fault=str(report.fault)), err=True)

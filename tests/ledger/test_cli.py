@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 from beancount import loader
 from flask import Flask
+from sqlalchemy import select
 
-from supervise import cli, db
+from supervise import cli, clock, db
 from supervise.config import Settings
 from supervise.db import Database
+from supervise.ledger.models import JournalEntry
 from supervise.sealing import read_anchors
 from tests.factories.ledger import make_entry
 from tests.ledger.owner import Owner
@@ -33,11 +35,16 @@ def book(app: Flask) -> Iterator[Database]:
     database.engine.dispose()
 
 
-def test_a_sound_ledger_verifies_and_says_what_is_not_sealed_yet(app: Flask, book: Database) -> None:
+def test_a_sound_ledger_verifies_and_says_by_chinas_clock_since_when_what_is_not_sealed(
+    app: Flask, book: Database
+) -> None:
     result = app.test_cli_runner().invoke(args=["ledger", "verify"])
 
+    with book.session(writes=False) as session:
+        recorded_at = session.scalars(select(JournalEntry.recorded_at)).one()
     assert result.exit_code == 0, result.output
     assert "1" in result.output
+    assert f"{recorded_at.astimezone(clock.CHINA):%Y-%m-%d %H:%M:%S}" in result.output
 
 
 def test_sealing_writes_the_newest_seal_to_the_anchor_file(app: Flask, book: Database, settings: Settings) -> None:
