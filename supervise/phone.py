@@ -109,6 +109,8 @@ def _is_landline(digits: str) -> bool:
 
 
 def _why_not_chinese(digits: str) -> str:
+    if re.fullmatch(r"1[3-9]\d{8}", digits):
+        return N_("%(digits)s seems to be a mobile number with a digit missing")
     if 9 <= len(digits) <= 11 and _is_landline("0" + digits):  # noqa: PLR2004 - a landline less its 0
         return N_("%(digits)s seems to be a landline that lost its leading zero; give it with the zero")
     if 7 <= len(digits) <= 8:  # noqa: PLR2004 - a local number

@@ -154,16 +154,17 @@ def _changes(session: Session, facts: Sequence[_Facts]) -> dict[str, list[dt.dat
 
 
 def _candidate(holding: Holding, chain: Sequence[ChainLink]) -> Candidate:
-    reasons: list[Reason] = [
-        [
+    facts = {"digits": holding.digits, "start": _china(holding.held_from), "source": holding.source}
+    held = (
+        [N_("The register says that it has held %(digits)s since %(start)s (source: %(source)s)."), facts]
+        if holding.held_to is None
+        else [
             N_("The register says that it held %(digits)s from %(start)s to %(end)s (source: %(source)s)."),
-            {
-                "digits": holding.digits,
-                "start": _china(holding.held_from),
-                "end": _china(holding.held_to) if holding.held_to else "…",
-                "source": holding.source,
-            },
-        ],
+            {**facts, "end": _china(holding.held_to)},
+        ]
+    )
+    reasons: list[Reason] = [
+        held,
         [N_("Chain on that day: %(chain)s."), {"chain": " → ".join(link.name for link in chain)}],
     ]
     if sponsoring_unit(chain) is None:

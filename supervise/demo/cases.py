@@ -124,6 +124,8 @@ def steps(keyring: Keyring, registers: Registers, now: dt.datetime) -> list[Step
     half_way = now - dt.timedelta(weeks=WEEKS // 2)
     story.append(Step(half_way, partial(_settle_lumps, registers)))
     story.append(Step(half_way + dt.timedelta(days=8), partial(_send_batch, keyring, registers)))
+    # As the worker does every hour: what is due by now is final.
+    story.append(Step(now, _finalise))
     return sorted((step for step in story if step.at <= now), key=lambda step: step.at)
 
 
@@ -320,7 +322,8 @@ def _decide_objections(registers: Registers, session: Session) -> None:
 
 
 def _finalise(session: Session) -> None:
-    finalise_due(session, clock.today())
+    while finalise_due(session, clock.today()):
+        pass
 
 
 def _settle_lumps(registers: Registers, session: Session) -> None:

@@ -101,7 +101,7 @@ def checklist(session: Session, month: str) -> Checklist:
         month,
         list(islice(_unposted(session, month), _SHOWN)),
         _waiting_proposals(session),
-        _open_batches(session),
+        _open_batches(session, month),
         clearing,
         [row for row in clearing if row.account not in _EXPLAINED and row.balance_fen],
     )
@@ -150,8 +150,9 @@ def _waiting_proposals(session: Session) -> int:
     return session.scalars(waiting_credits).one() + session.scalars(waiting_penalties).one()
 
 
-def _open_batches(session: Session) -> list[OpenBatch]:
-    """Return the batches with open lines, and those whose clearing is not zero though they have none."""
+def _open_batches(session: Session, month: str) -> list[OpenBatch]:
+    """Return the batches sent up to *month* with open lines, or whose clearing is not zero though they have none."""
+    next_month = clock.start_of_day(clock.month_bounds(month)[1])
     sums = {
         batch_id: (lines, int(amount_fen))
         for batch_id, lines, amount_fen in session.execute(
@@ -164,7 +165,11 @@ def _open_batches(session: Session) -> list[OpenBatch]:
     clearing = {
         row.dimension_id: row.balance_fen for row in balances_by_dimension(session, AccountCode.BILLING_CLEARING)
     }
-    batches = select(CreditBatch).where(CreditBatch.id.in_(sums.keys() | clearing.keys())).order_by(CreditBatch.id)
+    batches = (
+        select(CreditBatch)
+        .where(CreditBatch.id.in_(sums.keys() | clearing.keys()), CreditBatch.frozen_at < next_month)
+        .order_by(CreditBatch.id)
+    )
     return [
         OpenBatch(batch, *sums.get(batch.id, (0, 0)), clearing.get(batch.id, 0)) for batch in session.scalars(batches)
     ]

@@ -166,6 +166,7 @@ def test_the_same_call_twice_in_one_file_names_the_row(desk: Desk, tmp_path: Pat
     [
         ({"被举报号码": "1.38E+10"}, "被举报号码: A spreadsheet has rounded this number"),
         ({"被举报号码": "2081234567"}, "seems to be a landline that lost its leading zero"),
+        ({"被举报号码": "1391234567"}, "seems to be a mobile number with a digit missing"),
         ({"来电时间": "2026-02-30 10:00"}, "来电时间: There is no such date or time"),
         ({"来电时间": "2999-01-01 10:00"}, "来电时间: The time lies in the future"),
         ({"来电时间": "46300.41"}, "Excel has turned this time into the number"),

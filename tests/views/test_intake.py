@@ -568,7 +568,7 @@ def test_calls_are_added_and_taken_away_in_the_browser(desk: Desk, live_url: str
     sign_in_browser(desk, page, live_url)
     page.goto(f"{live_url}/intake/new")
 
-    page.get_by_role("button", name="Add another call").click()
+    page.get_by_role("button", name="Add a call or SMS").click()
     page.locator("#calls-1-caller_number").fill("02081234567")
     page.locator("#calls-1-occurred_at").fill("2026-09-29T10:00:00")
     page.locator("#content").fill("推销")

@@ -59,7 +59,7 @@ class DeadlineForm(Form):
 class DayForm(Form):
     """A day that was announced late."""
 
-    day = DateField(_l("Day"), validators=[InputRequired(_l("Enter the day"))])
+    day = DateField(_l("Date"), validators=[InputRequired(_l("Enter the day"))])
     is_working = BooleanField(_l("A working day"))
     note = StringField(_l("Why"), validators=[InputRequired(_l("Say why")), Length(min=2, max=200)])
 
