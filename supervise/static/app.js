@@ -17,6 +17,8 @@ document.addEventListener("DOMContentLoaded", () => {
   all("[data-progress]").forEach(pollProgress);
   all("[data-repeat]").forEach(setUpRepeat);
   all("textarea").forEach(growWithText);
+  // Time runs to the right: on a telephone the newest bars come first.
+  for (const chart of all(".chart")) chart.scrollLeft = chart.scrollWidth;
   if (document.body.dataset.keys === "on") document.addEventListener("keydown", onKey);
   one("[data-focus]")?.focus();
 });
@@ -268,6 +270,8 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (one("dialog[open]")) return;
   const isPick = target.matches("[data-pick], [data-pick-all]");
+  // Escape leaves a search field for the rows below it, where single keys mean something again.
+  if (event.key === "Escape" && target.matches("form[role='search'] input")) target.blur();
   if (target.isContentEditable || (target.matches("input, textarea, select") && !isPick)) return;
   const act = KEYS[event.key];
   if (act && act(event) !== false) event.preventDefault();

@@ -53,7 +53,7 @@ def test_a_proven_finding_keeps_the_answers_of_its_checklist(session: Session, i
 def test_without_answers_nothing_is_proven_that_has_a_checklist(
     session: Session, incident: Incident, code: str, answers: dict[str, bool] | None
 ) -> None:
-    with pytest.raises(ChecklistError, match="not answered"), use_locale("en"):
+    with use_locale("en"), pytest.raises(ChecklistError, match="not answered"):
         record(session, incident, code, answers)
 
     assert findings_of(session, incident) == 0
@@ -77,7 +77,7 @@ def test_an_offence_is_not_proven_without_its_proof(session: Session, incident: 
 
 
 def test_nothing_was_concealed_where_everything_was_told(session: Session, incident: Incident) -> None:
-    with pytest.raises(ChecklistError, match="was told"), use_locale("en"):
+    with use_locale("en"), pytest.raises(ChecklistError, match="was told"):
         record(session, incident, "concealment", TOLD_ALL)
 
     assert findings_of(session, incident) == 0
@@ -85,7 +85,7 @@ def test_nothing_was_concealed_where_everything_was_told(session: Session, incid
 
 def test_an_answer_that_nobody_asked_for_is_refused(session: Session, incident: Incident) -> None:
     for code, proven in (("frequency", True), ("frequency", False), ("after_refusal", False)):
-        with pytest.raises(ChecklistError, match="no item"), use_locale("en"):
+        with use_locale("en"), pytest.raises(ChecklistError, match="no item"):
             record(session, incident, code, {"price": False}, proven=proven)
 
 

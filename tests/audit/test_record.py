@@ -101,7 +101,7 @@ def test_an_event_cannot_be_replaced_by_inserting_over_it(database: Database, re
 @pytest.mark.parametrize(
     "attack",
     [
-        "TRUNCATE audit_event",
+        "TRUNCATE audit_event CASCADE",
         "SET session_replication_role = replica; DELETE FROM audit_event",
         "INSERT INTO audit_event SELECT * FROM audit_event ON CONFLICT (id) DO UPDATE SET action = 'nothing.happened'",
     ],
