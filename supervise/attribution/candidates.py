@@ -64,6 +64,13 @@ class Suggestion:
         """The only candidate, if there is just one; two must both be asked."""
         return self.candidates[0] if len(self.candidates) == 1 else None
 
+    @property
+    def why_not_one(self) -> Reason | None:
+        """Why there is not just one candidate: the first reason says why none, the last why several."""
+        if self.unambiguous is not None:
+            return None
+        return self.reasons[-1] if self.candidates else self.reasons[0]
+
 
 class _Facts(NamedTuple):
     id: int

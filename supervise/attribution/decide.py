@@ -51,9 +51,7 @@ class OverrideWaitingError(ConflictError):
 
 
 class AmbiguousError(ConflictError):
-    """The registers name nobody, or more than one party: nothing that could be accepted unseen."""
-
-    message = N_("The registers do not name exactly one party; decide this incident by itself")
+    """The registers name nobody, or more than one party; which of the two, and why, is said in the registers' words."""
 
 
 def decide_verdict(
@@ -120,12 +118,13 @@ def accept_suggestions(session: Session, incident_ids: Sequence[int], *, actor_i
     rows: dict[int, dict[str, Any]] = {}
     for incident_id in ids:
         refusal = _not_acceptable(incident_id, states, decided, waiting)
-        candidate = found[incident_id].unambiguous if incident_id in found else None
-        if refusal is None and candidate is None:
-            refusal = AmbiguousError()
+        suggestion = found.get(incident_id)
+        if refusal is None and suggestion is not None and (why := suggestion.why_not_one) is not None:
+            message, parameters = why
+            refusal = AmbiguousError(message, **parameters)
         refusals[incident_id] = refusal
-        if refusal is None and candidate is not None:
-            rows[incident_id] = _accepted(found[incident_id], candidate, actor_id)
+        if refusal is None and suggestion is not None and suggestion.unambiguous is not None:
+            rows[incident_id] = _accepted(suggestion, suggestion.unambiguous, actor_id)
     attributions = list(_insert(session, rows).values())
     _put_in_force(session, attributions, actor_id)
     if attributions:

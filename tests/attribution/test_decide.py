@@ -1,10 +1,13 @@
 """Verdicts: by a person, in bulk, against the suggestion, and corrected."""
 
+import datetime as dt
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.attribution.checks import verdicts_against_pointer
 from supervise.attribution.decide import (
     AmbiguousError,
@@ -25,12 +28,13 @@ from supervise.attribution.models import (
     Verdict,
 )
 from supervise.audit.models import AuditEvent
-from supervise.complaints.models import Incident, IncidentState
+from supervise.complaints.models import Incident, IncidentState, Precision
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError, SamePersonError
+from supervise.labels import use_locale
 from supervise.parties.models import Party
 from tests.factories.attribution import TRIAGER, attribute, find, verdict_in_force, verdicts_of
 from tests.factories.complaints import make_incident
-from tests.factories.parties import make_holder, make_party, make_unit
+from tests.factories.parties import make_holder, make_number, make_party, make_unit
 
 SUPERVISOR = 912
 CALLER = "02988880000"
@@ -278,6 +282,30 @@ def test_unambiguous_suggestions_are_accepted_in_bulk_with_a_result_per_row(
     assert found is not None
     assert (found.party_id, found.decided_by, found.method) == (holder.id, TRIAGER, Method.NUMBER_HOLDER)
     assert current(session, unknown) is None
+
+
+def test_what_cannot_be_accepted_in_bulk_says_which_of_its_reasons_it_is(
+    session: Session, incident: Incident, holder: Party
+) -> None:
+    day = clock.start_of_day(incident.occurred_on)
+    changed = day + dt.timedelta(hours=1)
+    number = make_number(session, digits="02966660000")
+    make_holder(session, party=holder, number=number, held_to=changed)
+    make_holder(session, party=make_party(session), number=number, held_from=changed)
+    unsaid = make_incident(session, caller_number=None)
+    unheld = make_incident(session, caller_number="02977770000")
+    shared = make_incident(session, caller_number="02966660000", occurred_at=day, precision=Precision.DAY)
+    official = make_incident(session, caller_number="10016")
+
+    results = accept_suggestions(session, [unsaid.id, unheld.id, shared.id, official.id, incident.id], actor_id=TRIAGER)
+
+    with use_locale("en"):
+        words = [str(result.refusal) for result in results]
+    assert words[0] == "The report names no calling number."
+    assert words[1].startswith("Nobody held 02977770000 at ")
+    assert words[2] == "The number changed hands on that day and the time is not known: ask both."
+    assert words[3].startswith("10016 was an official outbound number of carrier ")
+    assert results[4].refusal is None
 
 
 def test_accepting_twice_decides_once(session: Session, incident: Incident) -> None:
