@@ -137,6 +137,18 @@ def test_the_whole_view_is_meant_by_its_filters(desk: Desk) -> None:
     assert (desk.state_of(wanted), desk.state_of(other)) == (TicketState.ACCEPTED, TicketState.REPLIED)
 
 
+def test_only_what_is_done_at_once_is_confirmed_for_the_whole_view(desk: Desk) -> None:
+    desk.ticket()
+
+    page = desk.as_(Role.TRIAGER).get("/tickets/").text
+
+    whole = page[page.index('id="whole-view"') :].split("</form>")[0]
+    confirmed = {value: "data-confirm" in rest for value, rest in re.findall(r'value="(\w+)"([^>]*)>', whole)}
+    assert confirmed["suggestions"]
+    assert confirmed["amounts"]
+    assert not confirmed["findings"]
+
+
 @pytest.mark.parametrize("path", ["/tickets/bulk", "/tickets/bulk/findings"])
 def test_the_way_back_from_a_bulk_action_leads_to_the_view_it_began_in(desk: Desk, path: str) -> None:
     back = desk.as_(Role.TRIAGER).get(f"{path}?state=new&party=P-1")
