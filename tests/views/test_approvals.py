@@ -161,6 +161,43 @@ def test_returning_needs_a_reason_and_tells_it(app: Flask, scene: Scene) -> None
     assert reread(app, penalty.id).return_reason == "录音缺失"
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"), [(" ", "Say why it is returned"), ("长" * 501, "A reason has at most 500 characters")]
+)
+def test_a_return_that_is_refused_keeps_the_rows_chosen_and_the_words_typed(
+    app: Flask, scene: Scene, reason: str, words: str
+) -> None:
+    chosen, other = waiting(app, scene)
+
+    status, page = decide(browser(app, "supervisor"), picked(chosen), action="return", reason=reason)
+
+    boxes = {
+        box[0]: "checked" in box[1] for box in re.findall(r'name="picked"\s+value="(\d+):[^>]*?"(\s+[^>]*)>', page)
+    }
+    assert status == 422
+    assert boxes == {str(chosen.id): True, str(other.id): False}
+    assert re.search(rf'id="return-reason-error"[^>]*>.*?{words}', page, re.DOTALL)
+    assert f'value="{reason.strip()}"' in page
+    assert reread(app, chosen.id).state is PenaltyState.PROPOSED
+
+
+def test_a_refused_return_stays_in_the_view_it_was_made_in(app: Flask, scene: Scene) -> None:
+    maker = scene.people["triager"]
+    mine, other = arranged(
+        app, lambda session: [proposed(session, charged, maker) for charged in (scene.partner, scene.branch)]
+    )
+    supervisor = browser(app, "supervisor")
+    address = f"/approvals/penalties?party={mine.party_id}"
+
+    shown = supervisor.get(f"/approvals/?party={mine.party_id}").text
+    refused = supervisor.post(address, data={"picked": [picked(mine)], "action": "return"})
+
+    assert f'action="{address}"' in shown
+    assert refused.status_code == 422
+    assert mine.reference in refused.text
+    assert other.reference not in refused.text
+
+
 @pytest.mark.parametrize("value", ["1", "1:xyz", "x:" + "0" * 64, "1:" + "0" * 63 + "G"])
 def test_a_choice_that_our_pages_do_not_make_is_refused(app: Flask, scene: Scene, value: str) -> None:
     assert decide(browser(app, "supervisor"), value)[0] == 422
@@ -186,11 +223,15 @@ def test_credits_are_approved_by_somebody_else_and_returned_with_a_reason(app: F
 
     values = {"picked": [f"{first.id}:{first.content_sha256}"], "action": "approve"}
     approved = supervisor.post("/approvals/credits", data=values)
+    chosen = f"{second.id}:{second.content_sha256}"
+    without = supervisor.post("/approvals/credits", data={"picked": [chosen], "action": "return"})
     values = {"picked": [f"{second.id}:{second.content_sha256}"], "action": "return", "reason": "用户不是本人"}
     returned = supervisor.post("/approvals/credits", data=values)
 
     assert first.reference in page
-    assert (approved.status_code, returned.status_code) == (200, 200)
+    assert (approved.status_code, without.status_code, returned.status_code) == (200, 422, 200)
+    assert re.search(rf'value="{chosen}"[^>]* checked>', without.text)
+    assert "Say why it is returned" in without.text
     with app.app_context(), db.reading() as session:
         states = [session.get_one(Credit, one.id).state for one in (first, second)]
         assert states == [CreditState.APPROVED, CreditState.RETURNED]

@@ -105,7 +105,8 @@ def test_a_stranger_finds_nothing_by_list_id_search_count_or_statement(app: Flas
     ]
 
     assert all(f"/penalties/{row.id}" not in page for row in (damages, assessment) for page in pages)
-    assert all("No penalty fits" in page for page in pages)
+    assert "Nothing has been charged to you yet" in pages[0]
+    assert "No penalty fits" in pages[1]
     assert [client.get(address).status_code for address in addresses] == [404] * len(addresses)
 
 
@@ -131,6 +132,36 @@ def test_many_are_acknowledged_at_once_with_a_result_for_each(app: Flask, scene:
     assert "There is no such page or record" in page
     assert reread(app, own.id).window_start is WindowStart.ACKNOWLEDGED
     assert reread(app, sponsored.id).window_start is None
+
+
+def test_a_row_that_cannot_be_chosen_says_why(app: Flask, scene: Scene) -> None:
+    charge(app, scene, scene.branch)
+    charge(app, scene, scene.partner)
+    arranged(app, lambda session: give_scope(session, user_id=scene.people["manager"], unit=scene.partner.unit))
+    known = charge(app, scene, scene.branch, days=1)
+    manager = browser(app, "manager")
+    manager.get(f"/penalties/{known.id}")
+    manager.post("/penalties/acknowledge", data={"picked": [known.id]})
+
+    page = manager.get("/penalties/").text
+
+    for why in (
+        "Only the charged party itself acknowledges this penalty",
+        "The charged party has acknowledged this penalty already",
+    ):
+        assert page.count(f'title="{why}"') == 1
+        assert page.count(f'<span class="visually-hidden">{why}</span>') == 1
+    assert page.count(" disabled>") == 2
+
+
+def test_an_empty_list_blames_filters_only_where_there_are_some(app: Flask, scene: Scene) -> None:
+    supervisor = browser(app, "supervisor")
+
+    bare, filtered = (supervisor.get(f"/penalties/{query}").text for query in ("", "?state=final"))
+
+    assert "There is no penalty yet" in bare
+    assert "Change the filters." not in bare
+    assert "Change the filters." in filtered
 
 
 def test_an_acknowledged_penalty_is_not_offered_again(app: Flask, scene: Scene) -> None:

@@ -27,8 +27,9 @@ from supervise.penalties.approve import approve, return_penalties
 from supervise.penalties.queries import approval_totals
 from supervise.penalties.reversals import approve_reversal, reject_reversal
 from supervise.views.approvals.blueprint import bp
+from supervise.views.approvals.lists import RefusedReturn, credits_page, penalties_page
 from supervise.views.bulk_runs import have_run
-from supervise.views.picked import ROWS_MAX, NothingPickedError, picked_rows
+from supervise.views.picked import ROWS_MAX, NothingPickedError, Picked, picked_rows
 
 _REASON_MAX = 500
 
@@ -37,6 +38,12 @@ class SumsChangedError(ConflictError):
     """Something was proposed or decided since the page was shown."""
 
     message = N_("What waits has changed since it was shown; look at the sums again")
+
+
+class ReasonError(InvalidInputError):
+    """A return without a reason, or with one that is too long."""
+
+    message = N_("Say why it is returned; who proposed it reads the reason")
 
 
 class ResultRow(NamedTuple):
@@ -58,7 +65,11 @@ def decide_penalties() -> ResponseReturnValue:
         results = db.decide(approve, shown, actor_id=me.id)
         done = _("Approved and posted")
     else:
-        results = db.decide(return_penalties, [row.id for row in rows], _reason(), actor_id=me.id)
+        try:
+            reason = _reason()
+        except ReasonError as refusal:
+            return penalties_page(_refused_return(rows, refusal)), refusal.status
+        results = db.decide(return_penalties, [row.id for row in rows], reason, actor_id=me.id)
         done = _("Returned")
     with db.reading() as session:
         references = penalties_waiting.references_of(session, [row.id for row in rows])
@@ -76,7 +87,11 @@ def decide_credits() -> ResponseReturnValue:
         results = db.decide(approve_credits_within_authority, shown, actor_id=me.id)
         done = _("Approved; it can be sent to billing")
     else:
-        results = db.decide(return_credits, [row.id for row in rows], _reason(), actor_id=me.id)
+        try:
+            reason = _reason()
+        except ReasonError as refusal:
+            return credits_page(_refused_return(rows, refusal)), refusal.status
+        results = db.decide(return_credits, [row.id for row in rows], reason, actor_id=me.id)
         done = _("Returned")
     with db.reading() as session:
         references = credits_waiting.references_of(session, [row.id for row in rows])
@@ -142,10 +157,14 @@ def _is_approval() -> bool:
 def _reason() -> str:
     reason = request.form.get("reason", "").strip()
     if not reason:
-        raise InvalidInputError(N_("Say why it is returned; who proposed it reads the reason"))
+        raise ReasonError
     if len(reason) > _REASON_MAX:
-        raise InvalidInputError(N_("A reason has at most %(most)d characters"), most=_REASON_MAX)
+        raise ReasonError(N_("A reason has at most %(most)d characters"), most=_REASON_MAX)
     return reason
+
+
+def _refused_return(rows: Sequence[Picked], refusal: ReasonError) -> RefusedReturn:
+    return RefusedReturn(frozenset(row.id for row in rows), request.form.get("reason", "").strip(), str(refusal))
 
 
 def _results(

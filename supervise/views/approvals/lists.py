@@ -1,6 +1,7 @@
 """What waits for an approver: penalties, credits, and everything else that needs a second person."""
 
 import re
+from typing import NamedTuple
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -26,6 +27,14 @@ from supervise.views.filters import named
 from supervise.views.navigation import url_of
 
 
+class RefusedReturn(NamedTuple):
+    """A return that was refused for its reason: what was chosen and typed stays on the page."""
+
+    picked: frozenset[int]
+    typed: str
+    words: str
+
+
 def _after() -> tuple[int, int] | None:
     """Return the place in the address after which this page begins; nonsense begins at the top."""
     match = re.fullmatch(r"([01])-([0-9]{1,18})", request.args.get("after", ""), re.ASCII)
@@ -36,6 +45,11 @@ def _after() -> tuple[int, int] | None:
 @require(Permission.APPROVE_MONEY)
 def index() -> ResponseReturnValue:
     """Show the proposed penalties, the exceptions first, with the sums of each party and rule on top."""
+    return penalties_page()
+
+
+def penalties_page(refused: RefusedReturn | None = None) -> str:
+    """Return the page of waiting penalties that the address names, with what was *refused* of it."""
     me, after, party_id = current_user(), _after(), request.args.get("party", type=int)
     with db.reading() as session:
         page = penalties_waiting.waiting_penalties(
@@ -57,7 +71,9 @@ def index() -> ResponseReturnValue:
         waiting=waiting,
         party_id=party_id,
         me=me,
-        next_url=address_with(after=f"{page.after.rank}-{page.after.penalty_id}") if page.after else None,
+        refused=refused,
+        decide_url=address_with(".decide_penalties"),
+        next_url=address_with(".index", after=f"{page.after.rank}-{page.after.penalty_id}") if page.after else None,
     )
 
 
@@ -65,6 +81,11 @@ def index() -> ResponseReturnValue:
 @require(Permission.APPROVE_MONEY)
 def credits() -> ResponseReturnValue:  # noqa: A001 - the endpoint is called so
     """Show the proposed credits, lump sums first, with the sums of each promise and branch on top."""
+    return credits_page()
+
+
+def credits_page(refused: RefusedReturn | None = None) -> str:
+    """Return the page of waiting credits that the address names, with what was *refused* of it."""
     me = current_user()
     with db.reading() as session:
         page = credits_waiting.waiting_credits(session, after=_after())
@@ -80,7 +101,9 @@ def credits() -> ResponseReturnValue:  # noqa: A001 - the endpoint is called so
         together=(sum(row.credits for row in totals), sum(row.amount_fen for row in totals)),
         waiting=waiting,
         me=me,
-        next_url=address_with(after=f"{page.after[0]}-{page.after[1]}") if page.after else None,
+        refused=refused,
+        decide_url=address_with(".decide_credits"),
+        next_url=address_with(".credits", after=f"{page.after[0]}-{page.after[1]}") if page.after else None,
     )
 
 

@@ -21,7 +21,14 @@ from supervise.parties.scope import Scope
 from supervise.penalties.attention import Attention
 from supervise.penalties.belonging import speaks_for_charged
 from supervise.penalties.models import PenaltyState
-from supervise.penalties.queries import PenaltyTotal, acknowledged, penalties_in_scope, penalty_totals
+from supervise.penalties.queries import (
+    PenaltyFilter,
+    PenaltyRow,
+    PenaltyTotal,
+    acknowledged,
+    penalties_in_scope,
+    penalty_totals,
+)
 from supervise.views.addresses import address_with
 from supervise.views.charts import drawing_response
 from supervise.views.filters import named
@@ -60,15 +67,16 @@ def index() -> ResponseReturnValue:
             formdata=request.args,
         )
         after_id = request.args.get("after", type=int)
-        page = penalties_in_scope(session, scope, form.wanted(), after_id=after_id)
+        wanted = form.wanted()
+        page = penalties_in_scope(session, scope, wanted, after_id=after_id)
         sums = _sums(session, scope, listed_only=listed_only)
-        mine = {row.id for row in page.rows if listed_only and _is_open(row.state) and speaks_for_charged(scope, row)}
-        own = mine - acknowledged(session, mine)
+        hindrances = _hindrances(session, scope, page.rows) if listed_only else {}
     return render_template(
         "penalties/index.html",
         form=form,
         rows=page.rows,
-        own=own,
+        own={row.id for row in page.rows if listed_only and row.id not in hindrances},
+        hindrances=hindrances,
         today=clock.today(),
         names=names,
         months=sums.months,
@@ -76,6 +84,8 @@ def index() -> ResponseReturnValue:
         may_read_statements=me.can(Permission.READ_STATEMENTS),
         series=_series(sums, names),
         listed_only=listed_only,
+        sees_everything=scope.sees_everything,
+        is_narrowed=after_id is not None or wanted != PenaltyFilter(listed_only=listed_only, user_id=me.id),
         next_url=address_with(after=page.next_after_id) if page.next_after_id else None,
     )
 
@@ -87,8 +97,18 @@ def _attentions(user: CurrentUser) -> list[Attention]:
     return [Attention.RETURNED] if user.can(Permission.TRIAGE) else []
 
 
-def _is_open(state: PenaltyState) -> bool:
-    return state is PenaltyState.APPROVED
+def _hindrances(session: Session, scope: Scope, rows: Sequence[PenaltyRow]) -> dict[int, str]:
+    """Return in words why the reader cannot acknowledge those of *rows* that they cannot."""
+    known = acknowledged(session, {row.id for row in rows})
+    words = {}
+    for row in rows:
+        if not speaks_for_charged(scope, row):
+            words[row.id] = _("Only the charged party itself acknowledges this penalty")
+        elif row.id in known:
+            words[row.id] = _("The charged party has acknowledged this penalty already")
+        elif row.state is not PenaltyState.APPROVED:
+            words[row.id] = _("State “%(state)s”: there is nothing left to acknowledge", state=row.state.label)
+    return words
 
 
 @bp.get("/by-month.svg")
