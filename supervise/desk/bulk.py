@@ -1,7 +1,7 @@
 """One decision on many tickets, or on the calls they report: a result for every row, in words (domain F11)."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -49,6 +49,27 @@ class Outcome(NamedTuple):
     #: A message id.
     what: str
     refusal: RefusalError | None
+
+
+class Told(Protocol):
+    """A result of a row, fresh or kept."""
+
+    @property
+    def what(self) -> str:
+        """What was to be done: a message id."""
+
+    @property
+    def refusal(self) -> object | None:
+        """Why it was not done; None: it was."""
+
+
+class Tally(NamedTuple):
+    """How often one part of a decision was done, and how often refused."""
+
+    #: A message id.
+    what: str
+    done: int
+    refused: int
 
 
 #: Decides on incidents and returns, for each part of the decision, its words and a result for every incident.
@@ -115,6 +136,14 @@ def decide_many(
                 for what, refusals in parts
             ]
     return outcomes
+
+
+def tallies(results: Iterable[Told]) -> list[Tally]:
+    """Count what became of the rows, each part of the decision by itself, in the order in which they come."""
+    counts: dict[str, list[int]] = {}
+    for result in results:
+        counts.setdefault(result.what, [0, 0])[result.refusal is not None] += 1
+    return [Tally(what, done, refused) for what, (done, refused) in counts.items()]
 
 
 def accept_suggested(session: Session, incident_ids: Sequence[int], actor_id: int) -> list[tuple[str, list[RowResult]]]:

@@ -14,6 +14,7 @@ from supervise.access.identity import current_user
 from supervise.access.policy import signed_in
 from supervise.attribution.findings import Proof
 from supervise.compensation.queries import batch_by_id
+from supervise.desk.bulk import tallies
 from supervise.desk.bulk_runs import Subject, run_of
 from supervise.desk.models import BulkAction, BulkRun
 from supervise.desk.run_results import results_of_run, runs_newest
@@ -82,8 +83,9 @@ def detail(run_id: int) -> ResponseReturnValue:
     with db.reading() as session:
         run = run_of(session, run_id, actor_id=me.id)
         job = job_by_id(session, run.job_id)
-        found = results_of_run(session, Scope.of(session, me), run, refused_only=True)
-        refused = list(islice(found, _SHOWN + 1))
+        scope = Scope.of(session, me)
+        refused = list(islice(results_of_run(session, scope, run, refused_only=True), _SHOWN + 1))
+        counts = tallies(results_of_run(session, scope, run))
         batch = batch_by_id(session, run.credit_batch_id) if run.credit_batch_id is not None else None
     if batch is not None and job.state is JobState.DONE:
         words = _(
@@ -99,6 +101,7 @@ def detail(run_id: int) -> ResponseReturnValue:
         is_under_way=job.state in UNFINISHED,
         has_failed=job.state is JobState.FAILED,
         may_resume=job.state is JobState.FAILED and run.rows_done < run.rows_total,
+        tallies=counts,
         refused=refused[:_SHOWN],
         more_refused=len(refused) > _SHOWN,
         list_url=url_for(_LISTS[run.action]),

@@ -17,6 +17,7 @@ from supervise.desk.bulk import (
     finding_decision,
     move_many,
     propose_amounts,
+    tallies,
 )
 from supervise.errors import AlreadyDecidedError, NotFoundError
 from tests.factories.access import make_user
@@ -80,6 +81,17 @@ def test_amounts_are_proposed_in_two_parts_each_with_its_result(session: Session
     assert "nobody can be credited" in str(credit.refusal.message_id if credit.refusal else "")
     again, _credit = decide_many(session, triager, [ticket.id], propose_amounts, actor_id=ACTOR)
     assert isinstance(again.refusal, AlreadyDecidedError)
+
+
+def test_what_was_done_is_counted_part_by_part(session: Session) -> None:
+    triager = make_user(session, role=Role.TRIAGER)
+    make_charged_partner(session)
+    ticket, empty = (make_ticket(session, number=make_number(session)) for _ in range(2))
+    make_incident(session, ticket=ticket)
+
+    outcomes = decide_many(session, triager, [ticket.id, empty.id], propose_amounts, actor_id=ACTOR)
+
+    assert tallies(outcomes) == [("Penalty proposed", 0, 1), ("Credit proposed", 0, 1), ("Done", 0, 1)]
 
 
 def test_tickets_beyond_the_scope_are_not_there(session: Session) -> None:

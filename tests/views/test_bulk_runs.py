@@ -1,11 +1,14 @@
 """Many rows by the pages: left to the worker above a limit, found again, told row by row, nobody else's business."""
 
 import csv
+import datetime as dt
 import io
+import re
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from supervise.access.roles import Role
 from supervise.compensation.models import CreditBatch
@@ -17,7 +20,9 @@ from supervise.penalties.models import Penalty, PenaltyState
 from supervise.views.approvals import decisions
 from supervise.views.credits import sending
 from supervise.views.tickets import bulk
+from tests.factories.attribution import make_proven_incident
 from tests.factories.complaints import CALLED_AT, make_ticket
+from tests.factories.penalties import make_charged_partner
 from tests.views.desk_pages import CALLER, Desk, open_desk
 from tests.views.finance_pages import Office, open_office
 from tests.views.money_pages import arranged, browser, make_scene, proposed
@@ -43,6 +48,26 @@ def work(app: Flask) -> None:
 
 def results(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))[1:]
+
+
+def prove(desk: Desk, ticket_ids: list[int]) -> None:
+    """Give each ticket a second call, with a proven offence of a partner."""
+
+    def add(session: Session) -> None:
+        charged = make_charged_partner(session)
+        for hour, ticket_id in enumerate(ticket_ids):
+            at, ticket = CALLED_AT + dt.timedelta(hours=hour), session.get_one(Ticket, ticket_id)
+            make_proven_incident(session, party=charged.party, ticket=ticket, occurred_at=at)
+
+    desk.write(add)
+
+
+def counted(page: str) -> dict[str, tuple[int, int]]:
+    """Return how often the page says that each part was done, and refused."""
+    card = page[page.index('id="tallies"') :].split("</table>", maxsplit=1)[0]
+    rows = [re.sub(r"<[^>]+>", "\n", row).split("\n") for row in card.split("<tr>")[2:]]
+    cells = [[text.strip() for text in row if text.strip()] for row in rows]
+    return {what: (int(done), int(refused)) for what, done, refused in cells}
 
 
 def test_a_whole_view_is_left_to_the_worker_and_told_row_by_row(desk: Desk) -> None:
@@ -85,6 +110,34 @@ def test_findings_of_a_whole_view_are_asked_for_once_and_recorded_by_the_worker(
     assert ordered.status_code == 303
     lines = results(triager.get(f"{ordered.location}/results.csv", headers=ENGLISH).text)
     assert [(line[2], line[3], line[4]) for line in lines] == [(CALLER, "Findings recorded", "Done")] * 2
+
+
+def test_amounts_are_counted_penalties_and_credits_by_themselves(desk: Desk) -> None:
+    ids = desk.tickets(3)
+    prove(desk, ids[:2])
+    triager = desk.as_(Role.TRIAGER)
+
+    ordered = triager.post("/tickets/bulk?state=new", data={"action": "amounts", "everything": "y"})
+    work(desk.app)
+    page = triager.get(ordered.location, headers=ENGLISH).text
+
+    # The proven calls cost their party something; the calls without a verdict nobody anything; none was promised.
+    assert counted(page) == {"Penalty proposed": (2, 3), "Credit proposed": (0, 5)}
+    assert len(desk.read(sa.select(Penalty))) == 2
+
+
+def test_what_is_done_at_once_is_counted_in_the_same_way(desk: Desk) -> None:
+    ids = desk.tickets(1)
+    prove(desk, ids)
+    triager = desk.as_(Role.TRIAGER)
+
+    amounts = triager.post("/tickets/bulk", data={"action": "amounts", "picked": [str(ids[0])]}, headers=ENGLISH)
+    accepted = desk.as_(Role.CLERK).post(
+        "/tickets/bulk", data={"action": "accept", "picked": [str(ids[0])]}, headers=ENGLISH
+    )
+
+    assert counted(amounts.text) == {"Penalty proposed": (1, 1), "Credit proposed": (0, 2)}
+    assert counted(accepted.text) == {"Accept the tickets": (1, 0)}
 
 
 def test_a_run_of_somebody_else_is_not_there(desk: Desk) -> None:

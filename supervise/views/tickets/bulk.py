@@ -16,7 +16,7 @@ from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.checklists import evidence_items, items_on
 from supervise.attribution.findings import Proof
-from supervise.desk.bulk import ROWS_MAX, NoRowsError, Outcome
+from supervise.desk.bulk import ROWS_MAX, NoRowsError, Outcome, tallies
 from supervise.desk.bulk_runs import NEEDED, Subject, act_on_tickets
 from supervise.desk.bulk_runs import ROWS_MAX as RUN_ROWS_MAX
 from supervise.desk.models import BulkAction
@@ -159,7 +159,4 @@ def _ids(texts: Sequence[str]) -> list[int]:
 
 
 def _results(action: BulkAction, outcomes: Sequence[Outcome]) -> ResponseReturnValue:
-    done = sum(outcome.refusal is None for outcome in outcomes)
-    return render_template(
-        "tickets/results.html", words=action.label, outcomes=outcomes, done=done, refused=len(outcomes) - done
-    )
+    return render_template("tickets/results.html", words=action.label, outcomes=outcomes, tallies=tallies(outcomes))
