@@ -23,7 +23,13 @@ EVENT_COLUMNS = [column.name for column in Base.metadata.tables["audit_event"].c
 
 def note(session: Session, subject_id: int, **changes: object) -> None:
     record_event(
-        session, actor_id=1, action="party.edited", subject="party", subject_id=subject_id, changes=changes, reason="更正"
+        session,
+        actor_id=1,
+        action="party.edited",
+        subject="party",
+        subject_id=subject_id,
+        changes=changes,
+        reason="更正",
     )
 
 
