@@ -140,12 +140,16 @@ class Office:
         """Answer the question of the page."""
         self.page.locator("#confirm [data-yes]").click()
 
-    def have_done(self, action: str) -> None:
-        """Do one thing with every ticket of the queue; the link of the bar leads there."""
+    def ask_for(self, action: str) -> None:
+        """Choose what to do with every ticket of the queue; the link of the bar leads there."""
         self.page.goto(f"{self.live_url}/tickets/")
         self.page.locator("[data-pick-all]").check()
         self.page.locator(".bulk-bar a[href='#whole-view']").click()
         self.page.locator(f".whole-view button[value={action}]").click()
+
+    def have_done(self, action: str) -> None:
+        """Do one thing with every ticket of the queue, and answer the question before it."""
+        self.ask_for(action)
         self.say_yes()
 
     def results(self, tone: str) -> list[str]:
@@ -175,7 +179,7 @@ def take_in(office: Office, folder: Path) -> None:
 def decide(office: Office) -> None:
     office.have_done("suggestions")
     office.results("success")
-    office.have_done("findings")
+    office.ask_for("findings")
     office.page.locator("input[name=offences][value=misleading_free]").check()
     office.page.fill("textarea[name=evidence_note]", "录音复核属实")
     office.page.locator("main form[action$='/bulk/findings'] button[type=submit]").click()
