@@ -12,6 +12,7 @@ from supervise.complaints.models import Channel, TicketState
 from supervise.complaints.originals import Original
 from supervise.contracts.models import ContractDirection, ContractScope
 from supervise.donotcall.models import PermissionScope
+from supervise.files.models import ImportKind
 from supervise.labels import LabelledEnum, _, translate
 from supervise.money import format_yuan
 from supervise.parties.models import OfficialUse, PartyKind, PartyStatus, RelationRole, UnitKind
@@ -24,7 +25,7 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "channel": (Channel,),
     "class": (NumberClass,),
     "direction": (ContractDirection,),
-    "kind": (UnitKind, PartyKind, EvidenceKind),
+    "kind": (UnitKind, PartyKind, EvidenceKind, ImportKind),
     "method": (Method,),
     "plan": (NumberingPlan,),
     "role": (Role, RelationRole),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from supervise.files.models import ImportKind
 from supervise.labels import use_locale
 from supervise.views.audit_vocabulary import FIELDS, SUBJECTS
 from supervise.views.audit_words import action_words, changes_in_words, field_words, subject_words
@@ -84,6 +85,13 @@ def test_an_amount_is_told_in_yuan_and_a_moment_by_chinas_clock() -> None:
 
     assert (amount.label, amount.after[0].text) == ("Total", "4,400.00")
     assert moment.after[0].text == "2026-01-27 00:00"
+
+
+def test_the_kind_of_an_imported_file_is_told_in_words() -> None:
+    with use_locale("en"):
+        [change] = changes_in_words({"kind": ImportKind.BILLING_RETURNS.value})
+
+    assert change.after[0].text == "Billing return file"
 
 
 def test_an_old_and_a_new_value_stand_side_by_side() -> None:
