@@ -9,6 +9,7 @@ from supervise.contracts import models as contracts
 from supervise.db import Base
 from supervise.desk import models as desk
 from supervise.donotcall import models as donotcall
+from supervise.evidence import models as evidence
 from supervise.files import models as files
 from supervise.jobs import models as jobs
 from supervise.ledger import models as ledger
@@ -26,6 +27,7 @@ __all__ = [
     "contracts",
     "desk",
     "donotcall",
+    "evidence",
     "files",
     "jobs",
     "ledger",

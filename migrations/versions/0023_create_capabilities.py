@@ -1,0 +1,17 @@
+"""To be written.
+
+Written out here: a migration never imports the application, which will have changed.
+"""
+
+revision = "0023"
+down_revision = "0022"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
