@@ -18,6 +18,7 @@ from supervise.access import identity, passwords
 from supervise.access.policy import PUBLIC, declare_endpoint
 from supervise.complaints.subscribers import refuse_other_keys
 from supervise.config import PROJECT, UPLOAD_BYTES_MAX, Settings, load_settings
+from supervise.evidence.store import SESSION_KEY, open_store
 from supervise.jobs.queue import JobQueue
 from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.seal import refuse_other_seal_key
@@ -138,7 +139,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application("supervise", root_path=str(PROJECT / "supervise"))
     _configure(app, settings)
     _log_as_json()
-    db.init_app(app, settings.database_url)
+    uri = settings.evidence_uri or str(settings.instance / "evidence")
+    records = open_store(settings.evidence_engine, uri, spark_master=settings.spark_master)
+    db.init_app(app, settings.database_url, {SESSION_KEY: records})
     db.check_sqlite_settings(app.extensions["supervise.db"])
     passwords.init_app(
         app, passwords.Passwords(rounds=settings.password_rounds, memory_kib=settings.password_memory_kib)

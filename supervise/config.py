@@ -1,5 +1,6 @@
 """Configuration: read once from the environment; a bad value stops the start with a sentence."""
 
+import importlib.util
 import os
 import secrets
 from collections.abc import Mapping
@@ -42,6 +43,12 @@ class Settings:
     secure_cookies: bool
     #: Where the newest seal of the ledger is anchored, outside the database.
     anchor_file: Path
+    #: What reads the records (``duckdb`` in this process, ``spark``), and the folder or URI below which they lie.
+    evidence_engine: str = "duckdb"
+    #: None: ``evidence`` in the instance folder.
+    evidence_uri: str | None = None
+    #: Spark's cluster; ``local[2]`` is a JVM beside this process with two threads.
+    spark_master: str = "local[2]"
     #: Proxies in front of the app whose X-Forwarded headers are believed.
     trusted_proxies: int = 0
     #: The names under which browsers reach the app; empty: whatever name they say.
@@ -86,6 +93,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         demo=demo,
         secure_cookies=_flag(environ, "SUPERVISE_SECURE_COOKIES", default=not demo),
         anchor_file=_anchor_file(environ, instance),
+        evidence_engine=_evidence_engine(environ),
+        evidence_uri=environ.get("EVIDENCE_URI") or None,
+        spark_master=environ.get("SPARK_MASTER", "local[2]"),
         trusted_proxies=_count(environ, "SUPERVISE_TRUSTED_PROXIES"),
         hosts=_hosts(environ),
     )
@@ -146,6 +156,20 @@ def _anchor_file(environ: Mapping[str, str], instance: Path) -> Path:
     if path.is_dir() or (path.exists() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True)):
         raise ConfigError(f"SUPERVISE_ANCHOR_FILE names {path}, which is no file that this user may read and write")
     return path
+
+
+def _evidence_engine(environ: Mapping[str, str]) -> str:
+    name = environ.get("EVIDENCE_ENGINE", "duckdb")
+    if name not in {"duckdb", "spark"}:
+        raise ConfigError(f"EVIDENCE_ENGINE must be duckdb or spark, not {name!r}")
+    if name == "spark" and importlib.util.find_spec("pyspark") is None:
+        raise ConfigError(
+            "EVIDENCE_ENGINE is spark, but pyspark is not installed: pip install -r requirements-spark.txt"
+        )
+    uri = environ.get("EVIDENCE_URI", "")
+    if name == "duckdb" and "://" in uri.removeprefix("file://"):
+        raise ConfigError(f"EVIDENCE_URI names {uri}: DuckDB reads a folder of this machine; Spark reads other URIs")
+    return name
 
 
 def _key_files(environ: Mapping[str, str], instance: Path, *, demo: bool) -> tuple[Path, Path]:

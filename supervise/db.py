@@ -8,7 +8,7 @@ import enum
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -119,9 +119,10 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """One engine and its sessions."""
+    """One engine and its sessions; *info* is what every session carries for subjects above (``Session.info``)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, info: Mapping[str, Any] | None = None) -> None:
+        self._info = dict(info or {})
         # Parameters would carry subscribers' words into error messages and logs.
         self.engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
         self.dialect = self.engine.dialect.name
@@ -141,7 +142,7 @@ class Database:
             options["isolation_level"] = "REPEATABLE READ"
         with (
             self.engine.connect().execution_options(**options) as connection,
-            Session(connection, expire_on_commit=False, autoflush=True) as session,
+            Session(connection, expire_on_commit=False, autoflush=True, info=self._info) as session,
         ):
             yield session
             if writes:
@@ -185,9 +186,9 @@ def check_sqlite_settings(database: Database) -> None:
                 raise ConfigError(f"SQLite setting {name} is {answer!r}, not {wanted!r}: refusing to start")
 
 
-def init_app(app: Flask, url: str) -> None:
-    """Give *app* its database."""
-    app.extensions["supervise.db"] = Database(url)
+def init_app(app: Flask, url: str, info: Mapping[str, Any] | None = None) -> None:
+    """Give *app* its database; each session carries *info*."""
+    app.extensions["supervise.db"] = Database(url, info)
 
 
 def current() -> Database:

@@ -26,7 +26,17 @@ from supervise.app import create_app
 from supervise.cipher import Keyring
 from supervise.config import Settings
 from supervise.db import Database
-from tests.databases import SHARED, PostgresServer, clone_sqlite, fast_folder, opened, postgres_server, violations
+from supervise.evidence.store import SESSION_KEY
+from tests.databases import (
+    SHARED,
+    PostgresServer,
+    clone_sqlite,
+    fast_folder,
+    opened,
+    postgres_server,
+    shared_store,
+    violations,
+)
 
 #: A test of one subject meets rows of all: every table must be known to the mappers.
 TABLES = models.__all__
@@ -104,7 +114,12 @@ def session(_standing_database: Database) -> Iterator[Session]:
     """
     with _standing_database.engine.connect() as connection:
         transaction = connection.begin()
-        with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
+        with Session(
+            connection,
+            expire_on_commit=False,
+            join_transaction_mode="create_savepoint",
+            info={SESSION_KEY: shared_store()},
+        ) as session:
             yield session
             if session.is_active:
                 session.flush()

