@@ -1,7 +1,9 @@
 """Every table of the application: importing this module fills ``metadata``."""
 
 from supervise.access import models as access
+from supervise.attribution import inquiry_models as inquiries
 from supervise.attribution import models as attribution
+from supervise.attribution import watch_models as watching
 from supervise.audit import models as audit
 from supervise.compensation import models as compensation
 from supervise.complaints import models as complaints
@@ -29,9 +31,11 @@ __all__ = [
     "donotcall",
     "evidence",
     "files",
+    "inquiries",
     "jobs",
     "ledger",
     "metadata",
     "parties",
     "penalties",
+    "watching",
 ]
