@@ -84,14 +84,14 @@ class DuckDBEngine:
             "memory_limit": self.memory,
             "threads": self.threads,
             "temp_directory": str(spill),
-            "TimeZone": "UTC",
             # A closed network: what is not in the wheel must not be looked for.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "preserve_insertion_order": False,
-            "enable_progress_bar": False,
         }
-        return duckdb.connect(":memory:", config=settings)
+        connection = duckdb.connect(":memory:", config=settings)
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        return connection
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a connection with temporary tables of its own, for one thread."""

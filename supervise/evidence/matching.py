@@ -1,0 +1,156 @@
+"""Which records an incident may be about: calls and messages around its moment, orders after it.
+
+Facts only: what a record proves, and whom, is the next subject's question (``attribution``). An answer has one row for
+each record that fits, the nearest in time first.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy.orm import Session
+
+from supervise.evidence.engine import RecordQuery, unbound
+from supervise.evidence.models import RecordKind
+from supervise.evidence.record_types import CALLS, MESSAGES, MOMENT, ORDERS
+from supervise.evidence.store import current_files, store_of
+
+#: No summer time since 1991, and no records from before: arithmetic on a million rows needs no calendar.
+_CHINA_AHEAD = dt.timedelta(hours=8)
+
+#: An incident as records are asked about it. A record fits that began in ``[from_at, to_at)``; an order, that was
+#: placed in ``[order_from, order_to)``. Without a subscriber no order is looked for.
+INCIDENTS = pa.schema(
+    [
+        ("incident_id", pa.int64()),
+        ("is_call", pa.bool_()),
+        ("caller", pa.string()),
+        ("subscriber_index", pa.string()),
+        ("occurred_at", MOMENT),
+        ("on_day", pa.date32()),
+        ("from_at", MOMENT),
+        ("to_at", MOMENT),
+        ("order_from", MOMENT),
+        ("order_to", MOMENT),
+    ]
+)
+
+
+class AskedIncident(NamedTuple):
+    """A row of ``INCIDENTS``."""
+
+    incident_id: int
+    is_call: bool
+    caller: str | None
+    subscriber_index: str | None
+    occurred_at: dt.datetime
+    on_day: dt.date
+    from_at: dt.datetime
+    to_at: dt.datetime
+    order_from: dt.datetime
+    order_to: dt.datetime
+
+
+class Found(NamedTuple):
+    """The records that fit some incidents: the answers of the three queries."""
+
+    calls: pa.Table
+    messages: pa.Table
+    orders: pa.Table
+
+
+def asked_table(rows: Iterable[AskedIncident]) -> pa.Table:
+    """Return the incidents as the queries take them."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(INCIDENTS)
+    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, INCIDENTS, strict=True)]
+    return pa.table(arrays, schema=INCIDENTS)
+
+
+def _around(incidents: ir.Table, records: ir.Table, *, sender: str, moment: str) -> ir.Table:
+    """Return each incident with the records around its moment: its subscriber's, or if unknown its sender's."""
+    begun = records[moment]
+    within = [begun >= incidents.from_at, begun < incidents.to_at]
+    of_subscriber = incidents.join(records, [incidents.subscriber_index == records.subscriber_index, *within])
+    of_sender = incidents.join(
+        records, [incidents.caller == records[sender], incidents.subscriber_index.isnull(), *within]
+    )
+    columns = {
+        "incident_id": incidents.incident_id,
+        # Unknown where the report names no number; a sub-port counts as its port, and the other way round.
+        "same_sender": records[sender].startswith(incidents.caller) | incidents.caller.startswith(records[sender])
+        if sender == "port"
+        else records[sender] == incidents.caller,
+        "same_subscriber": incidents.subscriber_index.notnull(),
+        "seconds_apart": (begun.epoch_seconds() - incidents.occurred_at.epoch_seconds()).abs().cast("int64"),
+        **{name: records[name] for name in records.columns},
+    }
+    return of_subscriber.select(**columns).union(of_sender.select(**columns))
+
+
+def fitting_calls(incidents: ir.Table, calls: ir.Table) -> ir.Table:
+    """Return the calls around each reported call."""
+    return _around(incidents.filter(incidents.is_call), calls, sender="caller", moment="started_at")
+
+
+def fitting_messages(incidents: ir.Table, messages: ir.Table) -> ir.Table:
+    """Return the messages around each reported SMS."""
+    return _around(incidents.filter(~incidents.is_call), messages, sender="port", moment="sent_at")
+
+
+def following_orders(incidents: ir.Table, orders: ir.Table) -> ir.Table:
+    """Return the orders on each subscriber's number after the incident; one before it proves nothing (domain F31)."""
+    placed = [orders.ordered_at >= incidents.order_from, orders.ordered_at < incidents.order_to]
+    joined = incidents.join(orders, [incidents.subscriber_index == orders.subscriber_index, *placed])
+    return joined.select(
+        incident_id=incidents.incident_id,
+        seconds_apart=(orders.ordered_at.epoch_seconds() - incidents.occurred_at.epoch_seconds()).cast("int64"),
+        **{name: orders[name] for name in orders.columns},
+    )
+
+
+def _query(name: str, expression: ir.Table) -> RecordQuery:
+    return RecordQuery(name, expression.order_by("incident_id", "seconds_apart", "platform", "record_id"))
+
+
+_INCIDENTS = unbound("incidents", INCIDENTS)
+FITTING_CALLS = _query("fitting_calls", fitting_calls(_INCIDENTS, unbound("calls", CALLS.schema)))
+FITTING_MESSAGES = _query("fitting_messages", fitting_messages(_INCIDENTS, unbound("messages", MESSAGES.schema)))
+FOLLOWING_ORDERS = _query("following_orders", following_orders(_INCIDENTS, unbound("orders", ORDERS.schema)))
+
+
+def matching_records(session: Session, asked: pa.Table) -> Found:
+    """Return the records that fit the *asked* incidents (``INCIDENTS``); only files of their days are read."""
+    store = store_of(session)
+    answers = []
+    for query, kind, first, end in (
+        (FITTING_CALLS, RecordKind.CALLS, "from_at", "to_at"),
+        (FITTING_MESSAGES, RecordKind.MESSAGES, "from_at", "to_at"),
+        (FOLLOWING_ORDERS, RecordKind.ORDERS, "order_from", "order_to"),
+    ):
+        files = current_files(session, kind, _days(asked, kind, first, end))
+        if files.paths:
+            answers.append(store.engine.run(query, {"incidents": asked, kind.value: files}))
+        else:
+            answers.append(query.schema.empty_table())
+    return Found(*answers)
+
+
+def _days(asked: pa.Table, kind: RecordKind, first: str, end: str) -> set[dt.date]:
+    """Return the China days in which records of *kind* can fit the incidents."""
+    if kind is not RecordKind.ORDERS:
+        asked = asked.filter(pc.equal(asked["is_call"], kind is RecordKind.CALLS))
+    bounds = pa.table({"begin": _china_days(asked[first]), "stop": _china_days(asked[end], last=True)})
+    days: set[dt.date] = set()
+    for pair in bounds.group_by(["begin", "stop"]).aggregate([]).to_pylist():
+        days.update(pair["begin"] + dt.timedelta(days=n) for n in range((pair["stop"] - pair["begin"]).days + 1))
+    return days
+
+
+def _china_days(moments: pa.ChunkedArray, *, last: bool = False) -> pa.ChunkedArray:
+    """Return the China day of each moment; of the end of a half-open period, the *last* day that is in it."""
+    shift = _CHINA_AHEAD - (dt.timedelta(microseconds=1) if last else dt.timedelta())
+    shifted = pc.add(moments.cast(pa.timestamp("us")), pa.scalar(shift, pa.duration("us")))
+    return shifted.cast(pa.date32(), safe=False)
