@@ -3,6 +3,7 @@
 from supervise.access import models as access
 from supervise.attribution import inquiry_models as inquiries
 from supervise.attribution import models as attribution
+from supervise.attribution import proof_models as proofs
 from supervise.attribution import watch_models as watching
 from supervise.audit import models as audit
 from supervise.compensation import models as compensation
@@ -37,5 +38,6 @@ __all__ = [
     "metadata",
     "parties",
     "penalties",
+    "proofs",
     "watching",
 ]

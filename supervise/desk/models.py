@@ -98,6 +98,8 @@ class BulkRun(Base):
     checklists: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: What was heard, seen or read; of findings alone.
     note: Mapped[str | None] = mapped_column(MaskedText)
+    #: The ``VerificationKind`` that is entered with them; NULL: each call's log has it. Of findings alone.
+    verified_by: Mapped[str | None]
     #: In which language a batch is frozen.
     locale: Mapped[str]
     rows_total: Mapped[int]

@@ -1,12 +1,12 @@
-"""Uploads and the staging of imports: what came in, row by row, before and after it was taken over."""
+"""Uploads and the staging of imports, row by row, before and after they were taken over; the vault of attachments."""
 
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
 
 
@@ -24,6 +24,9 @@ class ImportKind(LabelledEnum):
     RELATIONS = "relations", N_("Ties between parties")
     OFFICIAL_NUMBERS = "official_numbers", N_("Official numbers")
     CONTRACTS = "contracts", N_("Contracts and policies")
+    CAPABILITIES = "capabilities", N_("What parties may do")
+    SALES_CHANNELS = "sales_channels", N_("Sales channels")
+    PLANS = "plans", N_("Plan catalogue")
 
 
 class BatchState(LabelledEnum):
@@ -46,6 +49,24 @@ class RowVerdict(LabelledEnum):
     CHANGED = "changed", N_("Changed text")
     DUPLICATE = "duplicate", N_("Probable duplicate")
     ERROR = "error", N_("Error")
+
+
+class MediaType(LabelledEnum):
+    """What an attachment is, by its content; nothing else is accepted."""
+
+    PDF = "pdf", N_("PDF document")
+    PNG = "png", N_("PNG picture")
+    JPEG = "jpeg", N_("JPEG picture")
+    WAV = "wav", N_("WAV recording")
+    MP3 = "mp3", N_("MP3 recording")
+    AMR = "amr", N_("AMR recording")
+    M4A = "m4a", N_("M4A recording")
+    MP4 = "mp4", N_("MP4 video")
+    XLSX = "xlsx", N_("Excel workbook")
+    DOCX = "docx", N_("Word document")
+    CSV = "csv", N_("CSV table")
+    TEXT = "text", N_("Plain text")
+    EML = "eml", N_("E-mail message")
 
 
 class Upload(Base):
@@ -121,3 +142,62 @@ class ImportRow(Base):
     cells_cipher: Mapped[bytes | None]
     #: The row that this one became or was recognised as (a ticket, a number, a credit line).
     subject_id: Mapped[int | None]
+
+
+class Attachment(Base):
+    """A piece of evidence, encrypted under a random name; purged, its row and hash stay as a tombstone (F12).
+
+    What it is attached to is a link table of each subject. Triggers refuse its deletion, every change but the purge,
+    and the purge while a hold is open.
+    """
+
+    __tablename__ = "attachment"
+    __table_args__ = (
+        CheckConstraint("size_bytes > 0", name="size_positive"),
+        CheckConstraint("(stored_as IS NULL) = (purged_at IS NOT NULL)", name="purged_at_set"),
+        CheckConstraint("source <> ''", name="has_source"),
+        Index(None, "added_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: As the user's machine called it, numbers masked; shown, never used as a path.
+    file_name: Mapped[str]
+    media_type: Mapped[MediaType]
+    #: SHA-256 of the plain bytes, 64 hex digits.
+    sha256: Mapped[str] = mapped_column(index=True)
+    size_bytes: Mapped[int]
+    #: Random name below ``instance/vault``; NULL once purged.
+    stored_as: Mapped[str | None]
+    #: Where it comes from, in words: who handed it in, or from which system it was taken.
+    source: Mapped[str] = mapped_column(MaskedText)
+    added_by: Mapped[int]
+    added_at: Mapped[dt.datetime]
+    purged_at: Mapped[dt.datetime | None]
+
+
+class AttachmentHold(Base):
+    """Someone forbade the purge of an attachment: a case before a court or a regulator needs it."""
+
+    __tablename__ = "attachment_hold"
+    __table_args__ = (
+        CheckConstraint("reason <> ''", name="has_reason"),
+        CheckConstraint("(released_at IS NULL) = (released_by IS NULL)", name="released_by_set"),
+        CheckConstraint("(released_at IS NULL) = (release_reason IS NULL)", name="release_has_reason"),
+        CheckConstraint("released_by <> placed_by", name="two_people"),
+        Index(
+            "uq_attachment_hold_open",
+            "attachment_id",
+            unique=True,
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    attachment_id: Mapped[int] = mapped_column(ForeignKey("attachment.id"), index=True)
+    reason: Mapped[str] = mapped_column(MaskedText)
+    placed_by: Mapped[int]
+    placed_at: Mapped[dt.datetime]
+    released_by: Mapped[int | None]
+    released_at: Mapped[dt.datetime | None]
+    release_reason: Mapped[str | None] = mapped_column(MaskedText)

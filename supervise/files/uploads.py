@@ -24,7 +24,7 @@ from supervise import clock, phone
 from supervise.cipher import Keyring
 from supervise.config import UPLOAD_BYTES_MAX
 from supervise.errors import NotFoundError
-from supervise.files.models import BatchState, ImportBatch, Upload
+from supervise.files.models import Attachment, BatchState, ImportBatch, Upload
 from supervise.files.refusals import DamagedFileError, EmptyFileError, UploadTooLargeError
 from supervise.labels import N_
 
@@ -59,10 +59,13 @@ def uploads_folder(instance: Path) -> Path:
     return folder
 
 
-def store_file(stream: BinaryIO, folder: Path, keyring: Keyring, *, bytes_max: int = UPLOAD_BYTES_MAX) -> StoredFile:
+def store_file(
+    stream: BinaryIO, folder: Path, keyring: Keyring, *, bytes_max: int = UPLOAD_BYTES_MAX, context: str = _CONTEXT
+) -> StoredFile:
     """Encrypt *stream* into *folder* under a random name, durably, in constant memory.
 
-    Outside any database transaction: an upload may take minutes.
+    Outside any database transaction: an upload may take minutes. *context* is bound to the bytes: ``opened_file``
+    asks for the same.
 
     Raises:
         UploadTooLargeError: past *bytes_max*; nothing is left behind.
@@ -73,7 +76,7 @@ def store_file(stream: BinaryIO, folder: Path, keyring: Keyring, *, bytes_max: i
     part = folder / f"{name}{_PART}"
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            for frame in keyring.encrypt_stream(counted.chunks(), _CONTEXT, name):
+            for frame in keyring.encrypt_stream(counted.chunks(), context, name):
                 file.write(frame)
             file.flush()
             os.fsync(file.fileno())
@@ -148,18 +151,32 @@ def plain_file(upload: Upload, folder: Path, keyring: Keyring) -> Iterator[Binar
         PurgedError: if the file's time was over.
         DamagedFileError: if the file is missing, was changed, or its bytes have another SHA-256 than the row.
     """
-    if upload.stored_as is None:
+    with opened_file(upload.stored_as, upload.sha256, folder, keyring) as plain:
+        yield plain
+
+
+@contextmanager
+def opened_file(
+    stored_as: str | None, sha256: str, folder: Path, keyring: Keyring, *, context: str = _CONTEXT
+) -> Iterator[BinaryIO]:
+    """Decrypt what ``store_file`` keeps as *stored_as* (NULL: purged) into a file without a name.
+
+    Raises:
+        PurgedError: if the file's time was over.
+        DamagedFileError: if the file is missing, was changed, or its bytes have another hash than *sha256*.
+    """
+    if stored_as is None:
         raise PurgedError
     digest = hashlib.sha256()
     with tempfile.TemporaryFile(dir=folder) as plain:
         try:
-            with (folder / upload.stored_as).open("rb") as source:
-                for chunk in keyring.decrypt_stream(source, _CONTEXT, upload.stored_as):
+            with (folder / stored_as).open("rb") as source:
+                for chunk in keyring.decrypt_stream(source, context, stored_as):
                     digest.update(chunk)
                     plain.write(chunk)
         except (FileNotFoundError, ValueError) as error:
             raise DamagedFileError from error
-        if digest.hexdigest() != upload.sha256:
+        if digest.hexdigest() != sha256:
             raise DamagedFileError
         plain.flush()
         plain.seek(0)
@@ -182,12 +199,12 @@ def purge_uploads(session: Session, before: dt.datetime) -> int:
     return len(purged.all())
 
 
-def sweep_files(session: Session, folder: Path) -> int:
-    """Delete the files in *folder* that no row names, and return how many. Call it after the purge has committed."""
+def sweep_files(session: Session, folder: Path, kept: type[Upload | Attachment] = Upload) -> int:
+    """Delete the files in *folder* that no row of *kept* names; return how many. Call it after the purge."""
     old = clock.now().timestamp() - _COMING_IN_SECONDS
     # The folder is listed first: a row that is written after that names a file that is too young to go.
     candidates = [path for path in folder.iterdir() if path.stat().st_mtime < old]
-    named = set(session.scalars(sa.select(Upload.stored_as).where(Upload.stored_as.is_not(None))))
+    named = set(session.scalars(sa.select(kept.stored_as).where(kept.stored_as.is_not(None))))
     swept = [path for path in candidates if path.name not in named]
     for path in swept:
         path.unlink(missing_ok=True)
