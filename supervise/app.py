@@ -139,6 +139,26 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application("supervise", root_path=str(PROJECT / "supervise"))
     _configure(app, settings)
     _log_as_json()
+    equip(app, settings)
+    _guard(app, settings)
+    _dress(app, settings)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    for command in (*cli.COMMANDS, casework.cases):
+        app.cli.add_command(command)
+    return app
+
+
+def equip(app: Flask, settings: Settings) -> None:
+    """Give *app* what it works on and with: settings, database, stored records, password hasher, job queue.
+
+    Who calls it again moves the application to another database, instance folder and keys; what ``create_app``
+    has built into its guards and pages, such as secure cookies, stays.
+
+    Raises:
+        ConfigError: if the database does not do what is asked of it.
+    """
+    app.extensions["supervise.settings"] = settings
     uri = settings.evidence_uri or str(settings.instance / "evidence")
     records = open_store(settings.evidence_engine, uri, spark_master=settings.spark_master)
     db.init_app(app, settings.database_url, {SESSION_KEY: records})
@@ -148,13 +168,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     surroundings = Surroundings(settings.instance, settings.keyring, settings.anchor_file)
     app.extensions["supervise.jobs"] = JobQueue(settings.database_url, surroundings, app.app_context)
-    _guard(app, settings)
-    _dress(app, settings)
-    for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
-    for command in (*cli.COMMANDS, casework.cases):
-        app.cli.add_command(command)
-    return app
 
 
 def refuse_unfit_database(app: Flask) -> None:
@@ -186,7 +199,6 @@ def _configure(app: Flask, settings: Settings) -> None:
         BOOTSTRAP_SERVE_LOCAL=True,
         TRUSTED_HOSTS=list(settings.hosts) or None,
     )
-    app.extensions["supervise.settings"] = settings
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
@@ -273,8 +285,13 @@ def _log_as_json() -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=_to_stderr,
     )
+
+
+def _to_stderr(*_names: object) -> structlog.WriteLogger:
+    """Return a logger to where stderr leads at this moment, which is not always where it led at the start."""
+    return structlog.WriteLogger(sys.stderr)
 
 
 def _name_the_error(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -16,19 +16,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Page
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from supervise import models
-from supervise.app import create_app
 from supervise.cipher import Keyring
 from supervise.config import Settings
 from supervise.db import Database
 from supervise.evidence.store import SESSION_KEY
+from tests.application import opened_application
 from tests.databases import (
-    SHARED,
     PostgresServer,
     clone_sqlite,
     fast_folder,
@@ -43,7 +41,6 @@ TABLES = models.__all__
 ENGINES = ("sqlite", "postgresql")
 #: Debian's name, and what other distributions call the same browser.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-TEMPLATES = SHARED / "templates"
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 
 
@@ -155,16 +152,10 @@ def settings(database_url: str, keyring: Keyring, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
-    """The application on ``database``'s own clone."""
-    app = create_app(settings)
-    app.testing = True
-    # Each test has its own application, and compiling a page takes longer than showing it.
-    TEMPLATES.mkdir(parents=True, exist_ok=True)
-    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(TEMPLATES))
-    yield app
-    app.extensions["supervise.db"].engine.dispose()
-    app.extensions["supervise.jobs"].huey.storage.close()
+def app(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The application on ``database``'s own clone; a browser may ask late, and shares it with no other test."""
+    with opened_application(settings, alone="live_url" in request.fixturenames) as app:
+        yield app
 
 
 @pytest.fixture
