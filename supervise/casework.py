@@ -24,6 +24,7 @@ from supervise.access.roles import ROLE_PERMISSIONS, Permission
 from supervise.attribution.decide import accept_suggestions
 from supervise.attribution.findings import Proof, record_findings_for
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
+from supervise.attribution.proof_models import VerificationKind
 from supervise.compensation import approve as credit_approval
 from supervise.compensation.batches import sendable
 from supervise.compensation.models import Credit, CreditState
@@ -53,6 +54,8 @@ cases = AppGroup("cases", help="The path of a complaint: import, attribute, find
 
 #: What one transaction decides on.
 _SLICE = 1_000
+#: Instead of how the calls were verified: their logs say it.
+_LOGGED = "as-logged"
 
 as_user = click.option("--user", "username", required=True, help="The user who acts; their permissions apply.")
 
@@ -233,11 +236,19 @@ def attribute(username: str) -> None:
     metavar="ITEM=yes|no",
     help="Answer an item of the offence type's checklist; once for each item.",
 )
+@click.option(
+    "--verified-by",
+    type=click.Choice([*(kind.value for kind in VerificationKind), _LOGGED]),
+    default=VerificationKind.RECORDING_REVIEW.value,
+    show_default=True,
+    help="How the calls were verified: the evidence is entered in their logs. As logged: only what a log confirms.",
+)
 @as_user
 @in_sentences
-def find(offence_code: str, evidence: str, checks: Sequence[str], username: str) -> None:
+def find(offence_code: str, evidence: str, checks: Sequence[str], verified_by: str, username: str) -> None:
     """Record an offence as proven for every attributed incident that has no finding yet."""
     checklist = _answers(checks)
+    how = None if verified_by == _LOGGED else VerificationKind(verified_by)
     actor_id = _actor(username, Permission.TRIAGE)
     attributed = (
         select(IncidentVerdict.incident_id)
@@ -245,8 +256,8 @@ def find(offence_code: str, evidence: str, checks: Sequence[str], username: str)
         .where(IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS), Finding.id.is_(None))
         .order_by(IncidentVerdict.incident_id)
     )
-    proofs = [Proof(offence_code, proven=True, evidence_note=evidence, checklist=checklist)]
-    _print_results(_in_slices(attributed, record_findings_for, proofs, actor_id=actor_id))
+    proof = Proof(offence_code, proven=True, evidence_note=evidence, checklist=checklist, verified_by=how)
+    _print_results(_in_slices(attributed, record_findings_for, [proof], actor_id=actor_id))
 
 
 def _answers(checks: Sequence[str]) -> dict[str, bool]:

@@ -64,12 +64,16 @@ ONCE = {
 REWRITTEN = "evidence is not rewritten: add a new row"
 STANDS = "evidence is not deleted: withdraw it or let its time end"
 HELD = "this attachment is on hold: it is not purged"
+UNVERIFIED = "an offence is found proven only where a verification confirms it"
 MEDIA = "'pdf', 'png', 'jpeg', 'wav', 'mp3', 'amr', 'm4a', 'mp4', 'xlsx', 'docx', 'csv', 'text', 'eml'"
 KINDS = "'recording', 'screenshot', 'letter', 'sms_log', 'other'"
 IS_PURGED = "OLD.stored_as IS NOT NULL AND NEW.stored_as IS NULL"
 IS_HELD = "EXISTS (SELECT 1 FROM attachment_hold h WHERE h.attachment_id = NEW.id AND h.released_at IS NULL)"
 #: A purged file does not come back, nor is another put in its place.
 IS_SWAPPED = "NEW.stored_as IS NOT NULL AND {}"
+IS_UNVERIFIED = (
+    "NOT EXISTS (SELECT 1 FROM verification_entry v WHERE v.incident_id = NEW.incident_id AND v.outcome = 'confirmed')"
+)
 
 
 def upgrade() -> None:
@@ -93,10 +97,12 @@ def downgrade() -> None:
         if kept:
             raise RuntimeError(f"{kept} rows of {table}: the older schema has no place for them")
     is_postgresql = op.get_bind().dialect.name == "postgresql"
+    op.execute("DROP TRIGGER finding_needs_verification" + (" ON finding" if is_postgresql else ""))
     op.drop_column("bulk_run", "verified_by")
     for table in TABLES:
         op.drop_table(table)
     if is_postgresql:
+        op.execute("DROP FUNCTION finding_require_verification()")
         op.execute("DROP FUNCTION attachment_refuse_held()")
         op.execute("DROP FUNCTION vault_refuse()")
 
@@ -270,6 +276,15 @@ def _guard_on_postgresql() -> None:
         "CREATE TRIGGER attachment_no_purge_on_hold BEFORE UPDATE ON attachment FOR EACH ROW "
         f"WHEN ({IS_PURGED}) EXECUTE FUNCTION attachment_refuse_held()"
     )
+    op.execute(
+        "CREATE FUNCTION finding_require_verification() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF {IS_UNVERIFIED} THEN RAISE EXCEPTION '{UNVERIFIED}' "
+        "USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER finding_needs_verification BEFORE INSERT ON finding FOR EACH ROW "
+        "WHEN (NEW.state = 'proven') EXECUTE FUNCTION finding_require_verification()"
+    )
 
 
 def _guard_on_sqlite() -> None:
@@ -284,4 +299,8 @@ def _guard_on_sqlite() -> None:
     op.execute(
         "CREATE TRIGGER attachment_no_purge_on_hold BEFORE UPDATE ON attachment "
         f"WHEN {IS_PURGED} AND {IS_HELD} BEGIN SELECT RAISE(ABORT, '{HELD}'); END"
+    )
+    op.execute(
+        "CREATE TRIGGER finding_needs_verification BEFORE INSERT ON finding "
+        f"WHEN NEW.state = 'proven' AND {IS_UNVERIFIED} BEGIN SELECT RAISE(ABORT, '{UNVERIFIED}'); END"
     )

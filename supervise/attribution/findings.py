@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.attribution import checklists
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
+from supervise.attribution.proof_models import VerificationKind, VerificationOutcome
+from supervise.attribution.verification import UnverifiedError, Verified, confirmed_incidents, write_entries
 from supervise.audit.record import record_event
 from supervise.complaints.models import Incident, IncidentState, OffenceType
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, RefusalError, RowResult
@@ -40,6 +42,8 @@ class Proof(NamedTuple):
     evidence_note: str
     #: The answers to the checklist that the type had on the day of the call, by code of the item.
     checklist: checklists.Answers | None = None
+    #: How it was verified: the note is then entered in the verification log too. None: the log has it already.
+    verified_by: VerificationKind | None = None
 
 
 def record_findings(session: Session, incident_id: int, proofs: Sequence[Proof], *, actor_id: int) -> Sequence[Finding]:
@@ -51,6 +55,7 @@ def record_findings(session: Session, incident_id: int, proofs: Sequence[Proof],
         MoneyHangsOnItError: if an approved amount rests on the finding that this would overturn.
         InvalidInputError: for a finding without evidence, or an offence type unknown on the day of the call.
         ChecklistError: if it is to be proven, and the answers to the type's checklist do not prove it.
+        UnverifiedError: if it is to be proven, and neither the log nor the proof says how it was verified.
     """
     [result] = record_findings_for(session, [incident_id], proofs, actor_id=actor_id)
     if result.refusal is not None:
@@ -99,6 +104,7 @@ class _Recorder:
         self.items = checklists.evidence_items(session, list(self.types))
         live = select(Finding).where(Finding.incident_id.in_(ids), Finding.state != FindingState.OVERTURNED)
         self.live = {(one.incident_id, one.offence_code): one for one in session.scalars(live)}
+        self.confirmed = confirmed_incidents(session, ids)
         self.new: list[Finding] = []
         self.old: list[Finding] = []
 
@@ -120,6 +126,8 @@ class _Recorder:
                 if before.held:
                     return MoneyHangsOnItError()
                 old.append(before)
+            if proof.proven and proof.verified_by is None and incident_id not in self.confirmed:  # also a trigger
+                return UnverifiedError()
             new.append(self._finding(verdict, verdict.party_id, kind, proof, state))
         self.new += new
         self.old += old
@@ -152,13 +160,16 @@ class _Recorder:
         )
 
     def write(self) -> None:
-        """Overturn what is replaced, add the findings, and let the incidents' states follow."""
+        """Overturn what is replaced, enter the verification, add the findings; the incidents' states follow."""
         _overturn(self.session, [finding.id for finding in self.old], self.actor_id)
-        self.session.add_all(self.new)
-        self.session.flush()
         if not self.new:
             return
         touched = {finding.incident_id for finding in self.new}
+        verified = _verifications(self.proofs)
+        # Before the findings: a trigger looks for it.
+        write_entries(self.session, sorted(touched), verified, actor_id=self.actor_id)
+        self.session.add_all(self.new)
+        self.session.flush()
         _follow(self.session, touched)
         record_event(
             self.session,
@@ -170,8 +181,20 @@ class _Recorder:
                 "incident_ids": sorted(touched),
                 "findings": {proof.offence_code: proof.proven for proof in self.proofs},
                 "overturned_ids": [finding.id for finding in self.old],
+                "verified_by": [one.kind.value for one in verified],
             },
         )
+
+
+def _verifications(proofs: Sequence[Proof]) -> list[Verified]:
+    """Return what the proofs enter in the log: each kind and note once, confirming if anything was proven by it."""
+    found: dict[tuple[VerificationKind, str], bool] = {}
+    for proof in proofs:
+        if proof.verified_by is not None:
+            key = (proof.verified_by, proof.evidence_note.strip())
+            found[key] = found.get(key, False) or proof.proven
+    outcomes = {True: VerificationOutcome.CONFIRMED, False: VerificationOutcome.NOT_CONFIRMED}
+    return [Verified(kind, outcomes[proven], note) for (kind, note), proven in found.items()]
 
 
 def _types(session: Session, codes: Collection[str]) -> dict[str, list[OffenceType]]:

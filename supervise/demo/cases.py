@@ -17,6 +17,7 @@ from supervise import clock, phone
 from supervise.attribution.decide import accept_suggestions, decide_verdict
 from supervise.attribution.findings import Proof, record_findings_for
 from supervise.attribution.models import IncidentVerdict, Verdict
+from supervise.attribution.proof_models import VerificationKind
 from supervise.cipher import Keyring
 from supervise.compensation.approve import Shown as ShownCredit
 from supervise.compensation.approve import approve_credits
@@ -70,6 +71,7 @@ _MESSAGES = (
 _OFFENCES = ("unauthorised_number", "misleading_free", "frequency", "concealment")
 #: Of ``concealment``: the price was told, for how long and with which limits was not.
 _TOLD = {"price": True, "applicable_scene": True, "validity": False, "limits": False}
+_HEARD = VerificationKind.RECORDING_REVIEW
 _EVIDENCE = "录音复核：主叫推销套餐，用户表示未同意；回拨号码确认为营销外呼。"
 
 
@@ -215,7 +217,7 @@ def _triage(registers: Registers, ticket_ids: Sequence[int], session: Session) -
     for incident_id in (incident_id for incident_id in incident_ids if incident_id in decided):
         code = chance.choice(_OFFENCES)
         answers = _TOLD if code == "concealment" else None
-        proof = Proof(code, proven=True, evidence_note=_EVIDENCE, checklist=answers)
+        proof = Proof(code, proven=True, evidence_note=_EVIDENCE, checklist=answers, verified_by=_HEARD)
         record_findings_for(session, [incident_id], [proof], actor_id=triager)
     propose_penalties(session, incident_ids, actor_id=triager)
     propose_credits(session, incident_ids, actor_id=triager)

@@ -16,6 +16,7 @@ from supervise.access.deputies import permissions_today
 from supervise.access.models import User
 from supervise.access.roles import Permission
 from supervise.attribution.findings import Proof
+from supervise.attribution.proof_models import VerificationKind
 from supervise.audit.record import record_event
 from supervise.compensation.approve import Shown as ShownCredit
 from supervise.complaints.models import TicketState
@@ -93,6 +94,7 @@ def write_run(
         offences=[proof.offence_code for proof in proofs],
         checklists={proof.offence_code: dict(proof.checklist) for proof in proofs if proof.checklist} or None,
         note=proofs[0].evidence_note if proofs else None,
+        verified_by=proofs[0].verified_by.value if proofs and proofs[0].verified_by else None,
         locale=locale,
         rows_total=len(subjects),
         rows_sha256=rows_sha256(subjects),
@@ -202,8 +204,10 @@ def act_on_tickets(
 
 def _decide_tickets(session: Session, run: BulkRun, rows: Sequence[BulkRunRow]) -> dict[int, list[Stored]]:
     answers = run.checklists or {}
+    how = VerificationKind(run.verified_by) if run.verified_by else None
     proofs = [
-        Proof(code, proven=True, evidence_note=run.note or "", checklist=answers.get(code)) for code in run.offences
+        Proof(code, proven=True, evidence_note=run.note or "", checklist=answers.get(code), verified_by=how)
+        for code in run.offences
     ]
     viewer, ids = session.get_one(User, run.ordered_by), [row.subject_id for row in rows]
     found: dict[int, list[Stored]] = {}

@@ -4,15 +4,18 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from wtforms import BooleanField, Field, RadioField
+from wtforms import BooleanField, Field, RadioField, SelectField
 from wtforms.validators import Optional
 
 from supervise.attribution.checklists import Answers, shortfall
 from supervise.attribution.models import EvidenceItem, EvidenceKind
-from supervise.labels import _
+from supervise.attribution.proof_models import VerificationKind
+from supervise.labels import _, _l
 from supervise.views.filters import named
 from supervise.views.forms import Form
 
+#: Instead of a way to verify: the log of the call has it already.
+LOGGED = "logged"
 _ANSWERS = {"yes": True, "no": False}
 
 
@@ -23,6 +26,20 @@ class ChecklistForm(Form):
     checklists: ClassVar[Mapping[str, Sequence[EvidenceItem]]] = {}
     #: The field in which offence types are ticked as proven.
     ticked_in: ClassVar[str]
+    verified_by = SelectField(
+        _l("Verified by"),
+        description=_l("The evidence is entered in the verification log; nothing is proven without"),
+        choices=lambda: [
+            *((kind.value, kind.label) for kind in VerificationKind),
+            (LOGGED, _("As the verification log says")),
+        ],
+        default=VerificationKind.RECORDING_REVIEW.value,
+    )
+
+    @property
+    def how(self) -> VerificationKind | None:
+        """How the calls were verified; None: their logs say it."""
+        return None if self.verified_by.data == LOGGED else VerificationKind(self.verified_by.data)
 
     @classmethod
     def asking(cls, items: Sequence[EvidenceItem]) -> type[Self]:

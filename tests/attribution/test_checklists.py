@@ -14,7 +14,7 @@ from supervise.attribution.findings import Proof, record_findings, record_findin
 from supervise.attribution.models import EvidenceItem, EvidenceKind, Finding, FindingState
 from supervise.complaints.models import Incident
 from supervise.labels import use_locale
-from tests.factories.attribution import PROVING, TRIAGER, attribute, find
+from tests.factories.attribution import HOW, PROVING, TRIAGER, attribute, find
 from tests.factories.complaints import make_incident
 from tests.factories.parties import make_party
 
@@ -31,7 +31,7 @@ def incident(session: Session) -> Incident:
 def record(
     session: Session, incident: Incident, code: str, answers: Mapping[str, bool] | None, *, proven: bool = True
 ) -> Finding:
-    proof = Proof(code, proven=proven, evidence_note="录音复核", checklist=answers)
+    proof = Proof(code, proven=proven, evidence_note="录音复核", checklist=answers, verified_by=HOW)
     [finding] = record_findings(session, incident.id, [proof], actor_id=TRIAGER)
     return finding
 
@@ -121,8 +121,8 @@ def test_each_row_of_a_bulk_decision_goes_by_the_items_of_its_own_day(session: S
         attribute(session, incident=one, party=party)
     ids = [earlier.id, later.id]
 
-    unanswered = record_findings_for(session, ids, [Proof("frequency", True, "详单")], actor_id=TRIAGER)  # noqa: FBT003
-    answered = Proof("frequency", True, "详单", {"call_records": True})  # noqa: FBT003 - a row of facts
+    unanswered = record_findings_for(session, ids, [Proof("frequency", True, "详单", None, HOW)], actor_id=TRIAGER)  # noqa: FBT003
+    answered = Proof("frequency", True, "详单", {"call_records": True}, HOW)  # noqa: FBT003 - a row of facts
     again = record_findings_for(session, [later.id], [answered], actor_id=TRIAGER)
 
     assert [type(result.refusal) for result in unanswered] == [type(None), ChecklistError]

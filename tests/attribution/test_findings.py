@@ -19,7 +19,7 @@ from supervise.attribution.findings import (
 from supervise.attribution.models import Finding, FindingState
 from supervise.complaints.models import IncidentState
 from supervise.errors import AlreadyDecidedError, InvalidInputError
-from tests.factories.attribution import TRIAGER, attribute, find
+from tests.factories.attribution import HOW, TRIAGER, attribute, find
 from tests.factories.complaints import make_incident
 from tests.factories.parties import make_party
 
@@ -31,7 +31,7 @@ def test_several_types_are_found_for_one_call(session: Session) -> None:
     incident = make_incident(session)
     verdict = attribute(session, incident=incident, party=make_party(session))
     proofs = [
-        Proof("after_refusal", proven=True, evidence_note=HEARD, checklist=REFUSED_BEFORE),
+        Proof("after_refusal", proven=True, evidence_note=HEARD, checklist=REFUSED_BEFORE, verified_by=HOW),
         Proof("night_hours", proven=False, evidence_note="通话为上午10点"),
     ]
 
@@ -145,7 +145,7 @@ def test_many_incidents_get_the_same_finding_with_a_result_per_row(session: Sess
     results = record_findings_for(
         session,
         [incident.id for incident in incidents],
-        [Proof("after_refusal", proven=True, evidence_note=HEARD, checklist=REFUSED_BEFORE)],
+        [Proof("after_refusal", proven=True, evidence_note=HEARD, checklist=REFUSED_BEFORE, verified_by=HOW)],
         actor_id=TRIAGER,
     )
 

@@ -21,7 +21,7 @@ from supervise.desk.bulk import (
 )
 from supervise.errors import AlreadyDecidedError, NotFoundError
 from tests.factories.access import make_user
-from tests.factories.attribution import attribute, make_proven_incident
+from tests.factories.attribution import HOW, attribute, make_proven_incident
 from tests.factories.complaints import link_ticket, make_incident, make_number, make_ticket
 from tests.factories.parties import give_scope, make_holder, make_party, make_unit
 from tests.factories.penalties import make_charged_partner
@@ -60,7 +60,7 @@ def test_findings_need_a_verdict(session: Session) -> None:
     decided, open_ = make_ticket(session), make_ticket(session)
     attribute(session, incident=make_incident(session, ticket=decided, caller_number=None), party=make_party(session))
     make_incident(session, ticket=open_, caller_number=None)
-    decision = finding_decision([Proof("frequency", proven=True, evidence_note="录音")])
+    decision = finding_decision([Proof("frequency", proven=True, evidence_note="录音", verified_by=HOW)])
 
     outcomes = decide_many(session, triager, [decided.id, open_.id], decision, actor_id=ACTOR)
 

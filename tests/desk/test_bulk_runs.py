@@ -23,7 +23,7 @@ from supervise.labels import use_locale
 from supervise.parties.scope import Scope
 from supervise.penalties.models import Penalty, PenaltyState
 from tests.factories.access import make_deputy, make_user
-from tests.factories.attribution import attribute, make_proven_incident
+from tests.factories.attribution import HOW, attribute, make_proven_incident
 from tests.factories.compensation import make_credit, make_undertaking, make_victim
 from tests.factories.complaints import CALLED_AT, make_incident, make_ticket
 from tests.factories.parties import give_scope, make_party, make_unit
@@ -93,7 +93,7 @@ def test_findings_of_a_run_are_recorded_for_every_call(session: Session) -> None
         incident = make_incident(session, ticket=ticket, caller_number=None)
         attribute(session, incident=incident, party=make_party(session))
     answers = {"price": True, "applicable_scene": True, "validity": False, "limits": True}
-    proofs = (Proof("concealment", proven=True, evidence_note="录音", checklist=answers),)
+    proofs = (Proof("concealment", proven=True, evidence_note="录音", checklist=answers, verified_by=HOW),)
     triager = make_user(session, role=Role.TRIAGER)
     run = ordered(session, triager, BulkAction.FINDINGS, [Subject(one.id) for one in made], proofs)
 

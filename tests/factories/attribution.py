@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.findings import Proof, record_findings
 from supervise.attribution.models import Attribution, Finding, IncidentVerdict, Verdict
+from supervise.attribution.proof_models import VerificationKind
 from supervise.complaints.models import Incident
 from supervise.parties.models import Party
 from tests.factories.complaints import make_incident
 
 TRIAGER = 911
+HOW = VerificationKind.CALL_BACK
 #: Answers that prove the offence types which have a checklist.
 PROVING = {
     "after_refusal": {"earlier_refusal": True},
@@ -33,7 +35,7 @@ def find(
     session: Session, *, incident: Incident, code: str = "after_refusal", proven: bool = True, actor_id: int = TRIAGER
 ) -> Finding:
     """Prove one offence type of the incident."""
-    proofs = [Proof(code, proven, "回访录音：用户已明确拒绝", PROVING.get(code) if proven else None)]
+    proofs = [Proof(code, proven, "回访录音：用户已明确拒绝", PROVING.get(code) if proven else None, HOW)]
     findings = record_findings(session, incident.id, proofs, actor_id=actor_id)
     return next(finding for finding in findings if finding.offence_code == code)
 

@@ -16,6 +16,8 @@ from supervise.attribution.models import (
     Method,
     Verdict,
 )
+from supervise.attribution.proof_models import VerificationKind, VerificationOutcome
+from supervise.attribution.verification import Verified, write_entries
 from supervise.compensation.approve import Shown, approve_credits
 from supervise.compensation.models import (
     CallUnit,
@@ -35,6 +37,7 @@ from tests.factories.parties import make_party, make_unit
 
 MAKER = 11
 APPROVER = 12
+HEARD = Verified(VerificationKind.RECORDING_REVIEW, VerificationOutcome.CONFIRMED, "录音复核：用户已明确拒绝")
 
 
 def make_labels(session: Session) -> None:
@@ -164,6 +167,7 @@ def prove(session: Session, incident: Incident, *, party: Party | None = None) -
     )
     offence = session.scalars(select(OffenceType).where(OffenceType.code == "after_refusal")).first()
     assert offence is not None
+    write_entries(session, [incident.id], [HEARD], actor_id=MAKER)
     finding = Finding(
         incident_id=incident.id,
         attribution_id=attribution.id,

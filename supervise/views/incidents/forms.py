@@ -90,11 +90,9 @@ class FindingsForm(ChecklistForm):
     @property
     def proofs(self) -> list[Proof]:
         """The findings as the decision takes them."""
-        note = self.evidence_note.data
-        return [
-            *(Proof(code, proven=True, evidence_note=note, checklist=self.answers(code)) for code in self.found_proven),
-            *(Proof(code, proven=False, evidence_note=note) for code in self.not_proven.data or ()),
-        ]
+        note, how = self.evidence_note.data, self.how
+        proven = [Proof(code, True, note, self.answers(code), how) for code in self.found_proven]  # noqa: FBT003
+        return [*proven, *(Proof(code, False, note, None, how) for code in self.not_proven.data or ())]  # noqa: FBT003
 
 
 class ReasonForm(Form):

@@ -66,10 +66,8 @@ class BulkFindingsForm(ChecklistForm):
     @property
     def proofs(self) -> list[Proof]:
         """The findings as the decision takes them."""
-        note = self.evidence_note.data
-        return [
-            Proof(code, proven=True, evidence_note=note, checklist=self.answers(code)) for code in self.found_proven
-        ]
+        note, how = self.evidence_note.data, self.how
+        return [Proof(code, True, note, self.answers(code), how) for code in self.found_proven]  # noqa: FBT003
 
 
 @bp.route("/bulk", methods=["GET", "POST"])
