@@ -2,6 +2,8 @@
 
 from reports.registers import day_text, yes_or_no
 from reports.workbook import CellKind, Column
+from supervise.attribution.watch_thresholds import ThresholdRow
+from supervise.attribution.watch_words import figures_in_words
 from supervise.complaints.models import CalendarDay, OffenceType
 from supervise.complaints.queries import DeadlineRow
 from supervise.complaints.workdays import HOLIDAYS
@@ -33,6 +35,13 @@ OFFENCE_COLUMNS = (
     Column[OffenceType](N_("Legal basis"), lambda row: row.legal_basis, width=48),
     Column[OffenceType](N_("Valid from"), lambda row: day_text(row.valid_from), width=12),
     Column[OffenceType](N_("Valid until"), lambda row: day_text(row.valid_to), width=12),
+)
+THRESHOLD_COLUMNS = (
+    Column[ThresholdRow](N_("Threshold"), lambda row: row.kind.label, width=36),
+    Column[ThresholdRow](N_("Figure"), figures_in_words, width=24),
+    Column[ThresholdRow](N_("Valid from"), lambda row: day_text(row.valid_from), width=12),
+    Column[ThresholdRow](N_("Valid until"), lambda row: day_text(row.valid_to), width=12),
+    Column[ThresholdRow](N_("Legal basis"), lambda row: row.legal_note, width=64),
 )
 CALENDAR_COLUMNS = (
     Column[CalendarDay](N_("Day"), lambda row: day_text(row.day), width=12),

@@ -15,13 +15,23 @@ from supervise import clock
 from supervise.files.error_file import neutralised
 from supervise.labels import N_, translate
 from supervise.money import format_yuan
-from supervise.parties import number_queries, official_queries, queries, relation_queries, staff_queries
+from supervise.parties import (
+    capability_queries,
+    number_queries,
+    official_queries,
+    queries,
+    relation_queries,
+    sales_channel_queries,
+    staff_queries,
+)
+from supervise.parties.capability_queries import CapabilityFilters, CapabilityLine
 from supervise.parties.models import NumberHolder, Party, PartyAlias, PartyRelation, RelationRole
 from supervise.parties.number_queries import NumberFilters
 from supervise.parties.official_queries import OfficialFilters, OfficialRow
 from supervise.parties.periods import holds_at
 from supervise.parties.queries import PartyFilters, UnitFilters, UnitRow
 from supervise.parties.relation_queries import RelationFilters, RelationLine
+from supervise.parties.sales_channel_queries import SalesChannelFilters, SalesChannelLine
 from supervise.parties.scope import Scope
 from supervise.parties.staff_queries import StaffFilters, StaffRow
 
@@ -128,6 +138,25 @@ RELATION_COLUMNS = (
     Column[RelationLine](N_("Valid from"), lambda row: day_text(row.relation.valid_from), width=12),
     Column[RelationLine](N_("Valid until"), lambda row: day_text(row.relation.valid_to), width=12),
 )
+CAPABILITY_COLUMNS = (
+    Column[CapabilityLine](N_("Party code"), lambda row: row.party.code),
+    Column[CapabilityLine](N_("Party name"), lambda row: row.party.name, width=32),
+    Column[CapabilityLine](N_("May do"), lambda row: row.row.capability.label),
+    Column[CapabilityLine](N_("Area code"), lambda row: row.area.code if row.area else ""),
+    Column[CapabilityLine](N_("Area"), lambda row: row.area.name if row.area else "", width=24),
+    Column[CapabilityLine](N_("Valid from"), lambda row: day_text(row.row.valid_from), width=12),
+    Column[CapabilityLine](N_("Valid until"), lambda row: day_text(row.row.valid_to), width=12),
+    Column[CapabilityLine](N_("Source"), lambda row: row.row.source, width=40),
+)
+SALES_CHANNEL_COLUMNS = (
+    Column[SalesChannelLine](N_("Channel code"), lambda row: row.row.channel_code),
+    Column[SalesChannelLine](N_("Channel name"), lambda row: row.row.name, width=28),
+    Column[SalesChannelLine](N_("Kind of channel"), lambda row: row.row.kind.label, width=16),
+    Column[SalesChannelLine](N_("Party code"), lambda row: row.party.code),
+    Column[SalesChannelLine](N_("Party name"), lambda row: row.party.name, width=32),
+    Column[SalesChannelLine](N_("Valid from"), lambda row: day_text(row.row.valid_from), width=12),
+    Column[SalesChannelLine](N_("Valid until"), lambda row: day_text(row.row.valid_to), width=12),
+)
 
 
 def unit_lines(session: Session, scope: Scope, filters: UnitFilters) -> Iterator[UnitRow]:
@@ -209,6 +238,22 @@ def relation_lines(session: Session, scope: Scope, filters: RelationFilters) -> 
     while rows := relation_queries.relations_by_child(session, scope, filters, after=after):
         yield from rows
         after = (rows[-1].child.code, rows[-1].relation.id)
+
+
+def capability_lines(session: Session, scope: Scope, filters: CapabilityFilters) -> Iterator[CapabilityLine]:
+    """Yield what parties may do with every period, by the party's code."""
+    after: tuple[str, int] | None = None
+    while rows := capability_queries.capabilities_by_party(session, scope, filters, after=after):
+        yield from rows
+        after = (rows[-1].party.code, rows[-1].row.id)
+
+
+def sales_channel_lines(session: Session, scope: Scope, filters: SalesChannelFilters) -> Iterator[SalesChannelLine]:
+    """Yield the sales channels with every period, by code."""
+    after: tuple[str, int] | None = None
+    while rows := sales_channel_queries.channels_by_code(session, scope, filters, after=after):
+        yield from rows
+        after = (rows[-1].row.channel_code, rows[-1].row.id)
 
 
 def register_workbook(path: Path, title: str, columns: Sequence[Column[T]], rows: Iterable[T]) -> WorkbookFile:

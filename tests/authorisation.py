@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.attribution.checklists import evidence_items
+from supervise.attribution.inquiry_models import AnswerKind
+from supervise.attribution.watch_thresholds import threshold_periods
 from supervise.complaints.profiles import profiles_in_use
 from supervise.files.models import ImportKind
 from supervise.jobs.records import create_job
@@ -23,9 +25,13 @@ from supervise.parties.scope import Scope
 from tests.factories.access import make_deputy, make_user
 from tests.factories.complaints import make_import, make_incident, make_subscriber, make_ticket, offence_type
 from tests.factories.complaints import make_number as make_subscriber_number
+from tests.factories.contracts import make_plan
 from tests.factories.desk import make_override, make_run, make_second_look, make_view
+from tests.factories.inquiries import ask_and_answer, make_answer_file, make_inquiry
 from tests.factories.parties import (
     give_scope,
+    make_capability,
+    make_channel,
     make_holder,
     make_party,
     make_relation,
@@ -70,6 +76,7 @@ SIGNED_IN = Expectation(EVERYONE)
 TICKET_READERS = (CLERK, TRIAGER, SUPERVISOR, AUDITOR)
 PENALTY_READERS = (CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR)
 CREDIT_READERS = (CLERK, TRIAGER, SUPERVISOR, FINANCE, AUDITOR)
+INQUIRY_READERS = (TRIAGER, SUPERVISOR, BRANCH, PARTNER, AUDITOR)
 LEDGER_READERS = (TRIAGER, SUPERVISOR, FINANCE, AUDITOR)
 #: The world's other batch has no lines.
 OF_BATCH = {"batch_id": "sent_batch_id", "import_id": "return_file_id"}
@@ -140,12 +147,29 @@ EXPECTATIONS: dict[str, Expectation] = {
     "staff.new": only(TRIAGER),
     "staff.correct": only(TRIAGER),
     "staff.end": only(TRIAGER),
+    "capabilities.index": only(*REGISTER_READERS),
+    "capabilities.export": only(*REGISTER_READERS),
+    "capabilities.new": only(TRIAGER),
+    "capabilities.end": only(TRIAGER),
+    "capabilities.correct": only(TRIAGER),
+    "sales_channels.index": only(*REGISTER_READERS),
+    "sales_channels.export": only(*REGISTER_READERS),
+    "sales_channels.detail": only(*REGISTER_READERS),
+    "sales_channels.new": only(TRIAGER),
+    "sales_channels.end": only(TRIAGER),
+    "sales_channels.correct": only(TRIAGER),
     "official_numbers.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "official_numbers.export": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "official_numbers.detail": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "official_numbers.new": only(ADMIN),
     "official_numbers.correct": only(ADMIN),
     "official_numbers.end": only(ADMIN),
+    "plans.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "plans.export": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "plans.detail": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "plans.new": only(ADMIN),
+    "plans.end": only(ADMIN),
+    "plans.correct": only(ADMIN),
     "register_proposals.index": only(TRIAGER, BRANCH, PARTNER),
     "register_proposals.detail": only(TRIAGER, BRANCH, PARTNER),
     "register_proposals.new": only(BRANCH, PARTNER),
@@ -191,6 +215,10 @@ EXPECTATIONS: dict[str, Expectation] = {
     "checklists.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "checklists.new": only(ADMIN),
     "checklists.end": only(ADMIN),
+    "thresholds.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "thresholds.export": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "thresholds.new": only(SUPERVISOR, rows={"kind": "threshold_kind"}),
+    "thresholds.end": only(SUPERVISOR),
     # jobs: one's own only
     "jobs.status": Expectation(EVERYONE),
     # bulk runs: one's own only
@@ -323,6 +351,18 @@ EXPECTATIONS: dict[str, Expectation] = {
     "incidents.unlink_ticket": only(CLERK, TRIAGER),
     "incidents.merge": only(CLERK, TRIAGER),
     "incidents.keep_apart": only(CLERK, TRIAGER),
+    # inquiries
+    "inquiries.index": only(*INQUIRY_READERS),
+    "inquiries.detail": only(*INQUIRY_READERS),
+    "inquiries.file": only(*INQUIRY_READERS, rows={"attachment_id": "answer_file_id"}),
+    "inquiries.choose": only(TRIAGER),
+    "inquiries.new": only(TRIAGER),
+    "inquiries.answer": only(BRANCH, PARTNER),
+    "inquiries.extend": only(TRIAGER),
+    "inquiries.withdraw": only(TRIAGER),
+    "inquiries.conflicts": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "inquiries.conflict": only(TRIAGER, SUPERVISOR, AUDITOR, rows={"incident_id": "conflict_id"}),
+    "inquiries.settle": only(SUPERVISOR, rows={"incident_id": "conflict_id"}),
     # audit
     "audit.index": only(AUDITOR),
     "audit.export": only(AUDITOR),
@@ -391,6 +431,7 @@ def build_world(session: Session) -> World:
             **_intake(session, users, unit, other_unit),
             **_finance(session, users, (unit, other_unit)),
             **_desk(session, users, unit, other_unit),
+            **_inquiries(session, Owners(unit_party(session, unit), party, other_party)),
         },
     )
 
@@ -412,6 +453,9 @@ def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_u
         ),
         "offence_type_id": Rows(shared=offence_type(session, "frequency").id),
         "evidence_item_id": Rows(shared=evidence_items(session)[0].id),
+        "threshold_kind": Rows(shared="call_hours", missing="moon_phase"),
+        "threshold_id": Rows(shared=threshold_periods(session)[0].id),
+        "plan_id": Rows(shared=make_plan(session).id),
         "year": Rows(shared=2026),
     }
 
@@ -437,6 +481,21 @@ def _desk(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_uni
             own=dict(view_ids),
             foreign=dict.fromkeys(Role, make_view(session, user_id=make_user(session, username="view-owner").id).id),
         ),
+    }
+
+
+def _inquiries(session: Session, owners: "Owners") -> dict[str, Rows]:
+    conflict = make_incident(session, caller_number=None)
+    asked, files = [], []
+    for party in owners:
+        answered = ask_and_answer(session, conflict, party, AnswerKind.NOT_OURS)
+        asked.append(answered.inquiry_id)
+        files.append(make_answer_file(session, answered).id)
+        make_inquiry(session, incident=conflict, party=party)
+    return {
+        "inquiry_id": _by_owner(*asked),
+        "answer_file_id": _by_owner(*files),
+        "conflict_id": Rows(shared=conflict.id),
     }
 
 
@@ -474,6 +533,7 @@ def _registers(session: Session, users: Mapping[Role, User], owners: Owners) -> 
     staff = [make_staff_number(session, employer=party, staff_number=f"800{n}") for n, party in enumerate(owners)]
     relation = make_relation(session, child=owners.partner, parent=owners.stranger)
     official = session.scalars(select(OfficialNumber)).first()
+    channels = [make_channel(session, party=party, channel_code=f"QD{n}") for n, party in enumerate(owners)]
     return {
         "party_id": _by_owner(*(party.id for party in owners)),
         "number_id": _by_owner(*(holder.number_id for holder in holders)),
@@ -481,6 +541,8 @@ def _registers(session: Session, users: Mapping[Role, User], owners: Owners) -> 
         "staff_id": _by_owner(*(row.id for row in staff)),
         "proposal_id": _by_owner(*(_proposal(session, party, users) for party in owners)),
         "relation_id": Rows(shared=relation.id),
+        "capability_id": Rows(shared=make_capability(session, party=owners.partner).id),
+        "channel_id": _by_owner(*(row.id for row in channels)),
         "official_id": Rows(shared=official.id if official is not None else None),
     }
 

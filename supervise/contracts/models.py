@@ -1,4 +1,4 @@
-"""What was signed and what it costs: contracts, the assessment policy for branches, dated rule versions and labels."""
+"""What was signed and what it costs: contracts, the assessment policy for branches, rule versions, labels, plans."""
 
 import datetime as dt
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from supervise.complaints.models import DayType
 from supervise.db import Base
 from supervise.labels import N_, LabelledEnum
+from supervise.parties.models import SalesChannelKind
 
 
 class ContractDirection(LabelledEnum):
@@ -136,3 +137,40 @@ class AccountingLabel(Base):
     tax_label: Mapped[str]
     valid_from: Mapped[dt.date]
     valid_to: Mapped[dt.date | None]
+
+
+class Plan(Base):
+    """A plan (套餐) as it was published: what it costs a month, from a day on; one row of a code at a time."""
+
+    __tablename__ = "plan"
+    __table_args__ = (
+        CheckConstraint("published_to IS NULL OR published_to > published_from", name="period_order"),
+        CheckConstraint("monthly_price_fen >= 0", name="price_not_negative"),
+        Index(None, "code", "published_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: As orders name it.
+    code: Mapped[str]
+    name: Mapped[str]
+    monthly_price_fen: Mapped[int]
+    #: No overlap within a code: exclusion constraint or triggers of migration 0023, ``plans`` in words.
+    published_from: Mapped[dt.date]
+    published_to: Mapped[dt.date | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class PlanChannel(Base):
+    """Where a plan may be sold: on every channel of a kind, or on one channel; a plan without rows, everywhere."""
+
+    __tablename__ = "plan_channel"
+    __table_args__ = (
+        CheckConstraint("(kind IS NULL) <> (channel_code IS NULL)", name="kind_or_code"),
+        UniqueConstraint("plan_id", "kind"),
+        UniqueConstraint("plan_id", "channel_code"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
+    kind: Mapped[SalesChannelKind | None]
+    channel_code: Mapped[str | None]

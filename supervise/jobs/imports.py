@@ -10,6 +10,7 @@ from supervise.compensation.returns import stage_returns, take_over_returns
 from supervise.complaints.preview import ROWS_IN_REQUEST, TooManyForRequestError, preview_batch
 from supervise.complaints.subscriber_file import SubscriberFile
 from supervise.contracts.contract_file import ContractFile
+from supervise.contracts.plan_file import PlanFile
 from supervise.donotcall.intake import commit_batch
 from supervise.donotcall.permission_file import PermissionFile
 from supervise.errors import NotFoundError
@@ -123,6 +124,7 @@ def _register_files(keyring: Keyring) -> Files:
         ImportKind.SUBSCRIBERS: SubscriberFile(keyring),
         ImportKind.PERMISSIONS: PermissionFile(keyring),
         ImportKind.CONTRACTS: ContractFile(),
+        ImportKind.PLANS: PlanFile(),
     }
 
 

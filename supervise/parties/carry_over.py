@@ -6,17 +6,19 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.parties.models import NumberHolder, PartyRelation, StaffNumber
+from supervise.parties.models import NumberHolder, PartyRelation, SalesChannel, StaffNumber
 
 
 def carry_over(session: Session, party_id: int, to_id: int, on: dt.date) -> None:
-    """End numbers, workers' places and sponsored relations of *party_id* on the day, and give them to *to_id*.
+    """End numbers, workers' places, sponsored relations and sales channels of *party_id* on the day for *to_id*.
 
-    A row that starts on that day or later changes hands whole.
+    A row that starts on that day or later changes hands whole. What the branch was allowed to do is not handed on:
+    the other has capabilities of its own.
     """
     _carry_numbers(session, party_id, to_id, clock.start_of_day(on))
     _carry_staff(session, party_id, to_id, on)
     _carry_relations(session, party_id, to_id, on)
+    _carry_channels(session, party_id, to_id, on)
 
 
 def _carry_numbers(session: Session, party_id: int, to_id: int, at: dt.datetime) -> None:
@@ -90,7 +92,32 @@ def _carry_relations(session: Session, party_id: int, to_id: int, on: dt.date) -
     _put(session, continued)
 
 
-def _put(session: Session, rows: list[NumberHolder] | list[StaffNumber] | list[PartyRelation]) -> None:
+def _carry_channels(session: Session, party_id: int, to_id: int, on: dt.date) -> None:
+    sold = select(SalesChannel).where(
+        SalesChannel.party_id == party_id, or_(SalesChannel.valid_to.is_(None), SalesChannel.valid_to > on)
+    )
+    continued = []
+    for row in session.scalars(sold).all():
+        if row.valid_from >= on:
+            row.party_id = to_id
+            continue
+        continued.append(
+            SalesChannel(
+                channel_code=row.channel_code,
+                name=row.name,
+                kind=row.kind,
+                party_id=to_id,
+                valid_from=on,
+                valid_to=row.valid_to,
+            )
+        )
+        row.valid_to, row.version = on, row.version + 1
+    _put(session, continued)
+
+
+def _put(
+    session: Session, rows: list[NumberHolder] | list[StaffNumber] | list[PartyRelation] | list[SalesChannel]
+) -> None:
     # The old rows end first, or the database would see two holders at a time.
     session.flush()
     session.add_all(rows)

@@ -10,9 +10,11 @@ from supervise.parties.models import (
     OfficialNumber,
     OrgUnit,
     Party,
+    PartyCapability,
     PartyRelation,
     PhoneNumber,
     RegisterProposal,
+    SalesChannel,
     StaffNumber,
 )
 from supervise.parties.refusals import NoSuchRowError
@@ -33,6 +35,8 @@ VersionedRow = TypeVar(
     OfficialNumber,
     StaffNumber,
     RegisterProposal,
+    PartyCapability,
+    SalesChannel,
 )
 
 

@@ -1,7 +1,7 @@
 """Who can answer for a call: org units, parties, their relations, staff and numbers, all dated.
 
 Periods are half-open, an open end is NULL. Overlaps are refused by the database: exclusion constraints on
-PostgreSQL, triggers on SQLite (migration 0004), and by the decisions of this subject in words.
+PostgreSQL, triggers on SQLite (migrations 0004, 0023), and by the decisions of this subject in words.
 """
 
 import datetime as dt
@@ -61,6 +61,24 @@ class OfficialUse(LabelledEnum):
 
     OUTBOUND = "outbound", N_("Outbound marketing")
     HOTLINE = "hotline", N_("Service hotline")
+
+
+class Capability(LabelledEnum):
+    """What a party may do for the carrier; without it, doing so is a suspected offence (domain F26, A45)."""
+
+    OUTBOUND_CALL = "outbound_call", N_("Outbound calls")
+    SMS = "sms", N_("Marketing messages")
+    SELL_PLAN = "sell_plan", N_("Selling plans")
+
+
+class SalesChannelKind(LabelledEnum):
+    """How a sales channel meets the subscriber; the plan catalogue allows plans by it (domain A44, F55)."""
+
+    HALL = "hall", N_("Own business hall")
+    AGENT_OUTLET = "agent_outlet", N_("Agent outlet")
+    OUTBOUND = "outbound", N_("Outbound calling")
+    ONLINE = "online", N_("Online")
+    DOOR_TO_DOOR = "door_to_door", N_("Door to door")
 
 
 class ProposalState(LabelledEnum):
@@ -249,6 +267,47 @@ class StaffNumber(Base):
     employer_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
     #: The party (often a branch) at whose desk the worker sits.
     placed_at_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"), index=True)
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class PartyCapability(Base):
+    """What a party may do in a period, in an area or everywhere; one row at a time for each of the three."""
+
+    __tablename__ = "party_capability"
+    __table_args__ = (
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_order"),
+        Index(None, "party_id", "capability", "valid_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    capability: Mapped[Capability]
+    #: The unit in whose region it holds, with all below it; NULL: everywhere.
+    area_unit_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"), index=True)
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date | None]
+    #: The contract, authorisation or notice that says so.
+    source: Mapped[str] = mapped_column(MaskedText)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class SalesChannel(Base):
+    """The party that sold under a channel code (渠道编码) in a period; never two at a time."""
+
+    __tablename__ = "sales_channel"
+    __table_args__ = (
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_order"),
+        Index(None, "channel_code", "valid_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: As orders name it.
+    channel_code: Mapped[str]
+    name: Mapped[str]
+    kind: Mapped[SalesChannelKind]
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
     valid_from: Mapped[dt.date]
     valid_to: Mapped[dt.date | None]
     version: Mapped[int] = mapped_column(default=1)

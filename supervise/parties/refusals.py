@@ -94,6 +94,18 @@ class RelationOverlapError(OverlapError):
     message = N_("In this role the party already stands below %(name)s from %(first)s until %(end)s")
 
 
+class CapabilityOverlapError(OverlapError):
+    """A party that may do the same in the same area already (domain F26)."""
+
+    message = N_("%(name)s may do this in this area already, from %(first)s until %(end)s")
+
+
+class SalesChannelOverlapError(OverlapError):
+    """A channel code that leads to somebody already (domain F31)."""
+
+    message = N_("Channel %(code)s leads to %(name)s from %(first)s until %(end)s")
+
+
 class NoSponsorError(InvalidInputError):
     """An external party that nobody in the carrier answers for (domain 6.2)."""
 

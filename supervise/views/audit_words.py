@@ -8,6 +8,7 @@ from flask import Flask, url_for
 
 from supervise.access.roles import Role
 from supervise.attribution.models import EvidenceKind, Method, Verdict
+from supervise.attribution.watch_models import WatchKind
 from supervise.complaints.models import Channel, TicketState
 from supervise.complaints.originals import Original
 from supervise.contracts.models import ContractDirection, ContractScope
@@ -15,14 +16,25 @@ from supervise.donotcall.models import PermissionScope
 from supervise.files.models import ImportKind
 from supervise.labels import LabelledEnum, _, translate
 from supervise.money import format_yuan
-from supervise.parties.models import OfficialUse, PartyKind, PartyStatus, RelationRole, UnitKind
+from supervise.parties.models import (
+    Capability,
+    OfficialUse,
+    PartyKind,
+    PartyStatus,
+    RelationRole,
+    SalesChannelKind,
+    UnitKind,
+)
 from supervise.phone import NumberClass, NumberingPlan
 from supervise.views.audit_vocabulary import ACTIONS, FIELDS, SUBJECTS
 from supervise.views.filters import china_time
 
 #: The enums whose values a field of that name may hold; the first that knows the value tells its words.
 _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
+    "capability": (Capability,),
     "channel": (Channel,),
+    "channel_kind": (SalesChannelKind,),
+    "channel_kinds": (SalesChannelKind,),
     "class": (NumberClass,),
     "direction": (ContractDirection,),
     "kind": (UnitKind, PartyKind, EvidenceKind, ImportKind),
@@ -32,6 +44,7 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "scope": (ContractScope, PermissionScope),
     "state": (TicketState,),
     "status": (PartyStatus,),
+    "threshold": (WatchKind,),
     "use": (OfficialUse,),
     "verdict": (Verdict,),
     "what": (Original,),

@@ -71,6 +71,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("home.index", N_("Home"), "house"),
             Entry("tickets.queue", N_("Tickets"), "inbox", frozenset({P.READ_TICKETS})),
             Entry("incidents.unattributed", N_("To attribute"), "signpost-split", frozenset({P.TRIAGE})),
+            Entry("inquiries.index", N_("Inquiries"), "question-circle", frozenset({P.READ_INQUIRIES})),
             Entry("approvals.index", N_("To approve"), "check2-square", frozenset({P.APPROVE_MONEY})),
         ),
     ),
@@ -94,7 +95,13 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         N_("Registers"),
         (
-            Entry("parties.index", N_("Parties"), "diagram-3", frozenset({P.READ_REGISTERS}), frozenset({"relations"})),
+            Entry(
+                "parties.index",
+                N_("Parties"),
+                "diagram-3",
+                frozenset({P.READ_REGISTERS}),
+                also=frozenset({"relations", "capabilities", "sales_channels"}),
+            ),
             Entry("org_units.index", N_("Org units"), "building", frozenset({P.READ_REGISTERS})),
             Entry("numbers.index", N_("Numbers"), "telephone", frozenset({P.READ_REGISTERS})),
             Entry("staff.index", N_("Staff numbers"), "person-badge", frozenset({P.READ_REGISTERS})),
@@ -119,12 +126,13 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 frozenset({P.IMPORT_TICKETS, P.WRITE_REGISTERS, P.EDIT_REFERENCE}),
             ),
             Entry("official_numbers.index", N_("Official numbers"), "telephone-forward", frozenset({P.READ_REFERENCE})),
+            Entry("plans.index", N_("Plan catalogue"), "card-list", frozenset({P.READ_REFERENCE})),
             Entry(
                 "reference.index",
                 N_("Reference data"),
                 "sliders",
                 frozenset({P.READ_REFERENCE}),
-                also=frozenset({"checklists"}),
+                also=frozenset({"checklists", "thresholds"}),
             ),
             Entry("deputies.index", N_("Deputies"), "person-check", frozenset({P.DELEGATE})),
             Entry("gl_map.index", N_("Accounting labels"), "tags", frozenset({P.EDIT_GL_MAP})),

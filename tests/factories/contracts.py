@@ -10,7 +10,16 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.complaints.models import DayType
 from supervise.contracts.agreements import ContractTerms
-from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState, RuleState, RuleVersion
+from supervise.contracts.models import (
+    Contract,
+    ContractDirection,
+    ContractScope,
+    ContractState,
+    Plan,
+    RuleState,
+    RuleVersion,
+)
+from supervise.contracts.plans import PlanTerms, publish_plan
 from supervise.contracts.rule_versions import RuleDraft
 from supervise.contracts.rules import content_sha256
 from supervise.parties.models import OrgUnit, Party
@@ -98,3 +107,9 @@ def make_rule(session: Session, *, contract: Contract, number: int = 1, **draft:
     session.add(rule)
     session.flush()
     return rule
+
+
+def make_plan(session: Session, *, code: str = "CX59", **terms: Any) -> Plan:
+    """A plan that was published long ago and may be sold everywhere."""
+    facts: dict[str, Any] = {"name": "畅享套餐", "monthly_price_fen": 59_00, "published_from": EVER_SINCE}
+    return publish_plan(session, code, PlanTerms(**facts | terms), actor_id=DRAFTER)

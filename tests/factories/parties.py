@@ -8,16 +8,20 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.parties.models import (
+    Capability,
     Carrier,
     NumberHolder,
     OrgUnit,
     OrgUnitPlacement,
     Party,
+    PartyCapability,
     PartyKind,
     PartyRelation,
     PartyStatus,
     PhoneNumber,
     RelationRole,
+    SalesChannel,
+    SalesChannelKind,
     StaffNumber,
     UnitKind,
     UserScope,
@@ -157,6 +161,50 @@ def make_staff_number(
         alias=alias,
         employer_id=employer.id,
         placed_at_id=placed_at.id if placed_at is not None else None,
+        valid_from=valid_from,
+        valid_to=valid_to,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def make_capability(
+    session: Session,
+    *,
+    party: Party,
+    capability: Capability = Capability.OUTBOUND_CALL,
+    area_unit_id: int | None = None,
+    valid_from: dt.date = EVER_SINCE,
+    valid_to: dt.date | None = None,
+) -> PartyCapability:
+    row = PartyCapability(
+        party_id=party.id,
+        capability=capability,
+        area_unit_id=area_unit_id,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        source="外呼授权书",
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def make_channel(
+    session: Session,
+    *,
+    party: Party,
+    channel_code: str = "QD001",
+    kind: SalesChannelKind = SalesChannelKind.AGENT_OUTLET,
+    valid_from: dt.date = EVER_SINCE,
+    valid_to: dt.date | None = None,
+) -> SalesChannel:
+    row = SalesChannel(
+        channel_code=channel_code,
+        name="合作厅",
+        kind=kind,
+        party_id=party.id,
         valid_from=valid_from,
         valid_to=valid_to,
     )

@@ -15,11 +15,13 @@ from supervise.files.remarks import Remark, remarks_text
 from supervise.files.row_values import RowValues
 from supervise.files.staging import StagedRow, finish_batch, link_subjects, move_batch, stage_rows, staged_rows
 from supervise.labels import N_
+from supervise.parties.imports.capability_file import CapabilityFile
 from supervise.parties.imports.number_file import NumberFile
 from supervise.parties.imports.official_file import OfficialFile
 from supervise.parties.imports.party_file import PartyFile
 from supervise.parties.imports.register_file import RegisterFile
 from supervise.parties.imports.relation_file import RelationFile
+from supervise.parties.imports.sales_channel_file import SalesChannelFile
 from supervise.parties.imports.staff_file import StaffFile
 from supervise.parties.imports.unit_file import UnitFile
 
@@ -27,7 +29,17 @@ Files = Mapping[ImportKind, RegisterFile]
 
 #: The register files of this subject; later subjects hand in their own as *files*.
 REGISTER_FILES: Files = {
-    file.kind: file for file in (NumberFile(), StaffFile(), PartyFile(), RelationFile(), UnitFile(), OfficialFile())
+    file.kind: file
+    for file in (
+        NumberFile(),
+        StaffFile(),
+        PartyFile(),
+        RelationFile(),
+        UnitFile(),
+        OfficialFile(),
+        CapabilityFile(),
+        SalesChannelFile(),
+    )
 }
 _TAKEN_OVER = (RowVerdict.NEW, RowVerdict.CHANGED)
 

@@ -10,6 +10,7 @@ from supervise.access.roles import SCOPED_ROLES, Permission
 from supervise.complaints.profiles import mapping_of, profile_by_id
 from supervise.complaints.subscriber_file import SubscriberFile
 from supervise.contracts.contract_file import ContractFile
+from supervise.contracts.plan_file import PlanFile
 from supervise.donotcall.permission_file import PermissionFile
 from supervise.errors import NotFoundError, NotPermittedError
 from supervise.files.mapping import ColumnMapping
@@ -30,6 +31,9 @@ PERMISSIONS: Mapping[ImportKind, Permission] = MappingProxyType(
         ImportKind.RELATIONS: Permission.WRITE_REGISTERS,
         ImportKind.OFFICIAL_NUMBERS: Permission.EDIT_REFERENCE,
         ImportKind.CONTRACTS: Permission.DRAFT_CONTRACTS,
+        ImportKind.CAPABILITIES: Permission.WRITE_REGISTERS,
+        ImportKind.SALES_CHANNELS: Permission.WRITE_REGISTERS,
+        ImportKind.PLANS: Permission.EDIT_REFERENCE,
     }
 )
 #: Who may bring in a file of some kind.
@@ -90,6 +94,7 @@ def fixed_mapping(kind: ImportKind) -> ColumnMapping | None:
         ImportKind.SUBSCRIBERS: SubscriberFile.mapping,
         ImportKind.PERMISSIONS: PermissionFile.mapping,
         ImportKind.CONTRACTS: ContractFile.mapping,
+        ImportKind.PLANS: PlanFile.mapping,
     }.get(kind)
 
 

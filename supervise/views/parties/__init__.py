@@ -11,12 +11,14 @@ from supervise.access.roles import Permission
 from supervise.files.models import ImportKind
 from supervise.labels import N_, _
 from supervise.parties import queries, register, relations
+from supervise.parties.capability_queries import capabilities_of_party
 from supervise.parties.chain import chain_at, sponsoring_unit
 from supervise.parties.codes import party_named
 from supervise.parties.models import Party, PartyStatus
 from supervise.parties.number_queries import numbers_of_party
 from supervise.parties.queries import party_in_scope
 from supervise.parties.register import Tie
+from supervise.parties.sales_channel_queries import channels_of_party
 from supervise.penalties.merge_parties import merge_parties
 from supervise.views.parties.forms import (
     AliasForm,
@@ -85,8 +87,12 @@ def detail(party_id: int) -> ResponseReturnValue:
             "below": queries.relations_below(session, party_id),
             "numbers": numbers_of_party(session, party_id),
             "aliases": queries.aliases_of(session, party_id),
+            "capabilities": capabilities_of_party(session, party_id),
+            "channels": channels_of_party(session, party_id),
             "visible": scope,
             "history": history_of(session, "party", party_id),
+            # A branch itself changes as an org unit; what it may do is granted here.
+            "keeps_registers": may_write(),
             "may_write": may_write() and party.org_unit_id is None,
             "propose_url": url_for("register_proposals.new", party=party.code) if may_propose() else None,
         }
