@@ -16,7 +16,7 @@ depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
-TABLES = ("answer_conflict", "inquiry_answer", "inquiry", "inquiry_term")
+TABLES = ("answer_conflict", "answer_attachment", "inquiry_answer", "inquiry", "inquiry_term")
 TERMS = sa.table("inquiry_term", sa.column("working_days", KEY), sa.column("valid_from", sa.Date()))
 #: The house's own default until somebody enters another.
 FIRST_TERM = {"working_days": 5, "valid_from": dt.date(2020, 1, 1)}
@@ -35,6 +35,7 @@ FROZEN = {
         "answered_by",
         "answered_at",
     ),
+    "answer_attachment": ("answer_id", "attachment_id"),
     "answer_conflict": ("incident_id", "answer_ids", "reasons", "found_at"),
 }
 
@@ -44,6 +45,7 @@ def upgrade() -> None:
     _create_inquiry_term()
     _create_inquiry()
     _create_inquiry_answer()
+    _create_answer_attachment()
     _create_answer_conflict()
     op.bulk_insert(TERMS, [FIRST_TERM])
     freeze = _freeze_on_postgresql if op.get_bind().dialect.name == "postgresql" else _freeze_on_sqlite
@@ -196,6 +198,20 @@ def _create_inquiry_answer() -> None:
         sa.UniqueConstraint("inquiry_id", "number", name=op.f("uq_inquiry_answer_inquiry_id_number")),
     )
     op.create_index(op.f("ix_inquiry_answer_named_party_id"), "inquiry_answer", ["named_party_id"], unique=False)
+
+
+def _create_answer_attachment() -> None:
+    op.create_table(
+        "answer_attachment",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("answer_id", KEY, nullable=False),
+        sa.Column("attachment_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["answer_id"], ["inquiry_answer.id"], name=op.f("fk_answer_attachment_answer_id")),
+        sa.ForeignKeyConstraint(["attachment_id"], ["attachment.id"], name=op.f("fk_answer_attachment_attachment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_answer_attachment")),
+        sa.UniqueConstraint("attachment_id", name=op.f("uq_answer_attachment_attachment_id")),
+    )
+    op.create_index(op.f("ix_answer_attachment_answer_id"), "answer_attachment", ["answer_id"], unique=False)
 
 
 def _create_answer_conflict() -> None:

@@ -145,6 +145,17 @@ class InquiryAnswer(Base):
     answered_at: Mapped[dt.datetime]
 
 
+class AnswerAttachment(Base):
+    """A file of the vault that came with an answer."""
+
+    __tablename__ = "answer_attachment"
+    __table_args__ = (UniqueConstraint("attachment_id"), Index(None, "answer_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    answer_id: Mapped[int] = mapped_column(ForeignKey("inquiry_answer.id"))
+    attachment_id: Mapped[int] = mapped_column(ForeignKey("attachment.id"))
+
+
 class AnswerConflict(Base):
     """Answers about an incident that contradict each other, the register or the verdict: a supervisor settles it."""
 

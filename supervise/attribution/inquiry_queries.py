@@ -3,20 +3,19 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from supervise.attribution.inquiry_models import (
-    AnswerConflict,
     AnswerKind,
-    ConflictState,
     Inquiry,
     InquiryAnswer,
     InquiryState,
     InquiryTerm,
 )
+from supervise.attribution.models import IncidentVerdict
 from supervise.bulk import slices
 from supervise.complaints.models import Incident, IncidentKind, SubscriberNumber
 from supervise.errors import NotFoundError
@@ -57,9 +56,15 @@ class Standing(LabelledEnum):
 
     OPEN = "open", N_("Waiting for an answer")
     OVERDUE = "overdue", N_("Waiting beyond the deadline")
+    TO_DECIDE = "to_decide", N_("Answered or silent, without a verdict")
     ANSWERED = "answered", N_("Answered")
     DEEMED = "deemed", N_("Deemed not contested")
     WITHDRAWN = "withdrawn", N_("Withdrawn")
+    ALL = "all", N_("All")
+
+
+#: These are worked through as they fall due; of the others the last come first.
+_AS_THEY_FALL_DUE = (Standing.OPEN, Standing.OVERDUE, Standing.TO_DECIDE)
 
 
 class InquiryRow(NamedTuple):
@@ -93,18 +98,6 @@ class AnswerLine(NamedTuple):
 
     answer: InquiryAnswer
     named: str | None
-
-
-class ConflictRow(NamedTuple):
-    """A contradiction that waits for a supervisor."""
-
-    id: int
-    incident_id: int
-    kind: IncidentKind
-    caller_number: str | None
-    occurred_at: dt.datetime
-    reasons: list[Any]
-    found_at: dt.datetime
 
 
 def answers_for(session: Session, incident_ids: Collection[int]) -> dict[int, list[AnswerGiven]]:
@@ -204,9 +197,10 @@ def answering(scope: Scope) -> ColumnElement[bool]:
     A branch reads what its agents are asked, but they answer for themselves.
     """
     if scope.sees_everything:
-        return ~true()
+        return false()
     if scope.unit_ids:
-        return Inquiry.party_id.in_(select(Party.id).where(Party.org_unit_id.in_(scope.unit_ids)))
+        own = aliased(Party)
+        return Inquiry.party_id.in_(select(own.id).where(own.org_unit_id.in_(scope.unit_ids)))
     return Inquiry.party_id.in_(scope.party_ids)
 
 
@@ -219,6 +213,12 @@ def answers_in_scope(scope: Scope, party: Party) -> bool:
     return party.id in scope.party_ids
 
 
+def answers_in_scope_ids(session: Session, scope: Scope, party_ids: Collection[int]) -> frozenset[int]:
+    """Return those of *party_ids* that a user of *scope* answers for."""
+    parties = session.scalars(select(Party).where(Party.id.in_(party_ids)))
+    return frozenset(party.id for party in parties if answers_in_scope(scope, party))
+
+
 def waiting_for_us(scope: Scope) -> Select[int]:
     """Return the select of the open inquiries that a user of *scope* answers."""
     return select(Inquiry.id).where(Inquiry.state == InquiryState.OPEN, answering(scope))
@@ -229,9 +229,10 @@ def overdue(today: dt.date) -> ColumnElement[bool]:
     return and_(Inquiry.state == InquiryState.OPEN, Inquiry.due_on < today)
 
 
-def open_conflicts() -> Select[int]:
-    """Return the select of the contradictions that wait for a supervisor."""
-    return select(AnswerConflict.id).where(AnswerConflict.state == ConflictState.OPEN)
+def to_decide() -> ColumnElement[bool]:
+    """Return the condition that a party answered or was silent, and nobody decided on the incident yet."""
+    decided = exists().where(IncidentVerdict.incident_id == Inquiry.incident_id)
+    return and_(Inquiry.state.in_((InquiryState.ANSWERED, InquiryState.DEEMED)), ~decided)
 
 
 def inquiries_in_scope(
@@ -239,17 +240,17 @@ def inquiries_in_scope(
     scope: Scope,
     *,
     today: dt.date,
-    standing: Standing | None = None,
-    incident_id: int | None = None,
+    standing: Standing = Standing.ALL,
     mine: bool = False,
-    after: tuple[dt.date, int] | None = None,
+    beyond: tuple[dt.date, int] | None = None,
     limit: int = PAGE,
 ) -> Sequence[InquiryRow]:
-    """Return inquiries in *scope*, the first to fall due first; *mine*: only those that the user answers.
+    """Return inquiries in *scope*, those to be worked on first due first; *mine*: only those that the user answers.
 
-    *after* is (due_on, id) of the last row of the page before.
+    *beyond* is (due_on, id) of the last row of the page before.
     """
-    last = select(func.max(InquiryAnswer.id)).where(InquiryAnswer.inquiry_id == Inquiry.id).scalar_subquery()
+    any_answer = aliased(InquiryAnswer)
+    last = select(func.max(any_answer.id)).where(any_answer.inquiry_id == Inquiry.id).scalar_subquery()
     query = (
         select(
             Inquiry.id,
@@ -267,21 +268,29 @@ def inquiries_in_scope(
         .join(Incident, Incident.id == Inquiry.incident_id)
         .join(Party, Party.id == Inquiry.party_id)
         .outerjoin(InquiryAnswer, InquiryAnswer.id == last)
-        .order_by(Inquiry.due_on, Inquiry.id)
+        .where(_standing(standing, today))
         .limit(limit)
     )
-    if standing is Standing.OVERDUE:
-        query = query.where(overdue(today))
-    elif standing is not None:
-        query = query.where(Inquiry.state == InquiryState(standing.value))
-    if incident_id is not None:
-        query = query.where(Inquiry.incident_id == incident_id)
     if mine:
         query = query.where(answering(scope))
-    if after is not None:
-        day, row_id = after
-        query = query.where(or_(Inquiry.due_on > day, and_(Inquiry.due_on == day, Inquiry.id > row_id)))
+    place = tuple_(Inquiry.due_on, Inquiry.id)
+    if standing in _AS_THEY_FALL_DUE:
+        query = query.order_by(Inquiry.due_on, Inquiry.id)
+        query = query.where(place > beyond) if beyond is not None else query
+    else:
+        query = query.order_by(Inquiry.due_on.desc(), Inquiry.id.desc())
+        query = query.where(place < beyond) if beyond is not None else query
     return [InquiryRow._make(row) for row in session.execute(scope.limit(query, party=Inquiry.party_id))]
+
+
+def _standing(standing: Standing, today: dt.date) -> ColumnElement[bool]:
+    if standing is Standing.ALL:
+        return true()
+    if standing is Standing.OVERDUE:
+        return overdue(today)
+    if standing is Standing.TO_DECIDE:
+        return to_decide()
+    return Inquiry.state == InquiryState(standing.value)
 
 
 def inquiry_in_scope(session: Session, scope: Scope, inquiry_id: int) -> InquiryFacts:
@@ -346,29 +355,3 @@ def parties_below(session: Session, party: Party, today: dt.date) -> Sequence[Pa
         .limit(_CHOICES_MAX)
     )
     return session.scalars(query).all()
-
-
-def conflicts_to_settle(session: Session, *, after_id: int = 0, limit: int = PAGE) -> Sequence[ConflictRow]:
-    """Return the contradictions that wait for a supervisor, the oldest first."""
-    query = (
-        select(
-            AnswerConflict.id,
-            AnswerConflict.incident_id,
-            Incident.kind,
-            Incident.caller_number,
-            Incident.occurred_at,
-            AnswerConflict.reasons,
-            AnswerConflict.found_at,
-        )
-        .join(Incident, Incident.id == AnswerConflict.incident_id)
-        .where(AnswerConflict.state == ConflictState.OPEN, AnswerConflict.id > after_id)
-        .order_by(AnswerConflict.id)
-        .limit(limit)
-    )
-    return [ConflictRow._make(row) for row in session.execute(query)]
-
-
-def last_conflict(session: Session, incident_id: int) -> AnswerConflict | None:
-    """Return the last contradiction about an incident, open or ended."""
-    query = select(AnswerConflict).where(AnswerConflict.incident_id == incident_id)
-    return session.scalars(query.order_by(AnswerConflict.id.desc()).limit(1)).one_or_none()
