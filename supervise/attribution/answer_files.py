@@ -21,20 +21,26 @@ class NewFile(NamedTuple):
     media_type: MediaType
 
 
-def attach_files(session: Session, answer_id: int, files: Sequence[NewFile], *, source: str, actor_id: int) -> None:
+def attach_files(
+    session: Session, answer: InquiryAnswer, files: Sequence[NewFile], *, source: str, actor_id: int
+) -> None:
     """Keep *files* with an answer; *source* says whose they are."""
     for file in files:
         attachment = record_attachment(
             session, file.stored, file.name, file.media_type, source=source, actor_id=actor_id
         )
-        session.add(AnswerAttachment(answer_id=answer_id, attachment_id=attachment.id))
+        session.add(AnswerAttachment(answer_id=answer.id, attachment_id=attachment.id))
         record_event(
             session,
             actor_id=actor_id,
-            action="attachment.added",
-            subject="attachment",
-            subject_id=attachment.id,
-            changes={"sha256": attachment.sha256, "bytes": attachment.size_bytes},
+            action="evidence.added",
+            subject="inquiry",
+            subject_id=answer.inquiry_id,
+            changes={
+                "attachment_id": attachment.id,
+                "sha256": attachment.sha256,
+                "bytes": attachment.size_bytes,
+            },
         )
     session.flush()
 

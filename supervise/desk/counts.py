@@ -7,6 +7,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from supervise.access.roles import Permission
+from supervise.attribution.inquiry_queries import waiting_for_us
 from supervise.attribution.queries import unattributed
 from supervise.compensation.batches import sendable
 from supervise.compensation.models import Credit
@@ -46,6 +47,10 @@ def _undecided(worker: Worker) -> Select[int]:
     return unattributed(worker.scope)
 
 
+def _asked_of_us(worker: Worker) -> Select[int]:
+    return waiting_for_us(worker.scope)
+
+
 def _penalties_unseen(worker: Worker) -> Select[int]:
     return needing(select(Penalty.id), Attention.UNOPENED, worker.scope, user_id=worker.id)
 
@@ -57,6 +62,7 @@ def _credits_to_send(worker: Worker) -> Select[int]:
 _COUNTED: tuple[tuple[str, Permission, Callable[[Worker], Select[Any]]], ...] = (
     ("tickets.queue", Permission.ANSWER_TICKETS, unanswered),
     ("incidents.unattributed", Permission.TRIAGE, _undecided),
+    ("inquiries.index", Permission.ANSWER_INQUIRIES, _asked_of_us),
     ("penalties.index", Permission.ACKNOWLEDGE_PENALTIES, _penalties_unseen),
     ("batches.index", Permission.EXPORT_CREDITS, _credits_to_send),
 )

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.access.models import User
 from supervise.access.roles import Permission
+from supervise.attribution.conflict_queries import open_conflicts
+from supervise.attribution.inquiry_models import Inquiry
+from supervise.attribution.inquiry_queries import Standing, overdue, to_decide, waiting_for_us
 from supervise.attribution.models import ProposalState, ReattributionProposal
 from supervise.audit.models import AuditEvent
 from supervise.compensation.batches import sendable
@@ -89,6 +92,7 @@ _UNANSWERED = ("new", "accepted", "investigating")
 _DAILY: tuple[tuple[str, str, str, Mapping[str, str | Sequence[str]]], ...] = (
     ("tickets.queue", N_("Tickets to answer"), "tickets.queue", {"state": _UNANSWERED}),
     ("incidents.unattributed", N_("Calls that nobody answers for yet"), "incidents.unattributed", {}),
+    ("inquiries.index", N_("Questions asked of us"), "inquiries.index", {"state": "open", "mine": "y"}),
     ("penalties.index", N_("Penalties to look at"), "penalties.index", {"attention": Attention.UNOPENED.value}),
     ("batches.index", N_("Credits to send to billing"), "credits.to_send", {}),
 )
@@ -109,6 +113,18 @@ def _to_close(worker: Worker, _today: dt.date) -> Select[int]:
 
 def _second_looks(_worker: Worker, _today: dt.date) -> Select[int]:
     return select(ReattributionProposal.id).where(ReattributionProposal.state == ProposalState.OPEN)
+
+
+def _answers_to_decide(worker: Worker, _today: dt.date) -> Select[int]:
+    return worker.scope.limit(select(Inquiry.id).where(to_decide()), party=Inquiry.party_id)
+
+
+def _overdue_of_us(worker: Worker, today: dt.date) -> Select[int]:
+    return waiting_for_us(worker.scope).where(overdue(today))
+
+
+def _conflicts(_worker: Worker, _today: dt.date) -> Select[int]:
+    return open_conflicts()
 
 
 def _returned(worker: Worker, today: dt.date) -> Select[int]:
@@ -168,6 +184,22 @@ _LINES = (
     ),
     _Line(N_("Answered tickets to close"), _P.ANSWER_TICKETS, "tickets.queue", _to_close, {"state": "replied"}),
     _Line(N_("Calls to look at again"), _P.TRIAGE, "incidents.proposals", _second_looks),
+    _Line(
+        N_("Calls whose party answered or was silent, to decide"),
+        _P.TRIAGE,
+        "inquiries.index",
+        _answers_to_decide,
+        {"state": Standing.TO_DECIDE.value},
+    ),
+    _Line(
+        N_("Questions asked of us whose deadline has passed"),
+        _P.ANSWER_INQUIRIES,
+        "inquiries.index",
+        _overdue_of_us,
+        {"state": Standing.OVERDUE.value, "mine": "y"},
+        is_urgent=True,
+    ),
+    _Line(N_("Contradicting answers to settle"), _P.CONFIRM_OVERRIDES, "inquiries.conflicts", _conflicts),
     _Line(
         N_("Proposals that came back to you"),
         _P.TRIAGE,

@@ -8,6 +8,8 @@ from huey import crontab
 from sqlalchemy.orm import Session
 
 from supervise import clock, db
+from supervise.attribution.conflicts import recheck_conflicts
+from supervise.attribution.inquiries import deem_silent
 from supervise.attribution.recheck import recheck_unattributed
 from supervise.audit.seal import anchor_file_beside, seal_events
 from supervise.desk.run_results import purge_results
@@ -70,6 +72,15 @@ def recheck_attribution(_surroundings: Surroundings) -> None:
         after_id = db.decide(recheck_unattributed, after_id=after_id)
 
 
+def follow_inquiries(_surroundings: Surroundings) -> None:
+    """Note who was silent until the deadline, and which answers a register or a verdict now contradicts."""
+    while db.decide(deem_silent, clock.today()):
+        pass
+    after_id: int | None = 0
+    while after_id is not None:
+        after_id = db.decide(recheck_conflicts, after_id=after_id)
+
+
 def purge(surroundings: Surroundings) -> None:
     """Delete uploads, staged cells, exports and results of bulk runs that have served."""
     before = clock.now() - KEEP_UPLOADS
@@ -88,6 +99,7 @@ DUTIES = (
     Duty("open_month", crontab(minute="0"), open_month),
     Duty("finalise_penalties", crontab(minute="10"), finalise_penalties),
     Duty("recheck_attribution", crontab(minute="*/15"), recheck_attribution),
+    Duty("follow_inquiries", crontab(minute="25"), follow_inquiries),
     Duty("purge", crontab(hour="18", minute="30"), purge),
     Duty("verify", crontab(hour="19", minute="0"), verify_by_night),
 )

@@ -102,6 +102,7 @@ def _ways(me: CurrentUser) -> list[tuple[str, str, str]]:
         (N_("Import a file"), "imports.index", "upload", Permission.IMPORT_TICKETS),
         (N_("To the tickets"), "tickets.queue", "inbox", Permission.READ_TICKETS),
         (N_("To the calls without a verdict"), "incidents.unattributed", "signpost-split", Permission.TRIAGE),
+        (N_("To what is asked of us"), "inquiries.index", "question-circle", Permission.ANSWER_INQUIRIES),
         (N_("To the approvals"), "approvals.index", "check2-square", Permission.APPROVE_MONEY),
         (N_("To the penalties"), "penalties.index", "exclamation-octagon", Permission.ACKNOWLEDGE_PENALTIES),
         (N_("To the credit batches"), "batches.index", "box-seam", Permission.EXPORT_CREDITS),

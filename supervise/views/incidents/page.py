@@ -12,7 +12,10 @@ from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.checklists import evidence_items, items_on
+from supervise.attribution.conflict_queries import last_conflict
 from supervise.attribution.findings import suggested_offences
+from supervise.attribution.inquiry_models import AnswerConflict
+from supervise.attribution.inquiry_queries import AnswerLine, InquiryFacts, answer_lines, inquiries_of
 from supervise.attribution.models import EvidenceItem
 from supervise.complaints.link import duplicate_candidates
 from supervise.complaints.models import Incident, IncidentState
@@ -45,6 +48,10 @@ class _Beside(NamedTuple):
     codes: Mapping[int, str]
     same: tuple[Incident, ...]
     same_tickets: Mapping[int, list[tuple[int, str]]]
+    #: What parties were asked, with their answers by inquiry id, and what contradicts.
+    asked: tuple[InquiryFacts, ...]
+    answers: Mapping[int, list[AnswerLine]]
+    conflict: AnswerConflict | None
 
 
 @bp.get("/<int:incident_id>")
@@ -99,6 +106,7 @@ def incident_page(
         may_propose=is_live and me.can(Permission.TRIAGE) and has_proven(story.call),
         may_reveal=me.can(Permission.REVEAL_NUMBERS),
         message=message,
+        may_read_inquiries=me.can(Permission.READ_INQUIRIES),
         may_confirm=me.can(Permission.CONFIRM_OVERRIDES),
         me_id=me.id,
         refused=[name for name, form in forms.items() if form.errors],
@@ -111,6 +119,7 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
     same = duplicate_candidates(session, incident) if incident.state is not IncidentState.MERGED else []
     suggestion = story.call.suggestion
     ids = [candidate.party_id for candidate in suggestion.candidates] if suggestion else []
+    asked = inquiries_of(session, incident.id)
     return _Beside(
         tuple(offences_on(session, incident.occurred_on)),
         items_on(evidence_items(session), incident.occurred_on),
@@ -119,6 +128,9 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
         codes_of(session, ids),
         tuple(same),
         probable_same(session, scope, same),
+        tuple(asked),
+        answer_lines(session, [facts.inquiry.id for facts in asked]),
+        last_conflict(session, incident.id),
     )
 
 

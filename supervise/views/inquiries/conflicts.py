@@ -1,0 +1,123 @@
+"""Answers that contradict: the list, and the page on which a supervisor reads both sides and settles it."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from supervise import db
+from supervise.access.identity import current_user
+from supervise.access.policy import require
+from supervise.access.queries import display_names
+from supervise.access.roles import Permission
+from supervise.attribution.answer_files import files_of
+from supervise.attribution.conflict_queries import PAGE, conflicts_to_settle, last_conflict
+from supervise.attribution.conflicts import settle_conflict
+from supervise.attribution.inquiry_models import ConflictState
+from supervise.attribution.inquiry_queries import answer_lines, inquiries_of
+from supervise.attribution.models import AttributionState
+from supervise.desk.parties import UnknownPartyError, codes_of, parties_to_choose, party_named
+from supervise.desk.story import incident_story
+from supervise.errors import NotFoundError
+from supervise.labels import _
+from supervise.parties.scope import Scope
+from supervise.views.forms import Form
+from supervise.views.inquiries.blueprint import bp
+from supervise.views.inquiries.forms import SettleForm
+
+READERS = (Permission.TRIAGE, Permission.CONFIRM_OVERRIDES, Permission.READ_AUDIT)
+
+
+@bp.get("/conflicts")
+@require(*READERS)
+def conflicts() -> ResponseReturnValue:
+    """List the contradictions that wait for a supervisor, the oldest first."""
+    after_id = request.args.get("after", default=0, type=int)
+    with db.reading() as session:
+        rows = conflicts_to_settle(session, after_id=after_id, limit=PAGE + 1)
+    more, rows = len(rows) > PAGE, rows[:PAGE]
+    return render_template(
+        "inquiries/conflicts.html",
+        rows=rows,
+        may_settle=current_user().can(Permission.CONFIRM_OVERRIDES),
+        next_url=url_for(".conflicts", after=rows[-1].id) if more else None,
+        first_url=url_for(".conflicts") if after_id else None,
+    )
+
+
+@bp.get("/conflicts/<int:incident_id>")
+@require(*READERS)
+def conflict(incident_id: int) -> ResponseReturnValue:
+    """Show what contradicts about a call, both sides on one screen."""
+    return _page(incident_id)
+
+
+@bp.post("/conflicts/<int:incident_id>")
+@require(Permission.CONFIRM_OVERRIDES)
+def settle(incident_id: int) -> ResponseReturnValue:
+    """Decide who answers, or that the verdict stands; against the only suggestion, a second person confirms."""
+    me, form = current_user(), SettleForm(may_stand=True)
+    party_id: int | None = None
+    with db.reading() as session:
+        incident_story(session, Scope.of(session, me), incident_id)
+        if form.validate() and form.party.data:
+            try:
+                party_id = party_named(session, form.party.data).id
+            except UnknownPartyError as error:
+                form.party.errors = [str(error)]
+    if form.errors:
+        return _page(incident_id, form)
+    attribution = db.decide(
+        settle_conflict,
+        incident_id,
+        form.chosen,
+        party_id,
+        reason=form.reason.data,
+        shown_conflict_id=int(form.conflict.data),
+        shown_id=form.shown_id,
+        actor_id=me.id,
+    )
+    if attribution.state is AttributionState.WAITING:
+        flash(_("It is decided against the suggestion and takes effect when a second person confirms it"), "warning")
+    else:
+        flash(_("The contradiction is settled"), "success")
+    return redirect(url_for(".conflict", incident_id=incident_id), code=303)
+
+
+def _page(incident_id: int, refused: Form | None = None) -> ResponseReturnValue:
+    me = current_user()
+    with db.reading() as session:
+        story = incident_story(session, Scope.of(session, me), incident_id)
+        found = last_conflict(session, incident_id)
+        if found is None:
+            raise NotFoundError
+        asked = inquiries_of(session, incident_id)
+        lines = answer_lines(session, [facts.inquiry.id for facts in asked])
+        answers = [line.answer for some in lines.values() for line in some]
+        files = files_of(session, [answer.id for answer in answers])
+        names = display_names(session, {answer.answered_by for answer in answers} | {found.settled_by})
+        suggestion = story.call.suggestion
+        codes = codes_of(session, [one.party_id for one in suggestion.candidates] if suggestion else [])
+        parties = parties_to_choose(session)
+    in_force = story.call.in_force
+    form = refused or SettleForm(
+        may_stand=in_force is not None,
+        formdata=None,
+        conflict=str(found.id),
+        shown=str(in_force.attribution.id) if in_force else "",
+    )
+    page = render_template(
+        "inquiries/conflict.html",
+        story=story,
+        call=story.call,
+        incident=story.call.incident,
+        found=found,
+        is_open=found.state is ConflictState.OPEN,
+        asked=asked,
+        lines=lines,
+        files=files,
+        names=names | story.names,
+        codes=codes,
+        parties=parties,
+        form=form,
+        may_settle=me.can(Permission.CONFIRM_OVERRIDES),
+    )
+    return page, 400 if refused else 200
