@@ -30,6 +30,8 @@ _TAG_BYTES = 16
 #: A file is encrypted in frames of so many plain bytes; only the last may be shorter.
 _FRAME_BYTES = 64 * 1024
 _KEY_ID_BYTES_MAX = 40
+_INDEX_DIGITS = 32
+_HMAC_BLOCK = 64
 
 
 class KeyFileError(Exception):
@@ -122,7 +124,32 @@ class Keyring:
 
     def blind_index(self, number: str) -> str:
         """Return 32 hex digits by which equal normalised numbers are found, and nothing else is learnt."""
-        return hmac.new(self.index_key, number.encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.new(self.index_key, number.encode(), hashlib.sha256).hexdigest()[:_INDEX_DIGITS]
+
+    def blind_indexes(self, numbers: Iterable[str]) -> list[str]:
+        """Return the ``blind_index`` of each of *numbers*, in a third of the time."""
+        return [digest[:_INDEX_DIGITS] for digest in self.keyed_hashes(numbers)]
+
+    def keyed_hashes(self, texts: Iterable[str]) -> list[str]:
+        """Return the HMAC-SHA256 of each of *texts* under the index key, 64 hex digits.
+
+        Beside masked words a plain hash would give the hidden digits away after ten thousand tries.
+        """
+        begun, closing = _hmac_states(self.index_key)
+        hashes = []
+        for text in texts:
+            inner, outer = begun.copy(), closing.copy()
+            inner.update(text.encode())
+            outer.update(inner.digest())
+            hashes.append(outer.hexdigest())
+        return hashes
+
+
+@functools.lru_cache(maxsize=4)
+def _hmac_states(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    # RFC 2104: both blocks of the key are hashed once, and each text goes on from a copy.
+    block = (hashlib.sha256(key).digest() if len(key) > _HMAC_BLOCK else key).ljust(_HMAC_BLOCK, b"\0")
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in block)), hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 @functools.lru_cache(maxsize=16)

@@ -136,18 +136,18 @@ def mask(digits: str) -> str:
 
 
 # How people break a number up: the separators of ``normalise`` and what a text adds, no comma (a list of amounts).
-_GAP = r"[\s\u200b-\u200d\ufeff\-‐‑–—―－_()（）./·•]"
+_GAP = r"[\s" + "\u200b-\u200d\ufeff" + r"\-‐‑–—―－_()（）./·•]"
 #: A mobile number in the usual groups, or digit by digit; a landline with or without its brackets and hyphens.
-_IN_TEXT = re.compile(
-    rf"""(?<![0-9])(?:
+_WRITTEN = "".join(
+    rf"""
         (?:(?:\+|00)?86{_GAP}{{0,2}})?
         1[3-9][0-9](?:{_GAP}{{0,2}}[0-9]{{4}}{_GAP}{{0,2}}[0-9]{{4}}
             |{_GAP}{{1,2}}[0-9]{{3}}{_GAP}{{1,2}}(?:[0-9]{{5}}|[0-9]{{3}}{_GAP}{{1,2}}[0-9]{{2}}))
         |1{_GAP}[3-9](?:{_GAP}[0-9]){{9}}
         |(?:0|(?:\+|00)86{_GAP}{{0,2}}0?)[1-9][0-9]{{1,2}}{_GAP}{{0,3}}[0-9]{{3,4}}{_GAP}{{0,2}}[0-9]{{4}}
-    )(?![0-9])""",
-    re.VERBOSE,
+    """.split()
 )
+_IN_TEXT = re.compile(rf"(?<![0-9])(?:{_WRITTEN})(?![0-9])")
 
 
 #: The shortest number in a text, a landline, has ten digits: a text with fewer, as most are, is not searched.
@@ -157,7 +157,15 @@ _FULL_WIDTH = {ord(wide): str(digit) for digit, wide in enumerate("０１２３�
 
 
 #: A text that is nothing but a number of some other plan, digits as given; a date has fewer, an order more.
-_ONLY_A_NUMBER = re.compile(r"\+?[0-9](?:[ ()-]?[0-9]){9,11}")
+_ALONE = r"\+?[0-9](?:[ ()-]?[0-9]){9,11}"
+_ONLY_A_NUMBER = re.compile(_ALONE)
+#: Found in every text that ``replace_in_text`` would change or ``is_only_a_number`` be true of, and in few others:
+#: for engines that search millions of texts at once, and know no look-around (RE2).
+MAYBE_A_NUMBER = rf"(?:^|[^0-9])(?:{_WRITTEN})(?:[^0-9]|$)|^[\s]*{_ALONE}[\s]*$|[０-９]".replace(
+    # Its own class of spaces is that of ASCII.
+    r"[\s",
+    r"[\s\v\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}",
+)
 
 
 class Split(NamedTuple):

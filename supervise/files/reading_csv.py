@@ -8,7 +8,7 @@ import csv
 import io
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from supervise.files.headers import HEADER_ROWS, checked_header, fewest_missing, find_header
 from supervise.files.unreadable import UnreadableError
@@ -89,6 +89,30 @@ def _utf8_letters(file: BinaryIO) -> tuple[int, int]:
     return valid, broken
 
 
+class CsvHead(NamedTuple):
+    """What the first rows of a delimited text say of the rest."""
+
+    encoding: str
+    delimiter: str
+    header: list[str]
+    #: The header's row, as a spreadsheet numbers it.
+    row: int
+
+
+def csv_head(file: BinaryIO, required: Sequence[Sequence[str]], columns_max: int) -> CsvHead:
+    """Return how *file* is written and where its header stands.
+
+    Raises:
+        UnreadableError: for a wrong encoding, open quotation marks, or no header.
+    """
+    csv.field_size_limit(_FIELD_CHARS_MAX)
+    encoding = encoding_of(file)
+    heads = {delimiter: _head(file, encoding, delimiter) for delimiter in _DELIMITERS}
+    delimiter, place = _chosen(heads, required)
+    row, cells = heads[delimiter][place]
+    return CsvHead(encoding, delimiter, checked_header(cells, columns_max), row)
+
+
 def read_csv(
     file: BinaryIO, required: Sequence[Sequence[str]], columns_max: int
 ) -> tuple[list[str], int, Iterator[Row]]:
@@ -97,13 +121,17 @@ def read_csv(
     Raises:
         UnreadableError: for a wrong encoding, open quotation marks, or no header; later also while rows are read.
     """
-    csv.field_size_limit(_FIELD_CHARS_MAX)
-    encoding = encoding_of(file)
-    heads = {delimiter: _head(file, encoding, delimiter) for delimiter in _DELIMITERS}
-    delimiter, place = _chosen(heads, required)
-    header = checked_header(heads[delimiter][place][1], columns_max)
-    first = heads[delimiter][place][0]
-    return header, first, (row for row in _records(file, encoding, delimiter) if row[0] > first)
+    head = csv_head(file, required, columns_max)
+    return head.header, head.row, rows_below(file, head)
+
+
+def rows_below(file: BinaryIO, head: CsvHead) -> Iterator[Row]:
+    """Yield the filled rows below the header.
+
+    Raises:
+        UnreadableError: for quotation marks that do not match.
+    """
+    return (row for row in _records(file, head.encoding, head.delimiter) if row[0] > head.row)
 
 
 def _head(file: BinaryIO, encoding: str, delimiter: str) -> list[Row]:
