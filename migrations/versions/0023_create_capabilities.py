@@ -33,7 +33,6 @@ WATCHKIND = (
     "clock_drift",
     "number_rotation",
     "number_pattern",
-    "reporters",
 )
 TABLES = ("watch_threshold", "plan_channel", "plan", "sales_channel", "party_capability")
 
@@ -105,7 +104,6 @@ THRESHOLDS = (
     ("clock_drift", 300, None, None, None, _INTERNAL, _EVER),
     ("number_rotation", 3, 30, None, None, _INTERNAL, _EVER),
     ("number_pattern", 3, 90, None, None, f"仅计已认定事件,{_INTERNAL}", _EVER),
-    ("reporters", 3, 30, None, None, f"按不同用户计,仅计已认定事件,{_INTERNAL}", _EVER),
 )
 
 
@@ -254,9 +252,7 @@ def _create_watch_threshold() -> None:
         "value_unless_hours": "(kind = 'call_hours') = (value IS NULL)",
         "hours_have_start": "(kind = 'call_hours') = (from_minute IS NOT NULL)",
         "hours_have_end": "(kind = 'call_hours') = (to_minute IS NOT NULL)",
-        "counted_within_days": (
-            "(kind IN ('number_rotation', 'number_pattern', 'reporters')) = (within_days IS NOT NULL)"
-        ),
+        "counted_within_days": "(kind IN ('number_rotation', 'number_pattern')) = (within_days IS NOT NULL)",
         "hours_of_one_day": "from_minute >= 0 AND from_minute < to_minute AND to_minute <= 1440",
         "coverage_in_per_cent": "kind NOT IN ('recording_coverage', 'qc_coverage') OR value <= 100",
         "watchkind": _one_of("kind", WATCHKIND),

@@ -25,7 +25,6 @@ class WatchKind(LabelledEnum):
     CLOCK_DRIFT = "clock_drift", N_("Tolerance for a platform's clock")
     NUMBER_ROTATION = "number_rotation", N_("Numbers of one party calling one subscriber")
     NUMBER_PATTERN = "number_pattern", N_("Confirmed incidents of one number")
-    REPORTERS = "reporters", N_("Subscribers with confirmed incidents of one party")
 
 
 class WatchThreshold(Base):
@@ -40,7 +39,7 @@ class WatchThreshold(Base):
         CheckConstraint("(kind = 'call_hours') = (from_minute IS NOT NULL)", name="hours_have_start"),
         CheckConstraint("(kind = 'call_hours') = (to_minute IS NOT NULL)", name="hours_have_end"),
         CheckConstraint(
-            "(kind IN ('number_rotation', 'number_pattern', 'reporters')) = (within_days IS NOT NULL)",
+            "(kind IN ('number_rotation', 'number_pattern')) = (within_days IS NOT NULL)",
             name="counted_within_days",
         ),
         CheckConstraint("from_minute >= 0 AND from_minute < to_minute AND to_minute <= 1440", name="hours_of_one_day"),

@@ -55,7 +55,6 @@ SHAPES: Mapping[WatchKind, Shape] = {
     WatchKind.CLOCK_DRIFT: Shape.SECONDS,
     WatchKind.NUMBER_ROTATION: Shape.COUNT_WITHIN_DAYS,
     WatchKind.NUMBER_PATTERN: Shape.COUNT_WITHIN_DAYS,
-    WatchKind.REPORTERS: Shape.COUNT_WITHIN_DAYS,
 }
 
 

@@ -43,5 +43,4 @@ MEANINGS = {
     WatchKind.CLOCK_DRIFT: N_("A platform's clock may be wrong by so much"),
     WatchKind.NUMBER_ROTATION: N_("So many numbers of one party calling one subscriber are rotation"),
     WatchKind.NUMBER_PATTERN: N_("So many confirmed incidents of one number are a pattern"),
-    WatchKind.REPORTERS: N_("So many different subscribers, confirmed incidents alone, make a party suspected"),
 }

@@ -12,8 +12,10 @@ from supervise.compensation.promises import Terms, agree_policy, agree_undertaki
 from supervise.complaints.models import DayType
 from supervise.contracts.agreements import ContractTerms, activate_contract, draft_contract
 from supervise.contracts.models import ContractDirection, ContractScope
+from supervise.contracts.plans import PlanTerms, publish_plan
 from supervise.contracts.rule_versions import RuleDraft, activate_rule, draft_rule, shown
 from supervise.demo.registers import Registers
+from supervise.parties.models import SalesChannelKind
 
 #: Amounts in fen. Tiers count approved offences of the same type in 90 days (domain 7.5).
 PER_OFFENCE: Mapping[str, Any] = {"basis": "per_offence", "amount_fen": 200_00}
@@ -58,10 +60,21 @@ DEALS = (
 )
 
 
+#: Code, name, monthly price in fen, kinds of channel (none: every channel), days for which it was published.
+PLANS = (
+    ("CX59", "畅享套餐59元", 59_00, frozenset[SalesChannelKind](), None),
+    ("CX99", "畅享套餐99元", 99_00, frozenset[SalesChannelKind](), None),
+    ("RW19", "入网有福利19元", 19_00, frozenset({SalesChannelKind.AGENT_OUTLET}), None),
+    ("ZX129", "尊享套餐129元", 129_00, frozenset({SalesChannelKind.HALL, SalesChannelKind.ONLINE}), None),
+    ("YH39", "暑期优惠39元", 39_00, frozenset[SalesChannelKind](), 90),
+)
+
+
 def make_agreements(session: Session, registers: Registers, since: dt.date) -> None:
-    """Sign, price and promise everything as of *since*; the triager drafts, the supervisor activates."""
+    """Sign, price, publish and promise everything as of *since*; the triager drafts, the supervisor activates."""
     for deal in DEALS:
         _sign(session, registers, deal, since)
+    _publish_plans(session, registers, since)
     _promises(session, registers, since)
 
 
@@ -100,6 +113,18 @@ def _sign(session: Session, registers: Registers, deal: Deal, since: dt.date) ->
             actor_id=triager,
         )
         activate_rule(session, rule.id, shown(rule), actor_id=supervisor)
+
+
+def _publish_plans(session: Session, registers: Registers, since: dt.date) -> None:
+    for code, name, price_fen, kinds, days in PLANS:
+        terms = PlanTerms(
+            name=name,
+            monthly_price_fen=price_fen,
+            published_from=since,
+            published_to=since + dt.timedelta(days=days) if days is not None else None,
+            kinds=kinds,
+        )
+        publish_plan(session, code, terms, actor_id=registers.users["admin"])
 
 
 def _promises(session: Session, registers: Registers, since: dt.date) -> None:

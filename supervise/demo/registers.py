@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.cipher import Keyring
 from supervise.complaints.subscribers import add_subscriber
+from supervise.parties.capabilities import grant_capability
 from supervise.parties.credit_code import check_character
-from supervise.parties.models import PartyKind, PhoneNumber, RelationRole, UnitKind
+from supervise.parties.models import Capability, PartyKind, PhoneNumber, RelationRole, SalesChannelKind, UnitKind
 from supervise.parties.numbers import enter_number, hand_over, hold
 from supervise.parties.register import Tie, add_alias, enter_party
+from supervise.parties.sales_channels import assign_channel
 from supervise.parties.scope import change_scope
 from supervise.parties.staff import assign_staff_number
 from supervise.parties.units import found_unit, merge_unit, party_of_unit
@@ -52,6 +54,29 @@ NUMBERS = {
     "YZ-BJ-SL": ("02566040001",),
 }
 PORT = ("XT", "10690333")
+#: Who may do what, and where (empty: everywhere); the agent's outlet 云翼 sells, but may not call.
+CAPABILITIES = (
+    ("HX", Capability.OUTBOUND_CALL, "YZ-CD"),
+    ("HX", Capability.SELL_PLAN, ""),
+    ("HT", Capability.OUTBOUND_CALL, ""),
+    ("HT", Capability.SELL_PLAN, ""),
+    ("YY", Capability.SELL_PLAN, "YZ-BJ"),
+    ("LD", Capability.OUTBOUND_CALL, "YZ-CD"),
+    ("XH", Capability.OUTBOUND_CALL, ""),
+    ("XH", Capability.SELL_PLAN, ""),
+    ("RD", Capability.OUTBOUND_CALL, "YZ-GX"),
+    ("XT", Capability.SMS, ""),
+    ("YZ-CD", Capability.OUTBOUND_CALL, ""),
+)
+#: Channel code, name, kind, whose.
+SALES_CHANNELS = (
+    ("QD1001", "城东外呼班组", SalesChannelKind.OUTBOUND, "YZ-CD"),
+    ("QD2001", "华信外呼席位", SalesChannelKind.OUTBOUND, "HX"),
+    ("QD2002", "恒通代理网点", SalesChannelKind.AGENT_OUTLET, "HT"),
+    ("QD2003", "云翼合作厅（三里店）", SalesChannelKind.AGENT_OUTLET, "YY"),
+    ("QD3001", "三里店营业厅", SalesChannelKind.HALL, "YZ-BJ-SL"),
+    ("QD9001", "网上营业厅", SalesChannelKind.ONLINE, "YZ"),
+)
 #: Reported often, held by nobody that we know.
 STRANGERS = ("02531990001", "17199900001", "16799900002")
 #: Passed from one party to another at a noon.
@@ -75,6 +100,8 @@ def make_registers(session: Session, keyring: Keyring, users: dict[str, int], si
     _make_parties(session, registers, since)
     _make_numbers(session, registers, since)
     _make_staff(session, registers, since)
+    _make_capabilities(session, registers, since)
+    _make_sales_channels(session, registers, since)
     _make_subscribers(session, keyring, registers, since)
     _give_scopes(session, registers)
     return registers
@@ -181,6 +208,32 @@ def _make_staff(session: Session, registers: Registers, since: dt.date) -> None:
             employer_id=registers.parties[employer],
             placed_at_id=registers.parties[place],
             alias=alias,
+            valid_from=since,
+            actor_id=registers.users["triager"],
+        )
+
+
+def _make_capabilities(session: Session, registers: Registers, since: dt.date) -> None:
+    for party, capability, area in CAPABILITIES:
+        grant_capability(
+            session,
+            party_id=registers.parties[party],
+            capability=capability,
+            area_unit_id=registers.units[area] if area else None,
+            valid_from=since,
+            source="年度业务授权书",
+            actor_id=registers.users["triager"],
+        )
+
+
+def _make_sales_channels(session: Session, registers: Registers, since: dt.date) -> None:
+    for code, name, kind, party in SALES_CHANNELS:
+        assign_channel(
+            session,
+            channel_code=code,
+            name=name,
+            kind=kind,
+            party_id=registers.parties[party],
             valid_from=since,
             actor_id=registers.users["triager"],
         )

@@ -204,7 +204,7 @@ SUBJECTS = {
     "rule_version": N_("Rule version"),
     "endpoint": N_("Page"),
     "reversal": N_("Reversal"),
-    "sales_channel": N_("Sales channel"),
+    "sales_channel": N_("Selling channel"),
     "plan": N_("Plan"),
     "watch_threshold": N_("Watch threshold"),
 }
@@ -326,7 +326,7 @@ FIELDS = {
     "use": N_("Use"),
     "valid_from": N_("Valid from"),
     "valid_to": N_("Valid until"),
-    "value": N_("Value"),
+    "value": N_("Figure"),
     "verdict": N_("Verdict"),
     "verification_id": N_("Entry of the verification log"),
     "verified_by": N_("Verified by"),
@@ -334,5 +334,4 @@ FIELDS = {
     "within_days": N_("Within days"),
     "what": N_("What"),
     "withdrawn": N_("Withdrawn"),
-    "within_days": N_("Within days"),
 }

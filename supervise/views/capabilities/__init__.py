@@ -135,5 +135,5 @@ def correct(capability_id: int) -> ResponseReturnValue:
 
 
 def _named(line: CapabilityLine) -> str:
-    area = line.area.name if line.area is not None else _("Everywhere")
+    area = line.area.name if line.area is not None else _("Every area")
     return f"{line.party.name}: {line.row.capability.label} ({area})"

@@ -34,7 +34,7 @@ class GrantForm(Form):
     capability = MemberField(_l("May do"), Capability, validators=[InputRequired()])
     area = fields.code(
         _l("Area code"),
-        description=_l("Code of the unit in whose region it holds; empty: everywhere"),
+        description=_l("Code of the unit in whose region it holds; empty: every area"),
         may_be_empty=True,
     )
     valid_from = fields.first_day()
