@@ -54,6 +54,7 @@ from supervise.views import (
     refusals,
     register_proposals,
     relations,
+    reporter_thresholds,
     reports,
     requests,
     sales_channels,
@@ -107,6 +108,7 @@ BLUEPRINTS = (
     reference.bp,
     register_proposals.bp,
     relations.bp,
+    reporter_thresholds.bp,
     reports.bp,
     sales_channels.bp,
     searching.bp,
@@ -170,7 +172,8 @@ def equip(app: Flask, settings: Settings) -> None:
     """
     app.extensions["supervise.settings"] = settings
     uri = settings.evidence_uri or str(settings.instance / "evidence")
-    records = open_store(settings.evidence_engine, uri, spark_master=settings.spark_master)
+    scratch = settings.instance / "evidence"
+    records = open_store(settings.evidence_engine, uri, scratch, spark_master=settings.spark_master)
     db.init_app(app, settings.database_url, {SESSION_KEY: records})
     db.check_sqlite_settings(app.extensions["supervise.db"])
     passwords.init_app(

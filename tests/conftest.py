@@ -145,6 +145,8 @@ def settings(database_url: str, keyring: Keyring, tmp_path: Path) -> Settings:
         demo=False,
         secure_cookies=False,
         anchor_file=tmp_path / "anchors.txt",
+        # The records that a test writes by a session of its own are the application's as well.
+        evidence_uri=shared_store().uri,
         # The cheapest hash there is; the parameters stand in each hash.
         password_rounds=1,
         password_memory_kib=8,

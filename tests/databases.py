@@ -195,7 +195,7 @@ def shared_store() -> RecordStore:
     SHARED.mkdir(mode=0o755, exist_ok=True)
     folder = tempfile.mkdtemp(dir=SHARED, prefix="records-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return open_store("duckdb", folder)
+    return open_store("duckdb", folder, Path(folder))
 
 
 @contextmanager

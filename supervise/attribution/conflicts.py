@@ -118,12 +118,7 @@ def settle_conflict(
         VerdictChangedError: if another verdict came into force meanwhile.
         InvalidInputError: without a reason, or if no verdict is in force that could stand.
     """
-    locked = select(Incident.id).where(Incident.id == incident_id).with_for_update(key_share=True)
-    if session.scalar(locked) is None:
-        raise NotFoundError
-    conflict = _last_conflicts(session, [incident_id]).get(incident_id)
-    if conflict is None:
-        raise NotFoundError
+    conflict = _locked(session, incident_id)
     if conflict.id != shown_conflict_id or conflict.state is not ConflictState.OPEN:
         raise ConflictChangedError
     if not reason.strip():
@@ -150,6 +145,15 @@ def settle_conflict(
         reason=reason.strip(),
     )
     return attribution
+
+
+def _locked(session: Session, incident_id: int) -> AnswerConflict:
+    """Return the last contradiction as it is once the incident is locked: answers go by that lock too."""
+    session.execute(select(Incident.id).where(Incident.id == incident_id).with_for_update(key_share=True)).all()
+    conflict = _last_conflicts(session, [incident_id]).get(incident_id)
+    if conflict is None:
+        raise NotFoundError
+    return conflict
 
 
 def _standing(session: Session, incident_id: int, shown_id: int | None) -> Attribution:
@@ -209,7 +213,7 @@ def _claimed(answer: AnswerGiven) -> tuple[int | str, str]:
 def _against(denial: AnswerGiven, known: _Known) -> list[Reason]:
     """Return what contradicts a denial."""
     reasons: list[Reason] = []
-    candidate = known.suggestion.unambiguous
+    candidate = known.suggestion.leading
     if candidate is not None and denial.party_id in {link.party_id for link in candidate.chain}:
         holder = candidate.chain[0].name
         reasons.append(

@@ -51,7 +51,7 @@ class OverrideWaitingError(ConflictError):
 
 
 class AmbiguousError(ConflictError):
-    """The registers name nobody, or more than one party; which of the two, and why, is said in the registers' words."""
+    """No record proves the call, nobody or several are named, or something contradicts; the message says which."""
 
 
 def decide_verdict(
@@ -82,16 +82,16 @@ def decide_verdict(
     chain = _chain_for(session, incident, verdict, party_id)
     answering_id = chain[0].party_id if chain else None
     method = _method(suggestion, verdict, answering_id)
-    _check_reason(method, verdict, reason)
-    unambiguous = suggestion.unambiguous
+    _check_reason(method, verdict, reason, contradicted=bool(suggestion.contradictions))
+    leading = suggestion.leading
     row = {
         "verdict": verdict,
         "method": method,
         "party_id": answering_id,
         "unit_id": sponsoring_unit(chain) if chain else incident.unit_id,
         "chain": stored_chain(chain),
-        "reasons": _reasons_for(suggestion, answering_id),
-        "suggested_party_id": unambiguous.party_id if unambiguous else None,
+        **_evidence(suggestion, answering_id),
+        "suggested_party_id": leading.party_id if leading else None,
         "reason": reason.strip() if reason else None,
         "state": AttributionState.WAITING if method is Method.OVERRIDE else AttributionState.IN_FORCE,
         "decided_by": actor_id,
@@ -105,9 +105,10 @@ def decide_verdict(
 
 
 def accept_suggestions(session: Session, incident_ids: Sequence[int], *, actor_id: int) -> list[RowResult]:
-    """Accept the suggestion of each incident that has no verdict yet and exactly one candidate.
+    """Accept the suggestion of each incident that has no verdict yet, where a record proves it and nothing contradicts.
 
-    Returns a result for every id, in order; what is refused stays as it was.
+    Everything else is a decision on the incident's own page. Returns a result for every id, in order; what is refused
+    stays as it was.
     """
     ids = list(dict.fromkeys(incident_ids))
     states = _lock_all(session, ids)
@@ -119,12 +120,12 @@ def accept_suggestions(session: Session, incident_ids: Sequence[int], *, actor_i
     for incident_id in ids:
         refusal = _not_acceptable(incident_id, states, decided, waiting)
         suggestion = found.get(incident_id)
-        if refusal is None and suggestion is not None and (why := suggestion.why_not_one) is not None:
+        if refusal is None and suggestion is not None and (why := suggestion.why_not_automatic) is not None:
             message, parameters = why
             refusal = AmbiguousError(message, **parameters)
         refusals[incident_id] = refusal
-        if refusal is None and suggestion is not None and suggestion.unambiguous is not None:
-            rows[incident_id] = _accepted(suggestion, suggestion.unambiguous, actor_id)
+        if refusal is None and suggestion is not None and suggestion.automatic is not None:
+            rows[incident_id] = _accepted(suggestion, suggestion.automatic, actor_id)
     attributions = list(_insert(session, rows).values())
     _put_in_force(session, attributions, actor_id)
     if attributions:
@@ -250,26 +251,34 @@ def _chain_for(session: Session, incident: Incident, verdict: Verdict, party_id:
 
 
 def _method(suggestion: Suggestion, verdict: Verdict, party_id: int | None) -> Method:
-    unambiguous = suggestion.unambiguous
-    if unambiguous is None:
+    """Return how the party was found; nobody overrules the leading evidence, or a suspicion of spoofing, alone."""
+    leading = suggestion.leading
+    if leading is None and suggestion.verdict is not Verdict.SPOOFED:
         return Method.PERSON
-    if verdict is suggestion.verdict and party_id == unambiguous.party_id:
+    if verdict is suggestion.verdict and party_id == (leading.party_id if leading else None):
         return suggestion.method
     return Method.OVERRIDE
 
 
-def _check_reason(method: Method, verdict: Verdict, reason: str | None) -> None:
+def _check_reason(method: Method, verdict: Verdict, reason: str | None, *, contradicted: bool) -> None:
     if reason is not None and reason.strip():
         return
     if method is Method.OVERRIDE:  # also a CHECK of the table
         raise InvalidInputError(N_("Give a reason for deciding against the suggestion"))
     if verdict not in CHARGEABLE_VERDICTS:
         raise InvalidInputError(N_("Give a reason for this verdict"))
+    if contradicted:
+        raise InvalidInputError(N_("The evidence contradicts itself: say why you decide for this side"))
 
 
-def _reasons_for(suggestion: Suggestion, party_id: int | None) -> list[Any]:
-    chosen = [candidate for candidate in suggestion.candidates if candidate.party_id == party_id]
-    return [*suggestion.reasons, *(reason for candidate in chosen for reason in candidate.reasons)]
+def _evidence(suggestion: Suggestion, party_id: int | None) -> dict[str, Any]:
+    """Return what a verdict keeps of the evidence: all that was said, and what speaks for the chosen party."""
+    chosen = next((candidate for candidate in suggestion.candidates if candidate.party_id == party_id), None)
+    reasons = [*suggestion.reasons, *suggestion.contradictions]
+    if chosen is None:
+        return {"reasons": reasons, "grade": None, "grounds": []}
+    grounds = [ground.stored for ground in chosen.grounds]
+    return {"reasons": [*chosen.reasons, *reasons], "grade": chosen.grade, "grounds": grounds}
 
 
 def _accepted(suggestion: Suggestion, candidate: Candidate, actor_id: int) -> dict[str, Any]:
@@ -279,7 +288,7 @@ def _accepted(suggestion: Suggestion, candidate: Candidate, actor_id: int) -> di
         "party_id": candidate.party_id,
         "unit_id": candidate.unit_id,
         "chain": stored_chain(candidate.chain),
-        "reasons": [*suggestion.reasons, *candidate.reasons],
+        **_evidence(suggestion, candidate.party_id),
         "suggested_party_id": candidate.party_id,
         "reason": None,
         "state": AttributionState.IN_FORCE,

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from supervise.attribution.grades import Grade
 from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
 
@@ -31,6 +32,7 @@ CHARGEABLE_VERDICTS = (Verdict.ATTRIBUTED, Verdict.OFFICIAL_NUMBER)
 class Method(LabelledEnum):
     """How the party was found."""
 
+    RECORD = "record", N_("Record of the call, SMS or order")
     NUMBER_HOLDER = "number_holder", N_("Holder of the number at the moment")
     OFFICIAL_RULE = "official_rule", N_("Official number rule")
     OVERRIDE = "override", N_("Decided against the suggestion")
@@ -121,6 +123,11 @@ class Attribution(Base):
     chain: Mapped[list[Any]]
     #: ``[[message id, {parameters}], ...]``: why, in words.
     reasons: Mapped[list[Any]]
+    #: The grade of the strongest ground for the party; NULL: none, or a verdict from before there were grades.
+    grade: Mapped[Grade | None]
+    #: What it rests on: ``[{"kind", "grade", "platform", "record_id", "on_day"}, ...]``; a record that was corrected
+    #: since is found by it. NULL: a verdict from before records were kept.
+    grounds: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     #: What the system suggested when the person decided: party id or NULL.
     suggested_party_id: Mapped[int | None]
     reason: Mapped[str | None] = mapped_column(MaskedText)
@@ -143,6 +150,24 @@ class IncidentVerdict(Base):
     verdict: Mapped[Verdict]
     party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"), index=True)
+
+
+class IncidentSuggestion(Base):
+    """What the evidence said of an undecided incident when it was last weighed: for lists; deciding weighs anew."""
+
+    __tablename__ = "incident_suggestion"
+    __table_args__ = (Index(None, "is_automatic", "incident_id"),)
+
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), primary_key=True, autoincrement=False)
+    #: The party that the strongest grounds name alone.
+    party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"), index=True)
+    grade: Mapped[Grade | None]
+    #: A record proves it and nothing contradicts: it may be accepted in bulk.
+    is_automatic: Mapped[bool]
+    is_contradicted: Mapped[bool]
+    #: An official number that no platform dialled.
+    is_spoofing_suspected: Mapped[bool]
+    weighed_at: Mapped[dt.datetime]
 
 
 class ReattributionProposal(Base):

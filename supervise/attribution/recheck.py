@@ -24,16 +24,16 @@ from supervise.labels import N_
 
 #: Incidents looked at in one go.
 BATCH = 2_000
-#: Verdicts that rest on the register, and change with it.
-_BY_REGISTER = (Method.NUMBER_HOLDER, Method.OFFICIAL_RULE)
+#: Verdicts that rest on records or registers, and change with them.
+_BY_EVIDENCE = (Method.RECORD, Method.NUMBER_HOLDER, Method.OFFICIAL_RULE)
 
 
 def recheck_unattributed(session: Session, *, after_id: int = 0, limit: int = BATCH) -> int | None:
     """Compare incidents with the registers of today, and propose those that would be attributed otherwise.
 
-    Looked at are incidents without a verdict or with insufficient evidence, and those whose verdict rests on a
-    register. A proposal that no longer holds is dismissed. Nothing else changes. Returns the id after which to go
-    on, or None at the end: a job calls this until then.
+    Looked at are incidents without a verdict or with insufficient evidence, and those whose verdict rests on
+    records or a register. A proposal that no longer holds is dismissed. Nothing else changes. Returns the id after
+    which to go on, or None at the end: a job calls this until then.
     """
     rows = _to_look_at(session, after_id, limit)
     ids = [row.id for row in rows]
@@ -42,7 +42,7 @@ def recheck_unattributed(session: Session, *, after_id: int = 0, limit: int = BA
     new: list[dict[str, Any]] = []
     void: list[int] = []
     for row in rows:
-        candidate = found[row.id].unambiguous
+        candidate = found[row.id].leading
         differs = _differs(row, candidate)
         known = proposed.get(row.id)
         is_open = known is not None and known.state is ProposalState.OPEN
@@ -76,7 +76,7 @@ def _to_look_at(session: Session, after_id: int, limit: int) -> Sequence[Any]:
             Incident.state != IncidentState.MERGED,
             IncidentVerdict.verdict.is_(None)
             | (IncidentVerdict.verdict == Verdict.INSUFFICIENT)
-            | Attribution.method.in_(_BY_REGISTER),
+            | Attribution.method.in_(_BY_EVIDENCE),
             ~waiting,
         )
         .order_by(Incident.id)
@@ -87,8 +87,8 @@ def _to_look_at(session: Session, after_id: int, limit: int) -> Sequence[Any]:
 
 def _differs(row: Any, candidate: Candidate | None) -> bool:
     if candidate is None:
-        # The register that a verdict rests on names nobody, or two, any more.
-        return bool(row.method in _BY_REGISTER)
+        # The evidence that a verdict rests on names nobody, or several, any more.
+        return bool(row.method in _BY_EVIDENCE)
     return bool(candidate.party_id != row.party_id or stored_chain(candidate.chain) != row.chain)
 
 

@@ -101,7 +101,7 @@ class DuckDBEngine:
         """Return the answer, with ``query.schema``."""
         with self.cursor() as cursor:
             _stand_behind(cursor, tables)
-            answer: pa.Table = cursor.execute(query.sql(self.name)).to_arrow_table()
+            answer: pa.Table = cursor.sql(query.sql(self.name)).to_arrow_table()
             return answer.cast(query.schema)
 
     def plan(self, query: RecordQuery, tables: Mapping[str, Rows]) -> str:

@@ -21,7 +21,8 @@ from supervise.evidence.store import current_files, store_of
 #: No summer time since 1991, and no records from before: arithmetic on a million rows needs no calendar.
 _CHINA_AHEAD = dt.timedelta(hours=8)
 
-#: An incident as records are asked about it. A record fits that began in ``[from_at, to_at)``; an order, that was
+#: An incident as records are asked about it. It happened in ``[occurred_at, occurred_to)``, as exactly as it was
+#: reported. A record fits that began in ``[from_at, to_at)``, which allows for clocks that differ; an order, that was
 #: placed in ``[order_from, order_to)``. Without a subscriber no order is looked for.
 INCIDENTS = pa.schema(
     [
@@ -30,6 +31,7 @@ INCIDENTS = pa.schema(
         ("caller", pa.string()),
         ("subscriber_index", pa.string()),
         ("occurred_at", MOMENT),
+        ("occurred_to", MOMENT),
         ("on_day", pa.date32()),
         ("from_at", MOMENT),
         ("to_at", MOMENT),
@@ -47,6 +49,7 @@ class AskedIncident(NamedTuple):
     caller: str | None
     subscriber_index: str | None
     occurred_at: dt.datetime
+    occurred_to: dt.datetime
     on_day: dt.date
     from_at: dt.datetime
     to_at: dt.datetime

@@ -27,6 +27,8 @@ class RecordStore:
     #: A folder, or for Spark the URI of one; paths of the manifest are below it.
     uri: str
     engine: Engine
+    #: In this process, for what was found and fits its memory; the engine itself where that is DuckDB.
+    local: DuckDBEngine
 
     @property
     def folder(self) -> Path:
@@ -69,10 +71,14 @@ def current_files(session: Session, kind: RecordKind, days: Collection[dt.date] 
     return Files([store.address(path) for path in paths if path is not None], RECORD_TYPES[kind].schema)
 
 
-def open_store(engine_name: str, uri: str, *, spark_master: str = "local[2]") -> RecordStore:
-    """Return the store at *uri*, read by ``duckdb`` or ``spark``; nothing is started before the first question."""
+def open_store(engine_name: str, uri: str, scratch: Path, *, spark_master: str = "local[2]") -> RecordStore:
+    """Return the store at *uri*, read by ``duckdb`` or ``spark``; nothing is started before the first question.
+
+    What does not fit the memory of this process is spilt below *scratch*.
+    """
     if engine_name == "spark":
         # A third of a gigabyte that most installations do without.
         spark = importlib.import_module("supervise.evidence.spark")
-        return RecordStore(uri, spark.SparkEngine(spark_master))
-    return RecordStore(uri, DuckDBEngine(Path(uri.removeprefix("file://"))))
+        return RecordStore(uri, spark.SparkEngine(spark_master), DuckDBEngine(scratch))
+    local = DuckDBEngine(scratch)
+    return RecordStore(uri, local, local)

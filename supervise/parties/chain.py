@@ -5,6 +5,7 @@ sponsoring branch. A branch ends the chain; where it stands in the carrier's tre
 """
 
 import datetime as dt
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -21,6 +22,8 @@ _ROLE_ORDER = {
     RelationRole.CONTRACTED_BY: 2,
     RelationRole.SPONSORED_BY: 3,
 }
+#: No register reaches further back or forth.
+FIRST_DAY, LAST_DAY = dt.date(1900, 1, 1), dt.date(2200, 1, 1)
 #: A branch that only contracts comes after the one that sponsors.
 _UNIT_OTHERWISE = 4
 
@@ -35,6 +38,15 @@ class ChainLink(NamedTuple):
     name: str
     #: The org unit, if the party is a branch.
     unit_id: int | None
+
+
+class Lineage(NamedTuple):
+    """*member_id* stands in the chain of *party_id* on every day of ``[from_day, to_day)``; each party is its own."""
+
+    party_id: int
+    member_id: int
+    from_day: dt.date
+    to_day: dt.date
 
 
 class _Known(NamedTuple):
@@ -63,6 +75,16 @@ def chains_at(session: Session, pairs: Iterable[tuple[int, dt.date]]) -> dict[tu
     wanted = set(pairs)
     register = _Register(session, {party_id for party_id, _on in wanted})
     return {(party_id, on): register.chain(party_id, on) for party_id, on in wanted}
+
+
+def lineages(session: Session, party_ids: Collection[int]) -> Iterator[Lineage]:
+    """Yield who stood in the chain of each party and when: ``chains_at`` of every day at once, for joins.
+
+    A party that was merged into another appears under the other's id alone.
+    """
+    register = _Register(session, set(party_ids))
+    for party_id in sorted(register.survivors(party_ids)):
+        yield from register.lineage(party_id)
 
 
 def sponsoring_unit(chain: Sequence[ChainLink]) -> int | None:
@@ -135,6 +157,29 @@ class _Register:
         if links[-1].unit_id is None:
             links += self._sponsor_on_the_way(links, on)
         return links
+
+    def survivors(self, party_ids: Collection[int]) -> set[int]:
+        """Return what the parties are called now; unknown ids are left out."""
+        return {self._survivor[party_id] for party_id in party_ids if party_id in self._survivor}
+
+    def lineage(self, party_id: int) -> Iterator[Lineage]:
+        """Yield the members of the party's chain in each stretch of days in which nothing above it changed."""
+        days = [FIRST_DAY, *sorted(self._changes_above(party_id)), LAST_DAY]
+        for from_day, to_day in itertools.pairwise(days):
+            for link in self.chain(party_id, from_day):
+                yield Lineage(party_id, link.party_id, from_day, to_day)
+
+    def _changes_above(self, party_id: int) -> set[dt.date]:
+        days: set[dt.date] = set()
+        seen, frontier = {party_id}, [party_id]
+        while frontier:
+            for tie in self._ties.get(frontier.pop(), ()):
+                days |= {day for day in (tie.valid_from, tie.valid_to) if day is not None}
+                parent_id = self._survivor[tie.parent_id]
+                if parent_id not in seen:
+                    seen.add(parent_id)
+                    frontier.append(parent_id)
+        return days
 
     def _ties_at(self, party_id: int, on: dt.date, seen: Collection[int]) -> Iterator[_Tie]:
         """Yield what the party is tied to on the day, the link to follow first."""

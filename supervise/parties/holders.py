@@ -50,7 +50,7 @@ def holders_at(session: Session, pairs: Iterable[tuple[str, dt.datetime]]) -> di
     holdings = _holdings_of(session, {digits for digits, _at in wanted})
     found = {}
     for digits, at in wanted:
-        for name in _names(digits):
+        for name in registered_names(digits):
             holding = next((one for one in holdings.get(name, ()) if one.contains(at)), None)
             if holding is not None and (name == digits or holding.is_prefix):
                 found[digits, at] = holding
@@ -74,7 +74,7 @@ def neighbours(session: Session, digits: str, at: dt.datetime) -> Neighbours:
     )
 
 
-def _names(digits: str) -> Iterator[str]:
+def registered_names(digits: str) -> Iterator[str]:
     """Yield under what *digits* may be registered, the longest first."""
     yield digits
     if digits.startswith(_PORT):
@@ -84,7 +84,7 @@ def _names(digits: str) -> Iterator[str]:
 
 def _holdings_of(session: Session, all_digits: set[str]) -> dict[str, list[Holding]]:
     """Return every holding of the numbers and of their prefixes, by registered digits, in time."""
-    names = sorted({name for digits in all_digits for name in _names(digits)})
+    names = sorted({name for digits in all_digits for name in registered_names(digits)})
     holdings: dict[str, list[Holding]] = defaultdict(list)
     for some in slices(names):
         query = (

@@ -7,12 +7,25 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.attribution.candidates import Suggestion, suggestions
+from supervise.attribution.grades import GroundKind
 from supervise.attribution.models import Method, Verdict
-from supervise.complaints.models import Incident, Precision
+from supervise.complaints.models import Incident, IncidentKind, Precision
+from supervise.evidence.models import RecordKind
 from supervise.parties.models import OfficialUse, PartyKind, RelationRole
 from supervise.parties.officials import declare_official
 from tests.factories.complaints import make_incident
-from tests.factories.parties import make_carrier, make_holder, make_number, make_party, make_relation, make_unit
+from tests.factories.complaints import make_number as make_called
+from tests.factories.parties import (
+    make_carrier,
+    make_holder,
+    make_number,
+    make_party,
+    make_relation,
+    make_sales_channel,
+    make_staff_number,
+    make_unit,
+)
+from tests.factories.records import make_source, record_calls, record_message, record_order, write_records
 
 CALLER = "02988880000"
 NOON = clock.from_china(dt.datetime(2026, 9, 29, 12, 0))  # noqa: DTZ001 - China's wall clock
@@ -132,7 +145,7 @@ def test_before_its_day_an_official_number_is_a_number_like_any_other(session: S
     assert suggestion.verdict is None
 
 
-def test_the_registered_holder_of_an_official_number_is_suggested(session: Session) -> None:
+def make_official(session: Session) -> None:
     make_carrier(session, code="XX", name="某运营商")
     declare_official(
         session,
@@ -143,14 +156,126 @@ def test_the_registered_holder_of_an_official_number_is_suggested(session: Sessi
         valid_from=dt.date(2025, 8, 1),
         actor_id=1,
     )
+
+
+def test_the_apparent_holder_of_an_official_number_is_not_suggested_without_a_record(session: Session) -> None:
+    make_official(session)
     team = make_party(session, kind=PartyKind.OUTSOURCER)
     make_holder(session, party=team, digits="10099")
 
     suggestion = suggested(session, make_incident(session, caller_number="10099"))
 
+    assert (suggestion.verdict, suggestion.unambiguous) == (Verdict.OFFICIAL_NUMBER, None)
+    assert "cannot be said whether a platform dialled" in messages(suggestion)
+
+
+def test_an_official_number_that_no_platform_dialled_is_suspected_to_be_spoofed(session: Session) -> None:
+    make_official(session)
+    make_holder(session, party=make_party(session), digits="10099")
+    incident = make_incident(session, number=make_called(session), caller_number="10099")
+    write_records(session, None, RecordKind.CALLS, [], days=[incident.occurred_on])
+
+    suggestion = suggested(session, incident)
+
+    assert (suggestion.verdict, suggestion.unambiguous) == (Verdict.SPOOFED, None)
+    assert "probably spoofed" in messages(suggestion)
+
+
+def test_spoofing_is_not_suspected_while_a_platform_in_service_has_not_delivered(session: Session) -> None:
+    make_official(session)
+    incident = make_incident(session, caller_number="10099")
+    write_records(session, None, RecordKind.CALLS, [], days=[incident.occurred_on])
+    make_source(session, code="late")
+
+    suggestion = suggested(session, incident)
+
     assert suggestion.verdict is Verdict.OFFICIAL_NUMBER
-    assert suggestion.unambiguous is not None
-    assert suggestion.unambiguous.party_id == team.id
+    assert "No call records for that day from: late" in messages(suggestion)
+
+
+def test_a_call_from_an_official_number_leads_by_its_staff_number_to_the_outsourcer(session: Session) -> None:
+    make_official(session)
+    unit = make_unit(session)
+    agent = make_party(session, name="甲代理", sponsor=unit)
+    outsourcer = make_party(session, name="乙外包", kind=PartyKind.OUTSOURCER)
+    make_relation(session, child=outsourcer, parent=agent, role=RelationRole.CONTRACTED_BY)
+    make_staff_number(session, employer=outsourcer)
+    make_holder(session, party=make_party(session), digits="10099")
+    incident = make_incident(session, caller_number="10099")
+    record_calls(session, incident, staff_number="8001")
+
+    suggestion = suggested(session, incident)
+
+    assert (suggestion.verdict, suggestion.method) == (Verdict.OFFICIAL_NUMBER, Method.OFFICIAL_RULE)
+    assert suggestion.automatic is not None
+    assert suggestion.automatic.party_id == outsourcer.id
+    assert suggestion.automatic.unit_id == unit.id
+    assert "dialled by staff number 8001" in messages(suggestion)
+
+
+def test_without_a_registered_staff_number_the_line_answers(session: Session) -> None:
+    party = make_party(session)
+    make_holder(session, party=party, digits=CALLER)
+    incident = make_incident(session, caller_number=CALLER)
+    record_calls(session, incident, staff_number="9999")
+
+    candidate = suggested(session, incident).automatic
+
+    assert candidate is not None
+    assert [ground.kind for ground in candidate.grounds] == [GroundKind.CALL_LINE, GroundKind.HOLDER]
+
+
+def test_an_order_after_the_call_proves_the_seller_and_shows_the_price(session: Session) -> None:
+    hall = make_party(session, name="城南营业厅")
+    make_sales_channel(session, party=hall)
+    incident = make_incident(session, caller_number="13800001111")
+    record_order(session, incident, after=dt.timedelta(days=3))
+
+    suggestion = suggested(session, incident)
+
+    assert suggestion.automatic is not None
+    assert suggestion.automatic.party_id == hall.id
+    assert "under channel code QD01" in messages(suggestion)
+    assert "40.00 yuan a month more" in messages(suggestion)
+
+
+@pytest.mark.parametrize("after", [dt.timedelta(minutes=-10), dt.timedelta(days=31)])
+def test_an_order_before_the_call_or_long_after_it_proves_nothing(session: Session, after: dt.timedelta) -> None:
+    make_sales_channel(session, party=make_party(session))
+    incident = make_incident(session, caller_number="13800001111")
+    record_order(session, incident, after=after)
+
+    assert suggested(session, incident).candidates == ()
+
+
+def test_a_record_against_the_register_is_a_contradiction_and_not_averaged(session: Session) -> None:
+    dialled, holds = make_party(session, name="丙外包"), make_party(session, name="丁代理")
+    make_staff_number(session, employer=dialled)
+    make_holder(session, party=holds, digits=CALLER)
+    incident = make_incident(session, caller_number=CALLER)
+    record_calls(session, incident, staff_number="8001")
+
+    suggestion = suggested(session, incident)
+
+    assert suggestion.leading is not None
+    assert (suggestion.leading.party_id, suggestion.unambiguous) == (dialled.id, None)
+    assert [message % parameters for message, parameters in suggestion.contradictions] == [
+        "The register says that 丁代理 held the number."
+    ]
+
+
+def test_a_message_leads_to_the_holder_of_the_longest_prefix_of_its_port(session: Session) -> None:
+    wide, narrow = make_party(session), make_party(session)
+    make_holder(session, party=wide, number=make_number(session, digits="10690000", is_prefix=True))
+    make_holder(session, party=narrow, number=make_number(session, digits="1069000012", is_prefix=True))
+    incident = make_incident(session, caller_number="106900001234", kind=IncidentKind.SMS)
+    record_message(session, incident)
+
+    candidate = suggested(session, incident).automatic
+
+    assert candidate is not None
+    assert candidate.party_id == narrow.id
+    assert [ground.kind for ground in candidate.grounds] == [GroundKind.MESSAGE, GroundKind.HOLDER]
 
 
 def test_a_report_without_a_calling_number_says_so(session: Session) -> None:

@@ -19,6 +19,7 @@ from supervise.attribution.decide import (
     reject_override,
 )
 from supervise.attribution.findings import MoneyHangsOnItError
+from supervise.attribution.grades import Grade
 from supervise.attribution.models import (
     Attribution,
     AttributionState,
@@ -34,7 +35,8 @@ from supervise.labels import use_locale
 from supervise.parties.models import Party
 from tests.factories.attribution import TRIAGER, attribute, find, verdict_in_force, verdicts_of
 from tests.factories.complaints import make_incident
-from tests.factories.parties import make_holder, make_number, make_party, make_unit
+from tests.factories.parties import make_holder, make_number, make_party, make_staff_number, make_unit
+from tests.factories.records import record_calls
 
 SUPERVISOR = 912
 CALLER = "02988880000"
@@ -267,9 +269,10 @@ def test_a_verdict_under_approved_money_does_not_change(session: Session) -> Non
         decide(session, incident, Verdict.OTHER_NETWORK, None, shown_id=first.id)
 
 
-def test_unambiguous_suggestions_are_accepted_in_bulk_with_a_result_per_row(
+def test_what_records_prove_is_accepted_in_bulk_with_a_result_per_row(
     session: Session, incident: Incident, holder: Party
 ) -> None:
+    record_calls(session, incident)
     unknown = make_incident(session, caller_number="02977770000")
     decided = make_incident(session, caller_number=CALLER)
     attribute(session, incident=decided, party=holder)
@@ -280,8 +283,37 @@ def test_unambiguous_suggestions_are_accepted_in_bulk_with_a_result_per_row(
     assert kinds == [AmbiguousError, type(None), AlreadyDecidedError, NotFoundError]
     found = current(session, incident)
     assert found is not None
-    assert (found.party_id, found.decided_by, found.method) == (holder.id, TRIAGER, Method.NUMBER_HOLDER)
+    assert (found.party_id, found.decided_by, found.method) == (holder.id, TRIAGER, Method.RECORD)
+    assert found.grade is Grade.A
+    assert found.grounds is not None
+    assert [ground["kind"] for ground in found.grounds] == ["call_line", "holder"]
     assert current(session, unknown) is None
+
+
+def test_a_register_alone_is_not_accepted_in_bulk(session: Session, incident: Incident) -> None:
+    [result] = accept_suggestions(session, [incident.id], actor_id=TRIAGER)
+
+    with use_locale("en"):
+        assert str(result.refusal).startswith("Only the number register names it")
+    assert current(session, incident) is None
+
+
+def test_a_person_may_decide_by_the_register_alone(session: Session, incident: Incident, holder: Party) -> None:
+    attribution = decide(session, incident, Verdict.ATTRIBUTED, holder, reason=None)
+
+    assert (attribution.method, attribution.grade) == (Method.NUMBER_HOLDER, Grade.B)
+
+
+def test_a_contradiction_asks_for_a_reason(session: Session, incident: Incident, holder: Party) -> None:
+    other = make_party(session, sponsor=make_unit(session))
+    make_staff_number(session, employer=other)
+    record_calls(session, incident, staff_number="8001")
+
+    with pytest.raises(InvalidInputError, match="contradicts itself"):
+        decide(session, incident, Verdict.ATTRIBUTED, other, reason=None)
+    attribution = decide(session, incident, Verdict.ATTRIBUTED, other, reason="以通话记录为准")
+
+    assert (attribution.method, attribution.state) == (Method.RECORD, AttributionState.IN_FORCE)
 
 
 def test_what_cannot_be_accepted_in_bulk_says_which_of_its_reasons_it_is(
@@ -296,6 +328,7 @@ def test_what_cannot_be_accepted_in_bulk_says_which_of_its_reasons_it_is(
     unheld = make_incident(session, caller_number="02977770000")
     shared = make_incident(session, caller_number="02966660000", occurred_at=day, precision=Precision.DAY)
     official = make_incident(session, caller_number="10016")
+    record_calls(session, incident)
 
     results = accept_suggestions(session, [unsaid.id, unheld.id, shared.id, official.id, incident.id], actor_id=TRIAGER)
 
@@ -309,6 +342,7 @@ def test_what_cannot_be_accepted_in_bulk_says_which_of_its_reasons_it_is(
 
 
 def test_accepting_twice_decides_once(session: Session, incident: Incident) -> None:
+    record_calls(session, incident)
     accept_suggestions(session, [incident.id, incident.id], actor_id=TRIAGER)
     [again] = accept_suggestions(session, [incident.id], actor_id=TRIAGER)
 

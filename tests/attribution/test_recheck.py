@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.attribution.decide import accept_suggestions, decide_verdict
+from supervise.attribution.decide import decide_verdict
 from supervise.attribution.models import ProposalState, ReattributionProposal, Verdict
 from supervise.attribution.queries import (
     open_proposals,
@@ -14,6 +14,7 @@ from supervise.attribution.queries import (
     unattributed_incidents,
 )
 from supervise.attribution.recheck import dismiss_proposal, recheck_unattributed
+from supervise.complaints.models import Incident
 from supervise.errors import AlreadyDecidedError, InvalidInputError
 from supervise.parties.scope import Scope
 from tests.factories.attribution import TRIAGER, verdict_in_force
@@ -21,6 +22,10 @@ from tests.factories.complaints import CALLED_AT, make_incident
 from tests.factories.parties import make_holder, make_number, make_party, make_unit
 
 CALLER = "02988880000"
+
+
+def decide(session: Session, incident: Incident, party_id: int) -> None:
+    decide_verdict(session, incident.id, Verdict.ATTRIBUTED, party_id, reason=None, shown_id=None, actor_id=TRIAGER)
 
 
 def test_a_number_entered_later_is_a_proposal_not_a_verdict(session: Session) -> None:
@@ -42,7 +47,7 @@ def test_an_attributed_incident_whose_register_changed_is_proposed_again(session
     number = make_number(session, digits=CALLER)
     holding = make_holder(session, party=make_party(session), number=number)
     incident = make_incident(session, caller_number=CALLER)
-    accept_suggestions(session, [incident.id], actor_id=TRIAGER)
+    decide(session, incident, holding.party_id)
     recheck_unattributed(session)
     assert open_proposals(session) == []
     holding.held_to = CALLED_AT - dt.timedelta(days=1)
@@ -75,7 +80,7 @@ def test_deciding_takes_the_proposal_up(session: Session) -> None:
     recheck_unattributed(session)
     [proposal] = open_proposals(session)
 
-    accept_suggestions(session, [incident.id], actor_id=TRIAGER)
+    decide(session, incident, party.id)
 
     row = session.get_one(ReattributionProposal, proposal.proposal_id, populate_existing=True)
     assert (row.state, row.decided_by) == (ProposalState.TAKEN, TRIAGER)

@@ -143,6 +143,28 @@ def make_holder(
     return holder
 
 
+def make_sales_channel(
+    session: Session,
+    *,
+    party: Party,
+    channel_code: str = "QD01",
+    kind: SalesChannelKind = SalesChannelKind.AGENT_OUTLET,
+    valid_from: dt.date = EVER_SINCE,
+    valid_to: dt.date | None = None,
+) -> SalesChannel:
+    row = SalesChannel(
+        channel_code=channel_code,
+        name=channel_code,
+        kind=kind,
+        party_id=party.id,
+        valid_from=valid_from,
+        valid_to=valid_to,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
 def make_staff_number(
     session: Session,
     *,

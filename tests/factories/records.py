@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.cipher import Keyring
+from supervise.complaints.models import Incident, SubscriberNumber
 from supervise.evidence.models import (
     RecordImport,
     RecordImportState,
@@ -26,6 +27,7 @@ from supervise.evidence.models import (
 from supervise.evidence.record_types import RECORD_TYPES
 from supervise.evidence.store import store_of
 from supervise.phone import normalise
+from tests.factories.complaints import make_number
 from tests.factories.parties import EVER_SINCE, make_carrier
 
 _serial = count(1)
@@ -55,7 +57,7 @@ def make_source(
 
 def write_records(
     session: Session,
-    keyring: Keyring,
+    keyring: Keyring | None,
     kind: RecordKind,
     rows: Iterable[Mapping[str, Any]],
     *,
@@ -98,9 +100,75 @@ def write_records(
     return batch
 
 
-def _stored(row: Mapping[str, Any], keyring: Keyring, source: RecordSource, moment: str) -> dict[str, Any]:
+def record_calls(
+    session: Session,
+    *incidents: Incident,
+    platform: str = "crm",
+    carrier_code: str = "CU",
+    staff_number: str | None = None,
+    caller: str | None = None,
+) -> RecordImport:
+    """The dialling platform's record of each call, to the second as it was reported; proof that it was made."""
+    rows = [
+        {
+            "caller": caller or incident.caller_number,
+            "subscriber_index": _index_of(session, incident),
+            "started_at": incident.occurred_at,
+            "answered": incident.answered,
+            "talk_seconds": incident.seconds,
+            "staff_number": staff_number,
+        }
+        for incident in incidents
+    ]
+    return write_records(session, None, RecordKind.CALLS, rows, platform=platform, carrier_code=carrier_code)
+
+
+def _index_of(session: Session, incident: Incident) -> str:
+    """Who was called; an anonymous incident is given a number."""
+    if incident.number_id is None:
+        incident.number_id = make_number(session).id
+        session.flush()
+    return session.get_one(SubscriberNumber, incident.number_id).number_index
+
+
+def record_order(
+    session: Session,
+    incident: Incident,
+    *,
+    after: dt.timedelta = dt.timedelta(days=1),
+    channel_code: str = "QD01",
+    platform: str = "boss",
+    **values: Any,
+) -> RecordImport:
+    """An order on the subscriber's number *after* the call, 40 yuan a month dearer."""
+    row = {
+        "subscriber_index": _index_of(session, incident),
+        "ordered_at": incident.occurred_at + after,
+        "channel_code": channel_code,
+        "plan_before": "P59",
+        "plan_after": "P99",
+        "price_difference_fen": 4_000,
+        **values,
+    }
+    return write_records(session, None, RecordKind.ORDERS, [row], platform=platform)
+
+
+def record_message(session: Session, incident: Incident, *, platform: str = "smsc", **values: Any) -> RecordImport:
+    """The gateway's record of the message that was reported."""
+    row = {
+        "port": incident.caller_number,
+        "subscriber_index": _index_of(session, incident),
+        "sent_at": incident.occurred_at,
+        "message_class": "marketing",
+        **values,
+    }
+    return write_records(session, None, RecordKind.MESSAGES, [row], platform=platform)
+
+
+def _stored(row: Mapping[str, Any], keyring: Keyring | None, source: RecordSource, moment: str) -> dict[str, Any]:
     values = dict(row)
     if "subscriber" in values:
+        assert keyring is not None, "plain digits need the keys"
         values["subscriber_index"] = keyring.blind_index(normalise(values.pop("subscriber")))
     values.setdefault("record_id", f"R{next(_serial):08d}")
     china = values[moment].astimezone(clock.CHINA)

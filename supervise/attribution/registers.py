@@ -1,0 +1,159 @@
+"""The registers as tables that records can be joined with: whole for a run over many incidents, or just what one needs.
+
+Open ends are far days and moments, so that a join has no case for them; merged parties appear as what they became.
+"""
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from supervise import clock
+from supervise.bulk import slices
+from supervise.evidence.models import RecordSource
+from supervise.evidence.record_types import MOMENT
+from supervise.parties.chain import LAST_DAY, lineages
+from supervise.parties.holders import registered_names
+from supervise.parties.models import NumberHolder, OfficialNumber, Party, PhoneNumber, SalesChannel, StaffNumber
+
+_LAST_MOMENT = clock.start_of_day(LAST_DAY)
+
+#: Who held what under which registered number; ``is_prefix``: it holds for every longer number as well.
+HOLDERS = pa.schema(
+    [
+        ("name", pa.string()),
+        ("is_prefix", pa.bool_()),
+        ("party_id", pa.int64()),
+        ("held_from", MOMENT),
+        ("held_to", MOMENT),
+    ]
+)
+#: Under which names a number may be registered: itself, and for a 106 port each of its beginnings.
+NAMES = pa.schema([("digits", pa.string()), ("name", pa.string()), ("length", pa.int32()), ("is_whole", pa.bool_())])
+STAFF = pa.schema(
+    [
+        ("carrier_code", pa.string()),
+        ("staff_number", pa.string()),
+        ("party_id", pa.int64()),
+        ("from_day", pa.date32()),
+        ("to_day", pa.date32()),
+    ]
+)
+PLATFORMS = pa.schema([("platform", pa.string()), ("carrier_code", pa.string())])
+CHANNELS = pa.schema(
+    [("channel_code", pa.string()), ("party_id", pa.int64()), ("from_day", pa.date32()), ("to_day", pa.date32())]
+)
+OFFICIALS = pa.schema([("digits", pa.string()), ("from_day", pa.date32()), ("to_day", pa.date32())])
+#: ``parties.chain.Lineage``.
+LINEAGE = pa.schema(
+    [("party_id", pa.int64()), ("member_id", pa.int64()), ("from_day", pa.date32()), ("to_day", pa.date32())]
+)
+#: Days for which every platform in service has delivered its call records.
+COVERED = pa.schema([("on_day", pa.date32())])
+
+
+class Registers(NamedTuple):
+    """What joins with the records that were found."""
+
+    names: pa.Table
+    holders: pa.Table
+    staff: pa.Table
+    platforms: pa.Table
+    channels: pa.Table
+    officials: pa.Table
+
+
+def table_of(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.Table:
+    """Return *rows* as a table; rows are tuples in the order of *schema*."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.table([pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)], schema)
+
+
+def registers_for(
+    session: Session,
+    *,
+    numbers: Collection[str],
+    staff_numbers: Collection[str] | None = None,
+    channel_codes: Collection[str] | None = None,
+) -> Registers:
+    """Return what the registers say on these numbers, staff numbers and channel codes; None: on every one."""
+    names = [row for digits in sorted(numbers) for row in _names(digits)]
+    whole = staff_numbers is None
+    return Registers(
+        names=table_of(names, NAMES),
+        holders=table_of(_holders(session, None if whole else {row[1] for row in names}), HOLDERS),
+        staff=table_of(_staff(session, staff_numbers), STAFF),
+        platforms=table_of(session.execute(select(RecordSource.code, RecordSource.carrier_code)), PLATFORMS),
+        channels=table_of(_channels(session, channel_codes), CHANNELS),
+        officials=table_of(_officials(session, None if whole else numbers), OFFICIALS),
+    )
+
+
+def lineage_of(session: Session, party_ids: Collection[int]) -> pa.Table:
+    """Return who stood above each of the parties, on which days (``LINEAGE``)."""
+    return table_of(lineages(session, party_ids), LINEAGE)
+
+
+def _names(digits: str) -> Iterator[tuple[str, str, int, bool]]:
+    for name in registered_names(digits):
+        yield digits, name, len(name), name == digits
+
+
+def _selected(
+    session: Session, query: Select[*tuple[Any, ...]], column: InstrumentedAttribute[str], keys: Collection[str] | None
+) -> Iterator[Any]:
+    """Yield the rows of *query* whose *column* is one of *keys*; None: all."""
+    conditions: Iterable[ColumnElement[bool]] = (
+        [true()] if keys is None else (column.in_(some) for some in slices(sorted(keys)))
+    )
+    return itertools.chain.from_iterable(session.execute(query.where(condition)) for condition in conditions)
+
+
+def _holders(session: Session, names: Collection[str] | None) -> Iterator[tuple[Any, ...]]:
+    query = (
+        select(
+            PhoneNumber.digits,
+            PhoneNumber.is_prefix,
+            func.coalesce(Party.merged_into_id, Party.id),
+            NumberHolder.held_from,
+            NumberHolder.held_to,
+        )
+        .join(PhoneNumber, PhoneNumber.id == NumberHolder.number_id)
+        .join(Party, Party.id == NumberHolder.party_id)
+    )
+    for digits, is_prefix, party_id, held_from, held_to in _selected(session, query, PhoneNumber.digits, names):
+        yield digits, is_prefix, party_id, held_from, held_to or _LAST_MOMENT
+
+
+def _staff(session: Session, staff_numbers: Collection[str] | None) -> Iterator[tuple[Any, ...]]:
+    query = select(
+        StaffNumber.carrier_code,
+        StaffNumber.staff_number,
+        func.coalesce(Party.merged_into_id, Party.id),
+        StaffNumber.valid_from,
+        StaffNumber.valid_to,
+    ).join(Party, Party.id == StaffNumber.employer_id)
+    return map(_closed, _selected(session, query, StaffNumber.staff_number, staff_numbers))
+
+
+def _channels(session: Session, channel_codes: Collection[str] | None) -> Iterator[tuple[Any, ...]]:
+    query = select(
+        SalesChannel.channel_code,
+        func.coalesce(Party.merged_into_id, Party.id),
+        SalesChannel.valid_from,
+        SalesChannel.valid_to,
+    ).join(Party, Party.id == SalesChannel.party_id)
+    return map(_closed, _selected(session, query, SalesChannel.channel_code, channel_codes))
+
+
+def _officials(session: Session, numbers: Collection[str] | None) -> Iterator[tuple[Any, ...]]:
+    query = select(OfficialNumber.digits, OfficialNumber.valid_from, OfficialNumber.valid_to)
+    return map(_closed, _selected(session, query, OfficialNumber.digits, numbers))
+
+
+def _closed(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Return a row whose last column, the end of its period, is never open."""
+    return (*row[:-1], row[-1] or LAST_DAY)

@@ -1,0 +1,182 @@
+"""Putting records and registers together for some incidents: what was found, what it is a ground for, what it comes to.
+
+Set-based: one incident and a hundred thousand take the same few questions. Nothing here writes, and nothing decides.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from supervise.attribution import registers, said
+from supervise.attribution.grounds import DENIED, GROUNDS_QUERY, SAID
+from supervise.attribution.holder_words import BLUR
+from supervise.attribution.outcomes import OUTCOMES_QUERY
+from supervise.attribution.watch_models import WatchKind
+from supervise.attribution.watch_thresholds import ThresholdRow, threshold_periods
+from supervise.bulk import among
+from supervise.complaints.models import Incident, IncidentKind, Precision, SubscriberNumber
+from supervise.evidence.coverage import covered_days
+from supervise.evidence.matching import AskedIncident, Found, asked_table, matching_records
+from supervise.evidence.models import RecordKind
+from supervise.evidence.store import store_of
+
+#: For so many incidents and more the registers are read whole: that is less work than naming what is needed.
+_WHOLE_REGISTERS_FROM = 5_000
+
+
+class Weighed(NamedTuple):
+    """What the records and registers say about some incidents."""
+
+    #: ``evidence.matching.INCIDENTS``.
+    asked: pa.Table
+    found: Found
+    #: ``grounds.GROUNDS``, by incident, the strongest first.
+    grounds: pa.Table
+    #: ``outcomes.OUTCOMES_QUERY``, a row for each incident.
+    outcomes: pa.Table
+    #: (incident id, party id) of the answers that deny.
+    denied: Sequence[said.Denied]
+
+
+class _Thresholds:
+    """The figures of each day."""
+
+    def __init__(self, session: Session) -> None:
+        self._periods: dict[WatchKind, list[ThresholdRow]] = {}
+        for row in threshold_periods(session):
+            self._periods.setdefault(row.kind, []).append(row)
+
+    def on(self, kind: WatchKind, day: dt.date) -> ThresholdRow | None:
+        for row in self._periods.get(kind, ()):
+            if row.valid_from <= day and (row.valid_to is None or day < row.valid_to):
+                return row
+        return None
+
+    def value(self, kind: WatchKind, day: dt.date) -> int:
+        """Return the figure of the day; 0: there is none, so nothing is tolerated or looked for."""
+        row = self.on(kind, day)
+        return row.value if row is not None and row.value is not None else 0
+
+
+def weigh(session: Session, incident_ids: Collection[int]) -> Weighed:
+    """Return what records and registers say about these incidents; unknown ids are left out."""
+    thresholds = _Thresholds(session)
+    asked = _asked_incidents(session, incident_ids, thresholds)
+    found = matching_records(session, asked)
+    engine = store_of(session).local
+    tables = _registers(session, asked, found)
+    named, denied = _words(session, asked, thresholds)
+    grounds = engine.run(
+        GROUNDS_QUERY,
+        {
+            "incidents": asked,
+            "found_calls": found.calls,
+            "found_messages": found.messages,
+            "found_orders": found.orders,
+            "said": registers.table_of(named, SAID),
+            **tables._asdict(),
+        },
+    )
+    days = pc.unique(asked["on_day"]).to_pylist()
+    covered = covered_days(session, RecordKind.CALLS, days)
+    outcomes = engine.run(
+        OUTCOMES_QUERY,
+        {
+            "incidents": asked,
+            "grounds": grounds,
+            "found_calls": found.calls,
+            "officials": tables.officials,
+            "lineage": registers.lineage_of(session, pc.unique(grounds["party_id"]).to_pylist()),
+            "denied": registers.table_of(denied, DENIED),
+            "covered": registers.table_of(((day,) for day in covered), registers.COVERED),
+        },
+    )
+    return Weighed(asked, found, grounds, outcomes, denied)
+
+
+def _asked_incidents(session: Session, incident_ids: Collection[int], thresholds: _Thresholds) -> pa.Table:
+    """Return the incidents as the queries take them, with the tolerances of their day."""
+    query = (
+        select(
+            Incident.id,
+            Incident.kind,
+            Incident.caller_number,
+            SubscriberNumber.number_index,
+            Incident.occurred_at,
+            Incident.occurred_on,
+            Incident.precision,
+        )
+        .outerjoin(SubscriberNumber, SubscriberNumber.id == Incident.number_id)
+        .where(among(session, Incident.id, incident_ids))
+        .order_by(Incident.id)
+    )
+    spans: dict[dt.date, tuple[dt.timedelta, dt.timedelta]] = {}
+    rows = []
+    for incident_id, kind, caller, index, at, on_day, precision in session.execute(query):
+        if on_day not in spans:
+            spans[on_day] = (
+                dt.timedelta(seconds=thresholds.value(WatchKind.MATCH_TOLERANCE, on_day)),
+                dt.timedelta(days=thresholds.value(WatchKind.ORDER_TRACE, on_day)),
+            )
+        tolerance, trace = spans[on_day]
+        if precision is Precision.DAY:
+            tolerance = dt.timedelta()
+        end = at + BLUR[precision]
+        rows.append(
+            AskedIncident(
+                incident_id=incident_id,
+                is_call=kind is IncidentKind.CALL,
+                caller=caller,
+                subscriber_index=index,
+                occurred_at=at,
+                occurred_to=end,
+                on_day=on_day,
+                from_at=at - tolerance,
+                to_at=end + tolerance,
+                order_from=at,
+                order_to=at + trace,
+            )
+        )
+    return asked_table(rows)
+
+
+def _registers(session: Session, asked: pa.Table, found: Found) -> registers.Registers:
+    numbers = _values(asked["caller"], found.calls["caller"], found.messages["port"])
+    if asked.num_rows >= _WHOLE_REGISTERS_FROM:
+        return registers.registers_for(session, numbers=numbers)
+    return registers.registers_for(
+        session,
+        numbers=numbers,
+        staff_numbers=_values(found.calls["staff_number"], found.orders["staff_number"]),
+        channel_codes=_values(found.orders["channel_code"]),
+    )
+
+
+def _values(*columns: pa.ChunkedArray) -> set[str]:
+    """Return the distinct values of the columns, without NULL."""
+    return {value for column in columns for value in pc.unique(column).to_pylist() if value is not None}
+
+
+def _words(
+    session: Session, asked: pa.Table, thresholds: _Thresholds
+) -> tuple[Iterable[said.Said], Sequence[said.Denied]]:
+    incidents = list(zip(*(asked[name].to_pylist() for name in ("incident_id", "caller", "on_day")), strict=True))
+    ids = [incident_id for incident_id, _caller, _day in incidents]
+    named, denied = said.answers(session, ids)
+    named += said.claims(session, ids)
+    named += said.patterns(session, incidents, _patterns({day for *_others, day in incidents}, thresholds))
+    return named, denied
+
+
+def _patterns(days: Collection[dt.date], thresholds: _Thresholds) -> Mapping[dt.date, said.Pattern]:
+    found = {}
+    for day in days:
+        row = thresholds.on(WatchKind.NUMBER_PATTERN, day)
+        if row is not None and row.value is not None and row.within_days is not None:
+            found[day] = said.Pattern(row.value, dt.timedelta(days=row.within_days))
+    return found
