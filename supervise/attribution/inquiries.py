@@ -100,11 +100,7 @@ def ask(
         NobodyAnswersError: if it is a person.
         InvalidInputError: without a question, or with a deadline that is none.
     """
-    party = session.get(Party, party_id)
-    if party is None or party.merged_into_id is not None:
-        raise NotFoundError
-    if party.kind is PartyKind.EMPLOYEE_CALLER:
-        raise NobodyAnswersError(party=party.name)
+    party = _askable(session, party_id)
     _check_words(question, N_("Say what is asked"))
     _check_days(working_days)
     take_turn(session, f"inquiries:{party_id}")
@@ -128,20 +124,25 @@ def ask(
     ]
     if rows:
         asked = session.scalars(insert(Inquiry).returning(Inquiry.id), rows).all()
+        calls = [row["incident_id"] for row in rows]
         record_event(
             session,
             actor_id=actor_id,
             action="inquiries.asked",
             subject="inquiry",
             subject_id=asked[0] if len(asked) == 1 else None,
-            changes={
-                "party_id": party_id,
-                "incident_ids": [row["incident_id"] for row in rows],
-                "days": working_days,
-                "ends_on": due.day,
-            },
+            changes={"party_id": party_id, "incident_ids": calls, "days": working_days, "ends_on": due.day},
         )
     return [RowResult(incident_id, refusals.get(incident_id)) for incident_id in ids]
+
+
+def _askable(session: Session, party_id: int) -> Party:
+    party = session.get(Party, party_id)
+    if party is None or party.merged_into_id is not None:
+        raise NotFoundError
+    if party.kind is PartyKind.EMPLOYEE_CALLER:
+        raise NobodyAnswersError(party=party.name)
+    return party
 
 
 def _not_to_be_asked(session: Session, ids: Sequence[int], party: Party) -> dict[int, RefusalError]:

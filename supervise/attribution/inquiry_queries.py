@@ -274,12 +274,10 @@ def inquiries_in_scope(
     if mine:
         query = query.where(answering(scope))
     place = tuple_(Inquiry.due_on, Inquiry.id)
-    if standing in _AS_THEY_FALL_DUE:
-        query = query.order_by(Inquiry.due_on, Inquiry.id)
-        query = query.where(place > beyond) if beyond is not None else query
-    else:
-        query = query.order_by(Inquiry.due_on.desc(), Inquiry.id.desc())
-        query = query.where(place < beyond) if beyond is not None else query
+    rising = standing in _AS_THEY_FALL_DUE
+    if beyond is not None:
+        query = query.where(place > beyond if rising else place < beyond)
+    query = query.order_by(*(column if rising else column.desc() for column in (Inquiry.due_on, Inquiry.id)))
     return [InquiryRow._make(row) for row in session.execute(scope.limit(query, party=Inquiry.party_id))]
 
 

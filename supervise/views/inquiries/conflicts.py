@@ -11,11 +11,11 @@ from supervise.access.roles import Permission
 from supervise.attribution.answer_files import files_of
 from supervise.attribution.conflict_queries import PAGE, conflicts_to_settle, last_conflict
 from supervise.attribution.conflicts import settle_conflict
-from supervise.attribution.inquiry_models import ConflictState
+from supervise.attribution.inquiry_models import AnswerConflict, ConflictState
 from supervise.attribution.inquiry_queries import answer_lines, inquiries_of
 from supervise.attribution.models import AttributionState
 from supervise.desk.parties import UnknownPartyError, codes_of, parties_to_choose, party_named
-from supervise.desk.story import incident_story
+from supervise.desk.story import IncidentStory, incident_story
 from supervise.errors import NotFoundError
 from supervise.labels import _
 from supervise.parties.scope import Scope
@@ -93,20 +93,12 @@ def _page(incident_id: int, refused: Form | None = None) -> ResponseReturnValue:
         lines = answer_lines(session, [facts.inquiry.id for facts in asked])
         answers = [line.answer for some in lines.values() for line in some]
         files = files_of(session, [answer.id for answer in answers])
-        names = display_names(session, {answer.answered_by for answer in answers} | {found.settled_by})
+        names = display_names(session, {*(answer.answered_by for answer in answers), found.settled_by})
         suggestion = story.call.suggestion
         codes = codes_of(session, [one.party_id for one in suggestion.candidates] if suggestion else [])
         parties = parties_to_choose(session)
-    in_force = story.call.in_force
-    form = refused or SettleForm(
-        may_stand=in_force is not None,
-        formdata=None,
-        conflict=str(found.id),
-        shown=str(in_force.attribution.id) if in_force else "",
-    )
     page = render_template(
         "inquiries/conflict.html",
-        story=story,
         call=story.call,
         incident=story.call.incident,
         found=found,
@@ -117,7 +109,17 @@ def _page(incident_id: int, refused: Form | None = None) -> ResponseReturnValue:
         names=names | story.names,
         codes=codes,
         parties=parties,
-        form=form,
+        form=refused or _blank_form(story, found),
         may_settle=me.can(Permission.CONFIRM_OVERRIDES),
     )
     return page, 400 if refused else 200
+
+
+def _blank_form(story: IncidentStory, found: AnswerConflict) -> SettleForm:
+    in_force = story.call.in_force
+    return SettleForm(
+        may_stand=in_force is not None,
+        formdata=None,
+        conflict=str(found.id),
+        shown=str(in_force.attribution.id) if in_force else "",
+    )

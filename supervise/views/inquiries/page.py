@@ -1,19 +1,22 @@
 """The page of one inquiry: what is asked, by when, what was answered; more time, and taking it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from supervise import clock, db
-from supervise.access.identity import current_user
+from supervise.access.identity import CurrentUser, current_user
 from supervise.access.policy import require
 from supervise.access.queries import display_names
 from supervise.access.roles import Permission
 from supervise.attribution.answer_files import files_of
 from supervise.attribution.inquiries import extend_inquiry, withdraw_inquiry
-from supervise.attribution.inquiry_models import InquiryState
+from supervise.attribution.inquiry_models import Inquiry, InquiryState
 from supervise.attribution.inquiry_queries import (
+    AnswerLine,
+    InquiryFacts,
     answer_lines,
     answers_in_scope,
     inquiry_in_scope,
@@ -40,30 +43,17 @@ def inquiry_page(inquiry_id: int, filled: Mapping[str, Form] | None = None) -> R
     Raises:
         NotFoundError: if there is no such inquiry, or the asked party lies outside the user's scope.
     """
-    me, today = current_user(), clock.today()
+    me = current_user()
     with db.reading() as session:
         scope = Scope.of(session, me)
         facts = inquiry_in_scope(session, scope, inquiry_id)
         inquiry = facts.inquiry
         lines = answer_lines(session, [inquiry_id])[inquiry_id]
         files = files_of(session, [line.answer.id for line in lines])
-        is_open = inquiry.state is InquiryState.OPEN
-        may_answer = (
-            me.can(Permission.ANSWER_INQUIRIES)
-            and inquiry.state is not InquiryState.WITHDRAWN
-            and answers_in_scope(scope, facts.party)
-        )
-        below = parties_below(session, facts.party, today) if may_answer else ()
-        term = term_on(session, today)
-        # Who is asked hears the house's voice, not a clerk's name.
-        people = {line.answer.answered_by for line in lines} | {inquiry.withdrawn_by, inquiry.extended_by}
-        names = display_names(session, people | (set() if me.can(Permission.ANSWER_INQUIRIES) else {inquiry.asked_by}))
-    shown = str(lines[0].answer.number if lines else 0)
-    forms: dict[str, Form] = {
-        "answer": AnswerForm(below, formdata=None, shown=shown),
-        "extend": ExtendForm(formdata=None, working_days=term),
-        "withdraw": WithdrawForm(formdata=None),
-    } | dict(filled or {})
+        may_answer = _may_answer(me, scope, facts)
+        blank = _blank_forms(session, facts, lines, may_answer=may_answer)
+        names = display_names(session, _people(me, inquiry, lines))
+    is_open = inquiry.state is InquiryState.OPEN
     page = render_template(
         "inquiries/detail.html",
         facts=facts,
@@ -72,15 +62,41 @@ def inquiry_page(inquiry_id: int, filled: Mapping[str, Form] | None = None) -> R
         lines=lines,
         files=files,
         names=names,
-        forms=forms,
+        forms=blank | dict(filled or {}),
         refused=list(filled or ()),
         may_answer=may_answer,
-        is_overdue=is_open and inquiry.due_on < today,
+        is_overdue=is_open and inquiry.due_on < clock.today(),
         may_extend=is_open and inquiry.extended_at is None and me.can(Permission.TRIAGE),
         may_withdraw=is_open and me.can(Permission.TRIAGE),
         may_read_incident=me.can(Permission.READ_TICKETS),
     )
     return page, 400 if filled else 200
+
+
+def _may_answer(me: CurrentUser, scope: Scope, facts: InquiryFacts) -> bool:
+    is_withdrawn = facts.inquiry.state is InquiryState.WITHDRAWN
+    return me.can(Permission.ANSWER_INQUIRIES) and not is_withdrawn and answers_in_scope(scope, facts.party)
+
+
+def _blank_forms(
+    session: Session, facts: InquiryFacts, lines: Sequence[AnswerLine], *, may_answer: bool
+) -> dict[str, Form]:
+    today = clock.today()
+    below = parties_below(session, facts.party, today) if may_answer else ()
+    shown = str(lines[0].answer.number if lines else 0)
+    return {
+        "answer": AnswerForm(below, formdata=None, shown=shown),
+        "extend": ExtendForm(formdata=None, working_days=term_on(session, today)),
+        "withdraw": WithdrawForm(formdata=None),
+    }
+
+
+def _people(me: CurrentUser, inquiry: Inquiry, lines: Sequence[AnswerLine]) -> set[int | None]:
+    """Return whom the page names; who is asked hears the house's voice, not a clerk's name."""
+    answered = {line.answer.answered_by for line in lines}
+    if me.can(Permission.ANSWER_INQUIRIES):
+        return {*answered}
+    return {*answered, inquiry.asked_by, inquiry.withdrawn_by, inquiry.extended_by}
 
 
 @bp.post("/<int:inquiry_id>/extend")
