@@ -15,6 +15,7 @@ from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.attribution.checklists import evidence_items
 from supervise.attribution.inquiry_models import AnswerKind
+from supervise.attribution.reporters import reporter_thresholds
 from supervise.attribution.watch_thresholds import threshold_periods
 from supervise.complaints.profiles import profiles_in_use
 from supervise.files.models import ImportKind
@@ -23,6 +24,7 @@ from supervise.parties.models import OfficialNumber, OrgUnit, Party
 from supervise.parties.proposals import Action, propose
 from supervise.parties.scope import Scope
 from tests.factories.access import make_deputy, make_user
+from tests.factories.attribution import make_evidence
 from tests.factories.complaints import make_import, make_incident, make_subscriber, make_ticket, offence_type
 from tests.factories.complaints import make_number as make_subscriber_number
 from tests.factories.contracts import make_plan
@@ -215,6 +217,9 @@ EXPECTATIONS: dict[str, Expectation] = {
     "checklists.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "checklists.new": only(ADMIN),
     "checklists.end": only(ADMIN),
+    "reporter_thresholds.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "reporter_thresholds.new": only(ADMIN),
+    "reporter_thresholds.end": only(ADMIN),
     "thresholds.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "thresholds.export": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "thresholds.new": only(SUPERVISOR, rows={"kind": "threshold_kind"}),
@@ -351,6 +356,12 @@ EXPECTATIONS: dict[str, Expectation] = {
     "incidents.unlink_ticket": only(CLERK, TRIAGER),
     "incidents.merge": only(CLERK, TRIAGER),
     "incidents.keep_apart": only(CLERK, TRIAGER),
+    "incidents.add_evidence": only(CLERK, TRIAGER),
+    "incidents.download_evidence": only(*TICKET_READERS),
+    "incidents.withdraw_evidence": only(TRIAGER),
+    "incidents.hold_evidence": only(TRIAGER),
+    "incidents.release_evidence": only(TRIAGER, SUPERVISOR),
+    "incidents.enter": only(TRIAGER),
     # inquiries
     "inquiries.index": only(*INQUIRY_READERS),
     "inquiries.detail": only(*INQUIRY_READERS),
@@ -453,6 +464,7 @@ def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_u
         ),
         "offence_type_id": Rows(shared=offence_type(session, "frequency").id),
         "evidence_item_id": Rows(shared=evidence_items(session)[0].id),
+        "reporter_threshold_id": Rows(shared=reporter_thresholds(session)[0].id),
         "threshold_kind": Rows(shared="call_hours", missing="moon_phase"),
         "threshold_id": Rows(shared=threshold_periods(session)[0].id),
         "plan_id": Rows(shared=make_plan(session).id),
@@ -464,11 +476,13 @@ def _desk(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_uni
     number = make_subscriber_number(session)
     own, foreign = (make_ticket(session, number=number, unit=one) for one in (unit, other_unit))
     calls = [make_incident(session, ticket=ticket, caller_number=None) for ticket in (own, foreign)]
+    files = [make_evidence(session, incident=call).attachment_id for call in calls]
     runs = {role: make_run(session, user_id=user.id, ticket=own).id for role, user in users.items()}
     view_ids = {role: make_view(session, user_id=user.id).id for role, user in users.items()}
     return {
         "ticket_id": Rows(shared=foreign.id, own={CLERK: own.id}, foreign={CLERK: foreign.id}),
         "incident_id": Rows(shared=calls[1].id, own={CLERK: calls[0].id}, foreign={CLERK: calls[1].id}),
+        "attachment_id": Rows(shared=files[1], own={CLERK: files[0]}, foreign={CLERK: files[1]}),
         "attribution_id": Rows(shared=make_override(session, unit=other_unit, actor_id=users[TRIAGER].id).id),
         "run_id": Rows(
             own=dict(runs),

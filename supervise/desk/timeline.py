@@ -25,6 +25,12 @@ _TOLD = {
     "incident.unlinked": N_("A call was unlinked"),
     "incident.merged": N_("Two calls were recognised as one"),
     "incident.kept_apart": N_("A probable duplicate was kept apart"),
+    "evidence.added": N_("Evidence was attached"),
+    "evidence.downloaded": N_("Evidence was downloaded"),
+    "evidence.held": N_("Evidence was put on hold"),
+    "evidence.hold_released": N_("The hold on evidence was released"),
+    "evidence.withdrawn": N_("Evidence was withdrawn"),
+    "verification.entered": N_("A verification was entered"),
     "ticket.call_added": N_("A call was added"),
     originals.ACTION: "",
 }

@@ -11,11 +11,13 @@ from supervise import clock, db
 from supervise.attribution.conflicts import recheck_conflicts
 from supervise.attribution.inquiries import deem_silent
 from supervise.attribution.recheck import recheck_unattributed
+from supervise.audit.record import record_event
 from supervise.audit.seal import anchor_file_beside, seal_events
 from supervise.desk.run_results import purge_results
 from supervise.files.exports import exports_folder, sweep_exports
 from supervise.files.staging import purge_cells
 from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
+from supervise.files.vault import purge_attachments, sweep_vault, vault_folder
 from supervise.jobs.checking import verify_by_night
 from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.periods import open_period, periods
@@ -26,6 +28,10 @@ from supervise.sealing import append_anchor
 #: Uploaded files and staged cells hold what people wrote: they go when nobody needs them to mend a row any more.
 #: Results of bulk runs go with them; decisions stand in the audit trail.
 KEEP_UPLOADS = dt.timedelta(days=30)
+
+
+#: As long as call records: a regulator's appeal may come two years after the event, and takes its course.
+KEEP_EVIDENCE = dt.timedelta(days=3 * 366)
 
 
 class Duty(NamedTuple):
@@ -87,9 +93,24 @@ def purge(surroundings: Surroundings) -> None:
     db.decide(purge_cells, before)
     db.decide(purge_uploads, before)
     db.decide(purge_results, before)
+    db.decide(_purge_evidence, clock.now() - KEEP_EVIDENCE)
     with db.reading() as session:
         sweep_files(session, uploads_folder(surroundings.instance))
+        sweep_vault(session, vault_folder(surroundings.instance))
     sweep_exports(exports_folder(surroundings.instance))
+
+
+def _purge_evidence(session: Session, before: dt.datetime) -> None:
+    purged = purge_attachments(session, before)
+    if purged:
+        record_event(
+            session,
+            actor_id=None,
+            action="evidence.purged",
+            subject="attachment",
+            subject_id=None,
+            changes={"attachment_ids": purged},
+        )
 
 
 #: 16:00 UTC is midnight in China: what falls due on a day is done as the day begins.

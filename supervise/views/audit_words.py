@@ -8,6 +8,7 @@ from flask import Flask, url_for
 
 from supervise.access.roles import Role
 from supervise.attribution.models import EvidenceKind, Method, Verdict
+from supervise.attribution.proof_models import AttachmentKind, CountedPer, VerificationKind, VerificationOutcome
 from supervise.attribution.watch_models import WatchKind
 from supervise.complaints.models import Channel, TicketState
 from supervise.complaints.originals import Original
@@ -36,9 +37,11 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "channel_kind": (SalesChannelKind,),
     "channel_kinds": (SalesChannelKind,),
     "class": (NumberClass,),
+    "counted_per": (CountedPer,),
     "direction": (ContractDirection,),
-    "kind": (UnitKind, PartyKind, EvidenceKind, ImportKind),
+    "kind": (UnitKind, PartyKind, EvidenceKind, ImportKind, VerificationKind, AttachmentKind),
     "method": (Method,),
+    "outcome": (VerificationOutcome,),
     "plan": (NumberingPlan,),
     "role": (Role, RelationRole),
     "scope": (ContractScope, PermissionScope),
@@ -47,6 +50,7 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "threshold": (WatchKind,),
     "use": (OfficialUse,),
     "verdict": (Verdict,),
+    "verified_by": (VerificationKind,),
     "what": (Original,),
 }
 #: The page of the record that a field names, and what its address calls the id.

@@ -1,5 +1,6 @@
 """Incidents with their verdict and findings, as triagers leave them."""
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +9,12 @@ from sqlalchemy.orm import Session
 
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.findings import Proof, record_findings
+from supervise.attribution.incident_evidence import attach_evidence
 from supervise.attribution.models import Attribution, Finding, IncidentVerdict, Verdict
-from supervise.attribution.proof_models import VerificationKind
+from supervise.attribution.proof_models import AttachmentKind, IncidentAttachment, VerificationKind
 from supervise.complaints.models import Incident
+from supervise.files.models import MediaType
+from supervise.files.vault import StoredFile
 from supervise.parties.models import Party
 from tests.factories.complaints import make_incident
 
@@ -60,3 +64,18 @@ def verdicts_of(session: Session, incident_id: int) -> Sequence[Attribution]:
 def verdict_in_force(session: Session, incident_id: int) -> Attribution | None:
     query = select(Attribution).join(IncidentVerdict, IncidentVerdict.attribution_id == Attribution.id)
     return session.scalars(query.where(IncidentVerdict.incident_id == incident_id)).one_or_none()
+
+
+def make_evidence(session: Session, *, incident: Incident, source: str = "营业厅来函") -> IncidentAttachment:
+    """A letter on the incident; its file lies nowhere."""
+    stored = StoredFile(secrets.token_hex(16), "ab" * 32, 12)
+    return attach_evidence(
+        session,
+        incident.id,
+        stored,
+        "答复.txt",
+        MediaType.TEXT,
+        kind=AttachmentKind.LETTER,
+        source=source,
+        actor_id=TRIAGER,
+    )

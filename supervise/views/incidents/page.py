@@ -25,9 +25,12 @@ from supervise.desk.parties import codes_of, parties_to_choose
 from supervise.desk.reach import incident_in_reach
 from supervise.desk.story import IncidentStory, has_proven, incident_story, probable_same
 from supervise.parties.scope import Scope
+from supervise.views.checklist_form import LOGGED
 from supervise.views.forms import Form, RevealForm
 from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.evidence_forms import EvidenceForm, VerificationForm
 from supervise.views.incidents.forms import FindingsForm, LinkForm, ReasonForm, VerdictForm
+from supervise.views.incidents.proofs import Proofs, proofs_of
 from supervise.views.money_words import money_words
 from supervise.views.settings import current_keyring
 from supervise.views.telling import told
@@ -48,6 +51,7 @@ class _Beside(NamedTuple):
     codes: Mapping[int, str]
     same: tuple[Incident, ...]
     same_tickets: Mapping[int, list[tuple[int, str]]]
+    proofs: Proofs
     #: What parties were asked, with their answers by inquiry id, and what contradicts.
     asked: tuple[InquiryFacts, ...]
     answers: Mapping[int, list[AnswerLine]]
@@ -108,6 +112,7 @@ def incident_page(
         message=message,
         may_read_inquiries=me.can(Permission.READ_INQUIRIES),
         may_confirm=me.can(Permission.CONFIRM_OVERRIDES),
+        may_release=me.can(Permission.TRIAGE, Permission.CONFIRM_OVERRIDES),
         me_id=me.id,
         refused=[name for name, form in forms.items() if form.errors],
     )
@@ -128,6 +133,7 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
         codes_of(session, ids),
         tuple(same),
         probable_same(session, scope, same),
+        proofs_of(session, incident),
         tuple(asked),
         answer_lines(session, [facts.inquiry.id for facts in asked]),
         last_conflict(session, incident.id),
@@ -144,9 +150,13 @@ def _forms(story: IncidentStory, beside: _Beside) -> dict[str, Form]:
         party=beside.codes.get(only.party_id) if only and not in_force else None,
     )
     proven = list(beside.suggested) if not story.call.findings else None
+    # Where the log confirms the call, how it was verified need not be said again.
+    how = {"verified_by": LOGGED} if beside.proofs.is_verified else {}
     return {
         "verdict": verdict,
-        "findings": FindingsForm.asking(beside.items)(beside.offences, formdata=None, proven=proven),
+        "findings": FindingsForm.asking(beside.items)(beside.offences, formdata=None, proven=proven, **how),
+        "evidence": EvidenceForm(formdata=None),
+        "verification": VerificationForm(beside.proofs.evidence, formdata=None),
         "link": LinkForm(formdata=None),
         "row": ReasonForm(formdata=None),
         "reveal": RevealForm(formdata=None),

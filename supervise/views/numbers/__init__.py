@@ -5,10 +5,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from reports.registers import NUMBER_COLUMNS, number_lines
-from supervise import db
+from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
+from supervise.attribution.reporters import suspected_numbers
 from supervise.files.models import ImportKind
 from supervise.labels import N_, _
 from supervise.parties import numbers
@@ -70,8 +71,10 @@ def detail(number_id: int) -> ResponseReturnValue:
     """Show a number, who held it when, and its history."""
     with db.reading() as session:
         scope = scope_of(session)
+        number = number_in_scope(session, scope, number_id)
         facts = {
-            "number": number_in_scope(session, scope, number_id),
+            "number": number,
+            "suspicion": suspected_numbers(session, [number.digits], clock.today()).get(number.digits),
             "holdings": holdings_of(session, scope, number_id=number_id),
             "visible": scope,
             "history": history_of(session, "phone_number", number_id),
