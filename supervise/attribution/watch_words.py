@@ -8,7 +8,7 @@ _MINUTES = 60
 
 
 def figures_in_words(row: ThresholdRow) -> str:
-    """Return the figures of a threshold: ``more than 3``, ``09:00 to 21:00``."""
+    """Return the figures of a threshold: ``more than 100,000``, ``09:00 to 21:00``."""
     shape, value = SHAPES[row.kind], row.value or 0
     if shape is Shape.HOURS:
         return _("%(first)s to %(end)s", first=clock_time(row.from_minute or 0), end=clock_time(row.to_minute or 0))
@@ -20,7 +20,7 @@ def figures_in_words(row: ThresholdRow) -> str:
         return ngettext("%(n)d day", "%(n)d days", value)
     if shape is Shape.SECONDS:
         return ngettext("%(n)d second", "%(n)d seconds", value)
-    return _("more than %(n)d", n=value)
+    return _("more than %(n)s", n=f"{value:,}")
 
 
 def clock_time(minute: int) -> str:
