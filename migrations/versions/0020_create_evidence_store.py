@@ -131,6 +131,7 @@ def _create_record_import() -> None:
         sa.Column("refusal_parameters", sa.JSON(), nullable=True),
         sa.Column("started_by", KEY, nullable=False),
         sa.Column("started_at", MOMENT, nullable=False),
+        sa.Column("heartbeat_at", MOMENT, nullable=True),
         sa.Column("finished_at", MOMENT, nullable=True),
         sa.Column("version", KEY, nullable=False),
         sa.CheckConstraint(

@@ -112,13 +112,16 @@ class RecordImport(Base):
     #: Exactly as they were taken over before, by this file or an earlier one.
     rows_known: Mapped[int] = mapped_column(default=0)
     rows_refused: Mapped[int] = mapped_column(default=0)
-    #: The China days for which the file is complete, half-open; a day without a row is covered as well.
+    #: The China days for which the file is complete, half-open. If whoever imported it named them, a day without a row
+    #: has its partition as well; else they are the first and the last day that the file has.
     covers_from: Mapped[dt.date | None]
     covers_to: Mapped[dt.date | None]
     refusal_message: Mapped[str | None]
     refusal_parameters: Mapped[dict[str, Any] | None]
     started_by: Mapped[int]
     started_at: Mapped[dt.datetime]
+    #: Whoever reads the file was last heard of; an import that fell silent is done again or refused.
+    heartbeat_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
     version: Mapped[int] = mapped_column(default=1)
 

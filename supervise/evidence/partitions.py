@@ -1,0 +1,187 @@
+"""From rows on their way to files of the store: set down by platform and day, compared with what is known, sorted.
+
+DuckDB does it within a fixed memory, and spills to the import's own folder: a file ten times as long takes no more.
+"""
+
+import datetime as dt
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from supervise.evidence.engine import DuckDBEngine, read_parquet
+from supervise.evidence.record_types import RecordType
+from supervise.evidence.rows import REFUSED_KEPT, ROW_NUMBER, SOURCE_ID, Refused
+from supervise.evidence.warehouse import Warehouse, digest_of
+from supervise.files.remarks import Remark, remark
+from supervise.labels import N_
+
+_ROW_GROUP = 122_880
+_NOT_IN_A_NAME = re.compile("[^A-Za-z0-9_-]")
+
+
+class Spilt(NamedTuple):
+    """The rows of one platform and day that the file brought."""
+
+    source_id: int
+    platform: str
+    on_day: dt.date
+    files: tuple[str, ...]
+
+
+class Written(NamedTuple):
+    """What came of them: the new file (None: nothing was new), and what was known or refused."""
+
+    spilt: Spilt
+    path: str | None
+    rows: int
+    size_bytes: int
+    sha256: str | None
+    known: int
+    refused: Refused
+
+
+class _Relay(AbstractContextManager["_Relay"]):
+    """Remembers the error that ended what DuckDB read from: DuckDB tells of it in words only."""
+
+    error: BaseException | None = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, GeneratorExit):
+            self.error = error
+
+    def passing(self, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield *rows* and keep the error that ends them."""
+        with self:
+            yield from rows
+
+
+@dataclass(frozen=True)
+class PartitionWriter:
+    """Writes the partitions of one import."""
+
+    kind_of: RecordType
+    warehouse: Warehouse
+    scratch: Path
+    engine: DuckDBEngine
+    import_id: int
+
+    def spill(self, rows: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
+        """Set *rows* down by platform and day.
+
+        Raises:
+            Exception: whatever ended *rows*, as it was raised.
+        """
+        relay = _Relay()
+        with self.engine.cursor() as cursor:
+            cursor.register("incoming", pa.RecordBatchReader.from_batches(schema, relay.passing(rows)))
+            target = _quoted(str(self.scratch / "spilt"))
+            try:
+                cursor.execute(
+                    f"COPY (FROM incoming) TO {target} (FORMAT parquet, COMPRESSION lz4_raw, "
+                    f"PARTITION_BY ({SOURCE_ID}, on_day), WRITE_PARTITION_COLUMNS true)"
+                )
+            except duckdb.Error:
+                if relay.error is not None:
+                    raise relay.error from None
+                raise
+
+    def spilt(self, platforms: dict[int, str]) -> list[Spilt]:
+        """Return what was set down, by day."""
+        found = []
+        for folder in (self.scratch / "spilt").glob(f"{SOURCE_ID}=*/on_day=*"):
+            source_id = int(folder.parent.name.partition("=")[2])
+            day = dt.date.fromisoformat(folder.name.partition("=")[2])
+            files = tuple(sorted(map(str, folder.glob("*.parquet"))))
+            found.append(Spilt(source_id, platforms[source_id], day, files))
+        return sorted(found, key=lambda one: (one.on_day, one.platform))
+
+    def write(self, spilt: Spilt, existing: Sequence[str]) -> Written:
+        """Write the rows that neither this file nor the files *existing* of that platform and day had before."""
+        fetched = [str(self.warehouse.fetch(path, self.scratch)) for path in existing]
+        with self.engine.cursor() as cursor:
+            judged = _judge(cursor, self.kind_of, spilt, fetched)
+            part = self.scratch / f"{secrets.token_hex(8)}.parquet"
+            rows = _write_sorted(cursor, self.kind_of, spilt, part, skips_judged=judged)
+            known, refused = _counts(cursor) if judged else (0, Refused(0, ()))
+        if not rows:
+            part.unlink()
+            return Written(spilt, None, 0, 0, None, known, refused)
+        name = f"{_NOT_IN_A_NAME.sub('_', spilt.platform)}-{self.import_id}-{secrets.token_hex(4)}.parquet"
+        path = f"{self.kind_of.kind.value}/day={spilt.on_day}/{name}"
+        size, digest = part.stat().st_size, digest_of(part)
+        self.warehouse.place(part, path)
+        return Written(spilt, path, rows, size, digest, known, refused)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _judge(cursor: duckdb.DuckDBPyConnection, kind_of: RecordType, spilt: Spilt, existing: Sequence[str]) -> bool:
+    """Make the table ``judged`` of the rows that are not new, if there are any: known, or in contradiction."""
+    ours = read_parquet(spilt.files)
+    doubtful = f"SELECT record_id FROM {ours} GROUP BY record_id HAVING count(*) > 1"  # noqa: S608 - own names
+    content = "row(" + ", ".join(f'"{name}"' for name in kind_of.schema.names) + ")"
+    stored = "SELECT record_id, content FROM ours WHERE false"
+    if existing:
+        theirs = read_parquet(existing)
+        doubtful += f" UNION SELECT record_id FROM {ours} WHERE record_id IN (SELECT record_id FROM {theirs})"  # noqa: S608 - own names
+        stored = f"SELECT record_id, {content} AS content FROM {theirs}"  # noqa: S608 - own names
+    cursor.execute(f"CREATE TEMP TABLE doubtful AS {doubtful}")
+    if cursor.execute("SELECT count(*) FROM doubtful").fetchone() == (0,):
+        return False
+    cursor.execute(
+        f"""CREATE TEMP TABLE judged AS
+        WITH ours AS (
+            SELECT record_id, {ROW_NUMBER}, {content} AS content FROM {ours}
+            WHERE record_id IN (SELECT record_id FROM doubtful)
+        ), firsts AS (
+            SELECT record_id, min({ROW_NUMBER}) AS first_row, arg_min(content, {ROW_NUMBER}) AS content
+            FROM ours GROUP BY record_id
+        ), stored AS ({stored})
+        SELECT ours.{ROW_NUMBER}, stored.record_id IS NOT NULL AS is_stored, firsts.first_row,
+            ours.content IS NOT DISTINCT FROM
+            CASE WHEN stored.record_id IS NULL THEN firsts.content ELSE stored.content END AS is_same
+        FROM ours JOIN firsts ON firsts.record_id = ours.record_id
+        LEFT JOIN stored ON stored.record_id = ours.record_id
+        WHERE stored.record_id IS NOT NULL OR ours.{ROW_NUMBER} <> firsts.first_row"""  # noqa: S608 - own names
+    )
+    return True
+
+
+def _write_sorted(
+    cursor: duckdb.DuckDBPyConnection, kind_of: RecordType, spilt: Spilt, target: Path, *, skips_judged: bool
+) -> int:
+    columns = ", ".join(f'"{name}"' for name in kind_of.schema.names)
+    new = f"WHERE {ROW_NUMBER} NOT IN (SELECT {ROW_NUMBER} FROM judged)" if skips_judged else ""  # noqa: S608 - own names
+    counted = cursor.execute(
+        f"COPY (SELECT {columns} FROM {read_parquet(spilt.files)} {new} "  # noqa: S608 - own names
+        f"ORDER BY {kind_of.sorted_by}, {kind_of.moment}, record_id) TO {_quoted(str(target))} "
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+    ).fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def _counts(cursor: duckdb.DuckDBPyConnection) -> tuple[int, Refused]:
+    counted = cursor.execute("SELECT count(*) FILTER (is_same), count(*) FILTER (NOT is_same) FROM judged").fetchone()
+    known, refused = counted or (0, 0)
+    first = f"SELECT {ROW_NUMBER}, is_stored, first_row FROM judged WHERE NOT is_same ORDER BY 1 LIMIT {REFUSED_KEPT}"  # noqa: S608 - own names
+    rows = cursor.execute(first).fetchall()
+    kept = [(number, [_contradiction(is_stored=is_stored, first_row=row)]) for number, is_stored, row in rows]
+    return known, Refused(refused, kept)
+
+
+def _contradiction(*, is_stored: bool, first_row: int) -> Remark:
+    if is_stored:
+        return remark(N_("The store has other values of this record; if this file is right, import it as a correction"))
+    return remark(N_("Row %(row)d has the same record id with other values"), row=first_row)
