@@ -96,7 +96,7 @@ def test_plans_come_in_with_their_channels_and_another_price_is_an_error(session
     assert set(words) == {2, 4}
     [narrowed] = [one for one in plan_periods(session) if one.code == "RW19"]
     assert narrowed.kinds == {SalesChannelKind.AGENT_OUTLET, SalesChannelKind.HALL}
-    assert (narrowed.channel_codes, narrowed.monthly_price_fen) == ({"QD777"}, 19_00)
+    assert (set(narrowed.channel_codes), narrowed.monthly_price_fen) == ({"QD777"}, 19_00)
 
 
 @pytest.mark.parametrize("locale", ["zh_Hans", "en"])

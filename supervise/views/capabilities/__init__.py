@@ -20,7 +20,7 @@ from supervise.views.capabilities.forms import (
     GrantForm,
 )
 from supervise.views.register_list import RegisterList, by_text_and_id
-from supervise.views.registers import changed, form_page, in_scope, may_write, named, version_of
+from supervise.views.registers import changed, form_page, in_scope, named, version_of
 
 bp = Blueprint("capabilities", __name__, url_prefix="/capabilities")
 
@@ -40,7 +40,7 @@ CAPABILITIES = RegisterList(
 @require(Permission.READ_REGISTERS)
 def index() -> ResponseReturnValue:
     """List what parties may do by their code, each period a row, a page at a time."""
-    return CAPABILITIES.page(today=clock.today(), may_write=may_write())
+    return CAPABILITIES.page(today=clock.today())
 
 
 @bp.get("/export")
