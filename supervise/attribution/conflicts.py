@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.attribution.candidates import Suggestion, suggestions
 from supervise.attribution.decide import VerdictChangedError, decide_verdict
+from supervise.attribution.grades import Grade, GroundKind
 from supervise.attribution.inquiry_models import (
     DENIALS,
     AnswerConflict,
@@ -212,21 +213,7 @@ def _claimed(answer: AnswerGiven) -> tuple[int | str, str]:
 
 def _against(denial: AnswerGiven, known: _Known) -> list[Reason]:
     """Return what contradicts a denial."""
-    reasons: list[Reason] = []
-    candidate = known.suggestion.leading
-    if candidate is not None and denial.party_id in {link.party_id for link in candidate.chain}:
-        holder = candidate.chain[0].name
-        reasons.append(
-            [
-                N_("%(party)s denies it, but by the register %(holder)s held the number at that moment."),
-                {"party": denial.party, "holder": holder},
-            ]
-            if holder != denial.party
-            else [
-                N_("%(party)s denies it, but by the register it held the number at that moment."),
-                {"party": denial.party},
-            ]
-        )
+    reasons = _against_suggestion(denial, known.suggestion)
     if known.verdict is not None and denial.party_id in {party_id for party_id, _role in known.verdict.chain}:
         reasons.append(
             [N_("%(party)s denies it, but answers for it by the verdict in force."), {"party": denial.party}]
@@ -241,6 +228,28 @@ def _against(denial: AnswerGiven, known: _Known) -> list[Reason]:
             [N_("%(party)s says that it handed the number on, but only after the call."), {"party": denial.party}]
         )
     return reasons
+
+
+def _against_suggestion(denial: AnswerGiven, suggestion: Suggestion) -> list[Reason]:
+    """Return what records or the register say against a denial; what others answered is compared elsewhere."""
+    candidate = suggestion.leading
+    if candidate is None or denial.party_id not in {link.party_id for link in candidate.chain}:
+        return []
+    named = {"party": denial.party, "holder": candidate.chain[0].name}
+    is_own = candidate.party_id == denial.party_id
+    if candidate.grade is Grade.A:
+        return [
+            [N_("%(party)s denies it, but a record of the call or of an order names it."), named]
+            if is_own
+            else [N_("%(party)s denies it, but a record names %(holder)s, which worked for it."), named]
+        ]
+    if any(ground.kind is GroundKind.HOLDER for ground in candidate.grounds):
+        return [
+            [N_("%(party)s denies it, but by the register it held the number at that moment."), named]
+            if is_own
+            else [N_("%(party)s denies it, but by the register %(holder)s held the number at that moment."), named]
+        ]
+    return []
 
 
 def _covers(
