@@ -5,7 +5,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from supervise import db
 from supervise.access.policy import policy_of
 from supervise.access.roles import ROLE_PERMISSIONS, Role
 from supervise.access.sessions import open_session
-from supervise.app import create_app
+from supervise.app import create_app, equip
 from supervise.cipher import Keyring
 from supervise.complaints.models import SubscriberNumber
 from supervise.complaints.subscribers import full_numbers
@@ -43,8 +43,9 @@ class Stage:
 
     def reset(self, folder: Path) -> None:
         """Put the world as it was made under the application."""
+        settings = self.app.extensions["supervise.settings"]
         self.app.extensions["supervise.db"].engine.dispose()
-        db.init_app(self.app, f"sqlite:///{shutil.copy(self.file, folder / 'world.sqlite3')}")
+        equip(self.app, replace(settings, database_url=f"sqlite:///{shutil.copy(self.file, folder / 'world.sqlite3')}"))
 
     def browser(self, role: Role | None) -> FlaskClient:
         """Return a browser in which *role* is signed in; a stranger's for None."""

@@ -4,7 +4,7 @@ Suspected is a mark for people. Nothing here finds an offence or charges anybody
 """
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -135,13 +135,8 @@ def set_reporter_threshold(
     )
     session.add(made)
     session.flush()
-    facts = {
-        "counted_per": counted_per,
-        "subscribers": subscribers,
-        "within_days": within_days,
-        "valid_from": valid_from,
-    }
-    _record(session, "reporter_threshold.set", made.id, facts, actor_id)
+    facts: dict[str, object] = {"counted_per": counted_per, "subscribers": subscribers, "within_days": within_days}
+    _record(session, "reporter_threshold.set", made.id, facts | {"valid_from": valid_from}, actor_id)
     return made
 
 
@@ -175,7 +170,7 @@ def reporter_threshold_by_id(session: Session, threshold_id: int) -> ReporterThr
     return row
 
 
-def _record(session: Session, action: str, threshold_id: int, changes: dict[str, object], actor_id: int) -> None:
+def _record(session: Session, action: str, threshold_id: int, changes: Mapping[str, object], actor_id: int) -> None:
     record_event(
         session,
         actor_id=actor_id,
