@@ -79,17 +79,25 @@ def registers_for(
     staff_numbers: Collection[str] | None = None,
     channel_codes: Collection[str] | None = None,
 ) -> Registers:
-    """Return what the registers say on these numbers, staff numbers and channel codes; None: on every one."""
-    names = [row for digits in sorted(numbers) for row in _names(digits)]
+    """Return what the registers say on these numbers, staff numbers and channel codes.
+
+    Without staff numbers they are read whole, for a run over many incidents; the names come with each of its parts.
+    """
+    names = names_of(numbers)
     whole = staff_numbers is None
     return Registers(
-        names=table_of(names, NAMES),
-        holders=table_of(_holders(session, None if whole else {row[1] for row in names}), HOLDERS),
+        names=names,
+        holders=table_of(_holders(session, None if whole else set(names["name"].to_pylist())), HOLDERS),
         staff=table_of(_staff(session, staff_numbers), STAFF),
         platforms=table_of(session.execute(select(RecordSource.code, RecordSource.carrier_code)), PLATFORMS),
         channels=table_of(_channels(session, channel_codes), CHANNELS),
         officials=table_of(_officials(session, None if whole else numbers), OFFICIALS),
     )
+
+
+def names_of(numbers: Collection[str]) -> pa.Table:
+    """Return under which names the numbers may be registered (``NAMES``)."""
+    return table_of((row for digits in sorted(numbers) for row in _names(digits)), NAMES)
 
 
 def lineage_of(session: Session, party_ids: Collection[int]) -> pa.Table:

@@ -21,12 +21,11 @@ from supervise.attribution.watch_thresholds import ThresholdRow, threshold_perio
 from supervise.bulk import among
 from supervise.complaints.models import Incident, IncidentKind, Precision, SubscriberNumber
 from supervise.evidence.coverage import covered_days
+from supervise.evidence.engine import Engine
 from supervise.evidence.matching import AskedIncident, Found, asked_table, matching_records
 from supervise.evidence.models import RecordKind
 from supervise.evidence.store import store_of
-
-#: For so many incidents and more the registers are read whole: that is less work than naming what is needed.
-_WHOLE_REGISTERS_FROM = 5_000
+from supervise.parties.models import Party
 
 
 class Weighed(NamedTuple):
@@ -41,6 +40,13 @@ class Weighed(NamedTuple):
     outcomes: pa.Table
     #: (incident id, party id) of the answers that deny.
     denied: Sequence[said.Denied]
+
+
+class WholeRegisters(NamedTuple):
+    """The registers of one moment."""
+
+    tables: registers.Registers
+    lineage: pa.Table
 
 
 class _Thresholds:
@@ -63,40 +69,66 @@ class _Thresholds:
         return row.value if row is not None and row.value is not None else 0
 
 
-def weigh(session: Session, incident_ids: Collection[int]) -> Weighed:
-    """Return what records and registers say about these incidents; unknown ids are left out."""
+class Asked(NamedTuple):
+    """Some incidents, and what our own database says of them: everything but registers and records."""
+
+    #: ``evidence.matching.INCIDENTS``.
+    incidents: pa.Table
+    #: ``grounds.SAID``.
+    said: pa.Table
+    denied: Sequence[said.Denied]
+    #: ``registers.COVERED``.
+    covered: pa.Table
+
+
+def weigh(session: Session, incident_ids: Collection[int], *, whole: WholeRegisters | None = None) -> Weighed:
+    """Return what records and registers say about these incidents; unknown ids are left out.
+
+    *whole* are the registers of a run over many incidents, read once; without them, only what these incidents need
+    is read.
+    """
+    return judge(session, ask(session, incident_ids), whole)
+
+
+def ask(session: Session, incident_ids: Collection[int]) -> Asked:
+    """Return the incidents as records are asked about them; unknown ids are left out."""
     thresholds = _Thresholds(session)
-    asked = _asked_incidents(session, incident_ids, thresholds)
-    found = matching_records(session, asked)
+    incidents = _asked_incidents(session, incident_ids, thresholds)
+    named, denied = _words(session, incidents, thresholds)
+    days = pc.unique(incidents["on_day"]).to_pylist()
+    covered = ((day,) for day in covered_days(session, RecordKind.CALLS, days))
+    return Asked(incidents, registers.table_of(named, SAID), denied, registers.table_of(covered, registers.COVERED))
+
+
+def judge(session: Session, asked: Asked, whole: WholeRegisters | None) -> Weighed:
+    """Return what the records and registers say about incidents that were asked about."""
+    found = matching_records(session, asked.incidents)
+    tables = _registers(session, asked.incidents, found, whole)
     engine = store_of(session).local
-    tables = _registers(session, asked, found)
-    named, denied = _words(session, asked, thresholds)
-    grounds = engine.run(
-        GROUNDS_QUERY,
-        {
-            "incidents": asked,
-            "found_calls": found.calls,
-            "found_messages": found.messages,
-            "found_orders": found.orders,
-            "said": registers.table_of(named, SAID),
-            **tables._asdict(),
-        },
-    )
-    days = pc.unique(asked["on_day"]).to_pylist()
-    covered = covered_days(session, RecordKind.CALLS, days)
+    grounds = grounds_of(engine, asked, found, tables)
+    if whole is not None:
+        lineage = whole.lineage
+    else:
+        lineage = registers.lineage_of(session, pc.unique(grounds["party_id"]).to_pylist())
     outcomes = engine.run(
         OUTCOMES_QUERY,
         {
-            "incidents": asked,
+            "incidents": asked.incidents,
             "grounds": grounds,
             "found_calls": found.calls,
             "officials": tables.officials,
-            "lineage": registers.lineage_of(session, pc.unique(grounds["party_id"]).to_pylist()),
-            "denied": registers.table_of(denied, DENIED),
-            "covered": registers.table_of(((day,) for day in covered), registers.COVERED),
+            "lineage": lineage,
+            "denied": registers.table_of(asked.denied, DENIED),
+            "covered": asked.covered,
         },
     )
-    return Weighed(asked, found, grounds, outcomes, denied)
+    return Weighed(asked.incidents, found, grounds, outcomes, asked.denied)
+
+
+def grounds_of(engine: Engine, asked: Asked, found: Found, tables: registers.Registers) -> pa.Table:
+    """Return every ground (``GROUNDS_QUERY``) that the records found, the registers and what was said come to."""
+    records = {"found_calls": found.calls, "found_messages": found.messages, "found_orders": found.orders}
+    return engine.run(GROUNDS_QUERY, {"incidents": asked.incidents, "said": asked.said, **records, **tables._asdict()})
 
 
 def _asked_incidents(session: Session, incident_ids: Collection[int], thresholds: _Thresholds) -> pa.Table:
@@ -145,10 +177,16 @@ def _asked_incidents(session: Session, incident_ids: Collection[int], thresholds
     return asked_table(rows)
 
 
-def _registers(session: Session, asked: pa.Table, found: Found) -> registers.Registers:
+def whole_registers(session: Session) -> WholeRegisters:
+    """Return every register as it stands, for a run over many incidents."""
+    tables = registers.registers_for(session, numbers=())
+    return WholeRegisters(tables, registers.lineage_of(session, session.scalars(select(Party.id)).all()))
+
+
+def _registers(session: Session, asked: pa.Table, found: Found, whole: WholeRegisters | None) -> registers.Registers:
     numbers = _values(asked["caller"], found.calls["caller"], found.messages["port"])
-    if asked.num_rows >= _WHOLE_REGISTERS_FROM:
-        return registers.registers_for(session, numbers=numbers)
+    if whole is not None:
+        return whole.tables._replace(names=registers.names_of(numbers))
     return registers.registers_for(
         session,
         numbers=numbers,
