@@ -8,6 +8,7 @@ from supervise import clock, db
 from supervise.cipher import Keyring
 from supervise.demo.agreements import make_agreements
 from supervise.demo.cases import steps
+from supervise.demo.inquiries import inquiry_steps
 from supervise.demo.people import make_people
 from supervise.demo.registers import hand_over_at_noon, make_registers
 from supervise.ledger.periods import open_period
@@ -28,7 +29,8 @@ def load_demo(keyring: Keyring) -> None:
     with clock.pretending(clock.start_of_day(today - _HANDED_OVER) + dt.timedelta(hours=12)):
         db.decide(hand_over_at_noon, registers)
     _open_months(since, today)
-    for step in steps(keyring, registers, clock.now()):
+    now = clock.now()
+    for step in sorted([*steps(keyring, registers, now), *inquiry_steps(registers, now)], key=lambda step: step.at):
         with clock.pretending(step.at):
             db.decide(step.do)
 
