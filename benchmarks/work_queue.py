@@ -38,6 +38,7 @@ from supervise.attribution.models import (
     Method,
     Verdict,
 )
+from supervise.attribution.proof_models import VerificationEntry, VerificationKind, VerificationOutcome
 from supervise.bulk import insert_rows
 from supervise.complaints.models import (
     CallerKind,
@@ -123,13 +124,13 @@ def fill(session: Session, world: World) -> None:
     chance = random.Random(20261122)  # noqa: S311 - the same rows every time
     now = clock.now()
     for start in range(1, TICKETS + 1, _CHUNK):
-        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("t", "i", "l", "a", "v", "f", "p")}
+        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("t", "i", "l", "a", "v", "c", "f", "p")}
         words: list[Searchable] = []
         for ticket_id in range(start, start + _CHUNK):
             _add(rows, words, world, chance, now, ticket_id)
         for name, model in zip(
-            "tilavfp",
-            (Ticket, Incident, TicketIncident, Attribution, IncidentVerdict, Finding, Penalty),
+            "tilavcfp",
+            (Ticket, Incident, TicketIncident, Attribution, IncidentVerdict, VerificationEntry, Finding, Penalty),
             strict=True,
         ):
             insert_rows(session, model.__table__, rows[name])
@@ -243,6 +244,18 @@ def _decide(  # noqa: PLR0917 - rows on their way into tables
     )
     if party_id is None:
         return
+    # A trigger refuses a proven finding that no verification confirms.
+    rows["c"].append(
+        {
+            "incident_id": incident_id,
+            "kind": VerificationKind.RECORDING_REVIEW,
+            "outcome": VerificationOutcome.CONFIRMED,
+            "what": "录音",
+            "verified_at": received,
+            "entered_at": received,
+            "entered_by": 1,
+        }
+    )
     rows["f"].append(
         {
             "id": incident_id,

@@ -60,6 +60,11 @@ def may_write() -> bool:
     return current_user().can(Permission.WRITE_REGISTERS)
 
 
+def sees_suspicion() -> bool:
+    """Say whether the user is told that a number or party is suspected: who works on complaints, never the charged."""
+    return current_user().can(Permission.READ_TICKETS)
+
+
 def may_propose() -> bool:
     """Say whether the user proposes changes to own rows."""
     return current_user().can(Permission.PROPOSE_REGISTER_CHANGES)

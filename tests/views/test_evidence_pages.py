@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.access.roles import Role
 from supervise.attribution.models import Finding, FindingState
-from supervise.attribution.proof_models import IncidentAttachment, ReporterThreshold, VerificationEntry
+from supervise.attribution.proof_models import CountedPer, IncidentAttachment, ReporterThreshold, VerificationEntry
 from supervise.audit.models import AuditEvent
 from supervise.complaints.models import Incident
 from supervise.files.models import Attachment
@@ -137,8 +137,8 @@ def test_the_finding_form_enters_its_verification_by_itself(desk: Desk) -> None:
     assert desk.read(sa.select(Finding.state)) == [FindingState.PROVEN]
 
 
-def test_a_number_with_enough_reporters_is_marked_on_its_page_and_on_the_call(desk: Desk) -> None:
-    def report(session: Session) -> tuple[int, int]:
+def test_a_number_with_enough_reporters_is_marked_on_its_page_its_holders_and_the_call(desk: Desk) -> None:
+    def report(session: Session) -> tuple[int, int, int]:
         party, now = make_party(session), clock.now()
         holder = make_holder(session, party=party, digits=OTHER_CALLER)
         for serial in range(3):
@@ -150,13 +150,22 @@ def test_a_number_with_enough_reporters_is_marked_on_its_page_and_on_the_call(de
                 caller_number=OTHER_CALLER,
                 occurred_at=now - dt.timedelta(hours=serial),
             )
-        return holder.number_id, ticketed.id
+        session.add(
+            ReporterThreshold(
+                counted_per=CountedPer.PARTY,
+                subscribers=3,
+                within_days=7,
+                legal_note="内部规定第3条",
+                valid_from=clock.today(),
+            )
+        )
+        return holder.number_id, ticketed.id, party.id
 
-    number_id, incident_id = desk.write(report)
+    number_id, incident_id, party_id = desk.write(report)
     triager = desk.as_(Role.TRIAGER)
     number, incident = triager.get(f"/numbers/{number_id}").text, triager.get(f"/incidents/{incident_id}").text
 
-    for page in (number, incident):
+    for page in (number, incident, triager.get(f"/parties/{party_id}").text):
         assert "3 different subscribers with a confirmed incident" in page
         assert "not a finding" in page
 

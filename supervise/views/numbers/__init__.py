@@ -9,7 +9,7 @@ from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.attribution.reporters import suspected_numbers
+from supervise.attribution.reporters import Suspicion, suspected_numbers
 from supervise.files.models import ImportKind
 from supervise.labels import N_, _
 from supervise.parties import numbers
@@ -34,6 +34,7 @@ from supervise.views.registers import (
     may_write,
     named,
     scope_of,
+    sees_suspicion,
     version_of,
 )
 
@@ -74,7 +75,7 @@ def detail(number_id: int) -> ResponseReturnValue:
         number = number_in_scope(session, scope, number_id)
         facts = {
             "number": number,
-            "suspicion": suspected_numbers(session, [number.digits], clock.today()).get(number.digits),
+            "suspicion": _suspicion(session, number.digits) if sees_suspicion() else None,
             "holdings": holdings_of(session, scope, number_id=number_id),
             "visible": scope,
             "history": history_of(session, "phone_number", number_id),
@@ -82,6 +83,10 @@ def detail(number_id: int) -> ResponseReturnValue:
             "may_propose": may_propose(),
         }
     return render_template("numbers/detail.html", **facts)
+
+
+def _suspicion(session: Session, digits: str) -> Suspicion | None:
+    return suspected_numbers(session, [digits], clock.today()).get(digits)
 
 
 def _page_of(number_id: int) -> str:

@@ -8,6 +8,7 @@ from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
+from supervise.attribution.reporters import suspected_parties
 from supervise.files.models import ImportKind
 from supervise.labels import N_, _
 from supervise.parties import queries, register, relations
@@ -39,6 +40,7 @@ from supervise.views.registers import (
     may_write,
     named,
     scope_of,
+    sees_suspicion,
     version_of,
 )
 
@@ -80,6 +82,9 @@ def detail(party_id: int) -> ResponseReturnValue:
         chain = chain_at(session, party_id, clock.today())
         facts = {
             "party": party,
+            "suspicion": suspected_parties(session, [party_id], clock.today()).get(party_id)
+            if sees_suspicion()
+            else None,
             "merged_into": session.get(Party, party.merged_into_id) if party.merged_into_id else None,
             "chain": chain,
             "has_sponsor": sponsoring_unit(chain) is not None,
