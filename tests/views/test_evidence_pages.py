@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.attribution.models import Finding, FindingState
 from supervise.attribution.proof_models import CountedPer, IncidentAttachment, ReporterThreshold, VerificationEntry
@@ -19,7 +20,7 @@ from supervise.files.models import Attachment
 from supervise.parties.models import Party
 from tests.factories.attribution import attribute, make_proven_incident
 from tests.factories.complaints import make_number
-from tests.factories.parties import make_holder, make_party
+from tests.factories.parties import give_scope, make_holder, make_party
 from tests.views.desk_pages import Desk, open_desk
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
@@ -184,3 +185,20 @@ def test_a_threshold_is_set_and_ended_by_the_administrator(desk: Desk) -> None:
     assert (zero.status_code, made.status_code, ended.status_code) == (400, 303, 303)
     assert "内部规定第3条" in page
     assert "New threshold" not in page
+
+
+def test_the_charged_party_is_not_told_of_a_suspicion(desk: Desk) -> None:
+    def report(session: Session) -> int:
+        party, now = make_party(session), clock.now()
+        holder = make_holder(session, party=party, digits=OTHER_CALLER)
+        contact = session.scalars(sa.select(User.id).where(User.role == Role.PARTNER_CONTACT)).one()
+        give_scope(session, user_id=contact, party=party)
+        for serial in range(3):
+            number, at = make_number(session, digits=f"1390000777{serial}"), now - dt.timedelta(hours=serial)
+            make_proven_incident(session, party=party, number=number, caller_number=OTHER_CALLER, occurred_at=at)
+        return holder.number_id
+
+    page = desk.as_(Role.PARTNER_CONTACT).get(f"/numbers/{desk.write(report)}")
+
+    assert page.status_code == 200
+    assert "confirmed incident" not in page.text
