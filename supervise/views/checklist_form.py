@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from wtforms import BooleanField, Field, RadioField, SelectField
-from wtforms.validators import Optional
+from wtforms.validators import DataRequired, Optional
 
 from supervise.attribution.checklists import Answers, shortfall
 from supervise.attribution.models import EvidenceItem, EvidenceKind
@@ -34,6 +34,8 @@ class ChecklistForm(Form):
             (LOGGED, _("As the verification log says")),
         ],
         default=VerificationKind.RECORDING_REVIEW.value,
+        # Not InputRequired: what is not sent has its default.
+        validators=[DataRequired()],
     )
 
     @property
