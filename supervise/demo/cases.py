@@ -13,7 +13,8 @@ from typing import NamedTuple
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from supervise import clock, phone
+from supervise import clock, db, phone
+from supervise.attribution.candidates import Suggestion, suggestions
 from supervise.attribution.decide import accept_suggestions, decide_verdict
 from supervise.attribution.findings import Proof, record_findings_for
 from supervise.attribution.models import IncidentVerdict, Verdict
@@ -36,7 +37,8 @@ from supervise.complaints.models import (
 from supervise.complaints.receive import receive_tickets
 from supervise.complaints.reported import ReportedCall, ReportedRefusal, ReportedTicket
 from supervise.complaints.tickets import investigate_ticket
-from supervise.demo.registers import HANDED_OVER, NUMBERS, PORT, STRANGERS, Registers
+from supervise.demo.records import Called, deliver
+from supervise.demo.registers import HANDED_OVER, NUMBERS, OFFICIAL, PORT, STRANGERS, Registers
 from supervise.desk.replies import close_ticket, reply_to_ticket
 from supervise.donotcall.record import record_reported_refusals
 from supervise.ledger.seal import newest_anchor, seal_closed_entries
@@ -72,6 +74,8 @@ _OFFENCES = ("unauthorised_number", "misleading_free", "frequency", "concealment
 #: Of ``concealment``: the price was told, for how long and with which limits was not.
 _TOLD = {"price": True, "applicable_scene": True, "validity": False, "limits": False}
 _HEARD = VerificationKind.RECORDING_REVIEW
+_REDRESSED = "您好，您反映的营销来电（编号{reference}）经核查属实，已对责任方按合同处理，并登记营销免打扰。"
+_NOT_CONFIRMED = "您好，您反映的来电（编号{reference}）暂无法确认主叫，已登记营销免打扰，如再次接到请告知时间和号码。"
 _EVIDENCE = "录音复核：主叫推销套餐，用户表示未同意；回拨号码确认为营销外呼。"
 
 
@@ -80,6 +84,17 @@ class Step(NamedTuple):
 
     at: dt.datetime
     do: Callable[[Session], None]
+
+    def take(self) -> None:
+        """Do it, in one transaction."""
+        db.decide(self.do)
+
+
+class Delivery(NamedTuple):
+    """When records came in; an import has transactions of its own."""
+
+    at: dt.datetime
+    take: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,7 @@ class Week:
     #: Saturday evening, or now.
     end: dt.datetime
     ticket_ids: list[int] = field(default_factory=list)
+    called: list[Called] = field(default_factory=list)
 
     def at(self, weekday: int, hour: int) -> dt.datetime:
         """Return a moment of the week, weekday 0 is Monday, in China time."""
@@ -109,17 +125,18 @@ def weeks(now: dt.datetime) -> Iterator[Week]:
         yield Week(monday, ago, tickets, min(saturday_evening, now))
 
 
-def steps(keyring: Keyring, registers: Registers, now: dt.datetime) -> list[Step]:
+def steps(keyring: Keyring, registers: Registers, now: dt.datetime) -> list[Step | Delivery]:
     """Return what was done in the nine weeks up to *now*, in the order of time."""
-    story: list[Step] = []
+    story: list[Step | Delivery] = []
     for week in weeks(now):
         story += [
             Step(week.end, partial(_take_in, keyring, registers, week)),
+            Delivery(week.at(6, 9), partial(_deliver, keyring, registers, week)),
             Step(week.at(6, 10), partial(_triage, registers, week.ticket_ids)),
             Step(week.at(7, 10), partial(_approve, registers)),
             Step(week.at(7, 15), partial(_answer, registers, week.ticket_ids)),
             Step(week.at(9, 9), partial(_hear_the_charged, registers, objecting=bool(week.ago % 2))),
-            Step(week.at(14, 10), partial(_give_up, registers, week.ticket_ids)),
+            Step(week.at(14, 10), partial(_decide_one_by_one, registers, week.ticket_ids)),
             Step(week.at(20, 9), partial(_decide_objections, registers)),
             Step(week.at(22, 9), _finalise),
         ]
@@ -137,6 +154,7 @@ def _take_in(keyring: Keyring, registers: Registers, week: Week, session: Sessio
     reports = [_report(chance, registers, week) for _ in range(week.tickets)]
     received = receive_tickets(session, keyring, reports, actor_id=registers.users["clerk"])
     record_reported_refusals(session, received, actor_id=registers.users["clerk"])
+    week.called.extend(Called(report.number, call) for report in reports if report.number for call in report.calls)
     # A few call the mayor's line about the same call too: two tickets, one incident.
     again = [_told_again(report) for report in reports[:: max(1, week.tickets // 3)] if report.number]
     received += receive_tickets(session, keyring, again, actor_id=registers.users["clerk"])
@@ -167,7 +185,7 @@ def _report(chance: random.Random, registers: Registers, week: Week) -> Reported
 
 def _call(chance: random.Random, at: dt.datetime) -> ReportedCall:
     known = [digits for numbers in NUMBERS.values() for digits in numbers]
-    caller = chance.choices([chance.choice(known), chance.choice(STRANGERS), "10016", HANDED_OVER], [80, 10, 5, 5])[0]
+    caller = chance.choices([chance.choice(known), chance.choice(STRANGERS), OFFICIAL, HANDED_OVER], [80, 10, 5, 5])[0]
     answered = chance.random() < 0.8  # noqa: PLR2004 - four in five
     return ReportedCall(
         kind=IncidentKind.CALL,
@@ -206,13 +224,25 @@ def _told_again(report: ReportedTicket) -> ReportedTicket:
     )
 
 
+def _deliver(keyring: Keyring, registers: Registers, week: Week) -> None:
+    """Take over the platforms' records of the week, Monday to Friday."""
+    covers = (week.monday, week.monday + dt.timedelta(days=5))
+    deliver(keyring, registers, week.called, covers, week.ago)
+
+
 def _triage(registers: Registers, ticket_ids: Sequence[int], session: Session) -> None:
     triager = registers.users["triager"]
     for ticket_id in ticket_ids:
         investigate_ticket(session, ticket_id, actor_id=triager)
     incident_ids = _incidents(session, ticket_ids)
     accept_suggestions(session, incident_ids, actor_id=triager)
-    decided = set(session.scalars(select(IncidentVerdict.incident_id)))
+    _prove(session, triager, incident_ids)
+
+
+def _prove(session: Session, triager: int, incident_ids: Sequence[int]) -> None:
+    """Find an offence in each call that somebody answers for, and propose what follows."""
+    query = select(IncidentVerdict.incident_id).where(IncidentVerdict.party_id.is_not(None))
+    decided = set(session.scalars(query))
     chance = random.Random(_SEED)  # noqa: S311 - a story, not a secret
     for incident_id in (incident_id for incident_id in incident_ids if incident_id in decided):
         code = chance.choice(_OFFENCES)
@@ -241,30 +271,35 @@ def _answer(registers: Registers, ticket_ids: Sequence[int], session: Session) -
     undecided = set(session.scalars(_undecided().with_only_columns(TicketIncident.ticket_id)))
     for ticket_id in ticket_ids:
         if ticket_id not in undecided:
-            body = "您好，您反映的营销来电（编号{reference}）经核查属实，已对责任方按合同处理，并登记营销免打扰。"
-            _close(session, registers, ticket_id, body, "redressed")
+            _close(session, registers, ticket_id, _REDRESSED, "redressed")
 
 
-def _give_up(registers: Registers, ticket_ids: Sequence[int], session: Session) -> None:
-    """Decide, two weeks on, that the register cannot tell who called, and answer so."""
+def _decide_one_by_one(registers: Registers, ticket_ids: Sequence[int], session: Session) -> None:
+    """Decide, two weeks on, what no record proves: by the register, as spoofed, or that it cannot be told."""
     undecided = session.execute(
         _undecided()
         .with_only_columns(TicketIncident.ticket_id, TicketIncident.incident_id)
         .where(TicketIncident.ticket_id.in_(ticket_ids))
     ).all()
-    for incident_id in sorted({row.incident_id for row in undecided}):
-        decide_verdict(
-            session,
-            incident_id,
-            Verdict.INSUFFICIENT,
-            None,
-            reason="主叫号码无登记持有人，回拨为空号，暂无法认定。",
-            shown_id=None,
-            actor_id=registers.users["triager"],
-        )
-    for ticket_id in sorted({row.ticket_id for row in undecided}):
-        body = "您好，您反映的来电（编号{reference}）暂无法确认主叫，已登记营销免打扰，如再次接到请告知时间和号码。"
-        _close(session, registers, ticket_id, body, "not_confirmed")
+    triager = registers.users["triager"]
+    found = suggestions(session, {row.incident_id for row in undecided})
+    verdicts = {incident_id: _on_its_own_page(suggestion) for incident_id, suggestion in sorted(found.items())}
+    for incident_id, (verdict, party_id, reason) in verdicts.items():
+        decide_verdict(session, incident_id, verdict, party_id, reason=reason, shown_id=None, actor_id=triager)
+    _prove(session, triager, list(verdicts))
+    for row in sorted(undecided):
+        is_redressed = verdicts[row.incident_id][1] is not None
+        code = "redressed" if is_redressed else "not_confirmed"
+        _close(session, registers, row.ticket_id, _REDRESSED if is_redressed else _NOT_CONFIRMED, code)
+
+
+def _on_its_own_page(suggestion: Suggestion) -> tuple[Verdict, int | None, str]:
+    """Return how a person decides what cannot be accepted in bulk: verdict, party, reason."""
+    if suggestion.verdict is Verdict.SPOOFED and suggestion.leading is None:
+        return Verdict.SPOOFED, None, "当日各平台话单齐全，均无此呼叫，主叫号码系被冒用，已发起溯源。"
+    if suggestion.leading is None or suggestion.verdict is None:
+        return Verdict.INSUFFICIENT, None, "主叫号码无登记持有人，回拨为空号，暂无法认定。"
+    return suggestion.verdict, suggestion.leading.party_id, "平台缺该通话单，按号码登记并经回拨核实认定。"
 
 
 def _undecided() -> Select[int]:

@@ -1,4 +1,4 @@
-"""Fill an empty, migrated database with the demo: ten months of registers, nine weeks of complaints."""
+"""Fill an empty, migrated database with the demo: ten months of registers, nine weeks of complaints and records."""
 
 import datetime as dt
 
@@ -10,6 +10,7 @@ from supervise.demo.agreements import make_agreements
 from supervise.demo.cases import steps
 from supervise.demo.inquiries import inquiry_steps
 from supervise.demo.people import make_people
+from supervise.demo.records import make_sources
 from supervise.demo.registers import hand_over_at_noon, make_registers
 from supervise.ledger.periods import open_period
 
@@ -26,13 +27,14 @@ def load_demo(keyring: Keyring) -> None:
         users = db.decide(make_people)
         registers = db.decide(make_registers, keyring, users, since)
         db.decide(make_agreements, registers, since)
+        db.decide(make_sources, since)
     with clock.pretending(clock.start_of_day(today - _HANDED_OVER) + dt.timedelta(hours=12)):
         db.decide(hand_over_at_noon, registers)
     _open_months(since, today)
     now = clock.now()
     for step in sorted([*steps(keyring, registers, now), *inquiry_steps(registers, now)], key=lambda step: step.at):
         with clock.pretending(step.at):
-            db.decide(step.do)
+            step.take()
 
 
 def _open_months(since: dt.date, today: dt.date) -> None:

@@ -79,6 +79,8 @@ SALES_CHANNELS = (
 )
 #: Reported often, held by nobody that we know.
 STRANGERS = ("02531990001", "17199900001", "16799900002")
+#: Announced by the carrier as its outbound number; whose worker dials from it, only the records tell.
+OFFICIAL = "10016"
 #: Passed from one party to another at a noon.
 HANDED_OVER = "02568899999"
 
