@@ -13,7 +13,7 @@ from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from supervise import casework, cli, db, schema
+from supervise import casework, cli, db, evidence_commands, schema
 from supervise.access import identity, passwords
 from supervise.access.policy import PUBLIC, declare_endpoint
 from supervise.complaints.subscribers import refuse_other_keys
@@ -156,7 +156,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _dress(app, settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    for command in (*cli.COMMANDS, casework.cases):
+    for command in (*cli.COMMANDS, casework.cases, evidence_commands.evidence):
         app.cli.add_command(command)
     return app
 

@@ -135,10 +135,10 @@ class Keyring:
 
         Beside masked words a plain hash would give the hidden digits away after ten thousand tries.
         """
-        begun, closing = _hmac_states(self.index_key)
+        begin, close = (state.copy for state in _hmac_states(self.index_key))
         hashes = []
         for text in texts:
-            inner, outer = begun.copy(), closing.copy()
+            inner, outer = begin(), close()
             inner.update(text.encode())
             outer.update(inner.digest())
             hashes.append(outer.hexdigest())

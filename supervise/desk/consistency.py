@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from supervise.attribution.checks import verdicts_against_pointer
 from supervise.compensation import checks as credits_
 from supervise.complaints import checks as complaints
+from supervise.evidence import checks as records
 from supervise.labels import N_, _, ngettext, translate
 from supervise.penalties import checks as penalties
 
@@ -39,6 +40,10 @@ CHECKS = (
     Check("credit", N_("is not for the number that was called"), credits_.credits_against_calls),
     Check("credit_batch", N_("its lines are not those that were frozen"), credits_.batches_against_lines),
     Check("credit_batch", N_("its open lines do not sum to what the ledger holds"), credits_.batches_against_ledger),
+    Check(
+        "record_import", N_("its partitions do not hold as many rows as it brought"), records.imports_against_partitions
+    ),
+    Check("record_partition", N_("its file is missing or has another size"), records.partitions_against_files),
     Check("subscriber", N_("the credits do not sum to what the ledger holds"), credits_.subscribers_against_ledger),
 )
 

@@ -24,6 +24,8 @@ from supervise.labels import N_
 _CODE_CHARS = 100
 _TEXT_CHARS = 500
 _CONTENT_CHARS = 2_000
+#: So many distinct texts of a column are remembered.
+_REMEMBERED = 1 << 17
 #: No call lasts longer than a week.
 _SECONDS_MAX = 7 * 24 * 3600
 _MOBILE = "^1[3-9][0-9]{9}$"
@@ -59,7 +61,7 @@ def column_reader(reading: Reading, keyring: Keyring) -> ColumnReader:
         moments = MomentColumn()
         return lambda cells: Read(*moments.read(cells))
     if reading is Reading.SUBSCRIBER:
-        normalise = _remembered(phone.normalise)
+        normalise = functools.lru_cache(maxsize=_REMEMBERED)(phone.normalise)
         return lambda cells: _read_subscribers(cells, keyring, normalise)
     if reading is Reading.IDENTITY:
         return lambda cells: _read_texts(
@@ -71,13 +73,37 @@ def column_reader(reading: Reading, keyring: Keyring) -> ColumnReader:
         return lambda cells: _read_distinct(cells, lambda text: _masked(text, _CONTENT_CHARS), pa.string())
     if reading is Reading.CODE:
         return lambda cells: _read_texts(cells, _LOOK_CLOSER, _printable, _CODE_CHARS)
-    parse = _remembered(_PARSERS[reading])
-    return lambda cells: _read_distinct(cells, parse, TYPES[reading])
+    return _Remembered(_PARSERS[reading], TYPES[reading])
 
 
-def _remembered(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    # Batches name the same callers again and again.
-    return functools.lru_cache(maxsize=1 << 16)(parse)
+class _Remembered:
+    """Parses each distinct text of a column once: batches name the same callers again and again."""
+
+    def __init__(self, parse: Callable[[str], Any], kind: pa.DataType) -> None:
+        self._parse = parse
+        self._texts = pa.array([], pa.string())
+        self._values = pa.array([], kind)
+
+    def __call__(self, cells: pa.Array) -> Read:
+        """Return what *cells* hold."""
+        coded = cells.dictionary_encode()
+        known = pc.index_in(coded.dictionary, self._texts)
+        values = self._values.take(known)
+        new = known.is_null()
+        errors: dict[int, InvalidInputError] = {}
+        if known.null_count:
+            texts = coded.dictionary.filter(new)
+            parsed, found = _each(texts.to_pylist(), self._parse)
+            fresh = pa.array(parsed, values.type)
+            values = pc.replace_with_mask(values, new, fresh)
+            places = pc.indices_nonzero(new)
+            errors = {places[place].as_py(): error for place, error in found.items()}
+            right = fresh.is_valid()
+            if len(self._texts) + len(texts) > _REMEMBERED:
+                self._texts, self._values = self._texts.slice(0, 0), self._values.slice(0, 0)
+            self._texts = pa.concat_arrays([self._texts, texts.filter(right)])
+            self._values = pa.concat_arrays([self._values, fresh.filter(right)])
+        return Read(values.take(coded.indices), _of_rows(coded.indices, errors))
 
 
 def content_hashes(cells: pa.Array, keyring: Keyring) -> pa.Array:

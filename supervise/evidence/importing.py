@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, NamedTuple
 
 from supervise import clock, db
@@ -42,6 +43,8 @@ _READING_STEPS = 700
 _CHUNK_BYTES = 1 << 20
 _BEAT_EVERY = dt.timedelta(seconds=10)
 _ATTEMPTS = 20
+#: Partitions written side by side: the writing of one keeps one core busy.
+_WRITERS = 2
 
 
 class _Read(NamedTuple):
@@ -136,12 +139,13 @@ class _Run:
         for _attempt in range(_ATTEMPTS):
             with db.reading() as session:
                 current = {} if self._started.corrects else current_partitions(session, due)
-            for place in due:
-                existing = current.get(place, [])
-                compared[place] = frozenset(row_id for row_id, _path in existing)
-                written[place] = writer.write(spilt[place], [path for _id, path in existing if path is not None])
-                self._placed += [path for path in [written[place].path] if path is not None]
-                self._tell(_READING_STEPS + (STEPS - _READING_STEPS) * len(written) // (len(spilt) + 1))
+            compared |= {place: frozenset(row_id for row_id, _path in current.get(place, ())) for place in due}
+            existing = [[path for _id, path in current.get(place, ()) if path is not None] for place in due]
+            with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
+                for place, one in zip(due, pool.map(writer.write, map(spilt.__getitem__, due), existing), strict=True):
+                    written[place] = one
+                    self._placed += [one.path] if one.path is not None else []
+                    self._tell(_READING_STEPS + (STEPS - _READING_STEPS) * len(written) // (len(spilt) + 1))
             prepared = Prepared(read.sha256, read.rows_total, read.refused, list(written.values()), compared)
             try:
                 db.decide(commit_import, self._started, prepared)

@@ -7,10 +7,10 @@ import datetime as dt
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from queue import Full, Queue
 from typing import NamedTuple
 
 import duckdb
@@ -24,6 +24,10 @@ from supervise.files.remarks import Remark, remark
 from supervise.labels import N_
 
 _ROW_GROUP = 122_880
+#: Batches that are ready before DuckDB takes them; more would only take memory.
+_WAITING_BATCHES = 2
+#: How often a batch that waits looks whether the writer has failed.
+_LOOK_SECONDS = 0.2
 _NOT_IN_A_NAME = re.compile("[^A-Za-z0-9_-]")
 
 
@@ -48,23 +52,6 @@ class Written(NamedTuple):
     refused: Refused
 
 
-class _Relay(AbstractContextManager["_Relay"]):
-    """Remembers the error that ended what DuckDB read from: DuckDB tells of it in words only."""
-
-    error: BaseException | None = None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if not isinstance(error, GeneratorExit):
-            self.error = error
-
-    def passing(self, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield *rows* and keep the error that ends them."""
-        with self:
-            yield from rows
-
-
 @dataclass(frozen=True)
 class PartitionWriter:
     """Writes the partitions of one import."""
@@ -76,24 +63,26 @@ class PartitionWriter:
     import_id: int
 
     def spill(self, rows: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
-        """Set *rows* down by platform and day.
-
-        Raises:
-            Exception: whatever ended *rows*, as it was raised.
-        """
-        relay = _Relay()
-        with self.engine.cursor() as cursor:
-            cursor.register("incoming", pa.RecordBatchReader.from_batches(schema, relay.passing(rows)))
-            target = _quoted(str(self.scratch / "spilt"))
+        """Set *rows* down by platform and day; they are made in this thread while DuckDB writes in its own."""
+        passing: Queue[pa.RecordBatch | None] = Queue(maxsize=_WAITING_BATCHES)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            writing = pool.submit(self._set_down, schema, iter(passing.get, None))
             try:
-                cursor.execute(
-                    f"COPY (FROM incoming) TO {target} (FORMAT parquet, COMPRESSION lz4_raw, "
-                    f"PARTITION_BY ({SOURCE_ID}, on_day), WRITE_PARTITION_COLUMNS true)"
-                )
-            except duckdb.Error:
-                if relay.error is not None:
-                    raise relay.error from None
-                raise
+                for batch in rows:
+                    if not _handed_over(passing, batch, writing):
+                        break
+            finally:
+                _handed_over(passing, None, writing)
+            writing.result()
+
+    def _set_down(self, schema: pa.Schema, rows: Iterator[pa.RecordBatch]) -> None:
+        target = _quoted(str(self.scratch / "spilt"))
+        with self.engine.cursor() as cursor:
+            cursor.register("incoming", pa.RecordBatchReader.from_batches(schema, rows))
+            cursor.execute(
+                f"COPY (FROM incoming) TO {target} (FORMAT parquet, COMPRESSION lz4_raw, "
+                f"PARTITION_BY ({SOURCE_ID}, on_day), WRITE_PARTITION_COLUMNS true)"
+            )
 
     def spilt(self, platforms: dict[int, str]) -> list[Spilt]:
         """Return what was set down, by day."""
@@ -121,6 +110,19 @@ class PartitionWriter:
         size, digest = part.stat().st_size, digest_of(part)
         self.warehouse.place(part, path)
         return Written(spilt, path, rows, size, digest, known, refused)
+
+
+def _handed_over(
+    passing: "Queue[pa.RecordBatch | None]", batch: pa.RecordBatch | None, writing: "Future[None]"
+) -> bool:
+    """Wait until *batch* (None: the end) is taken; False if nobody is there any more to take it."""
+    while not writing.done():
+        try:
+            passing.put(batch, timeout=_LOOK_SECONDS)
+        except Full:
+            continue
+        return True
+    return False
 
 
 def _quoted(text: str) -> str:
@@ -167,7 +169,7 @@ def _write_sorted(
     counted = cursor.execute(
         f"COPY (SELECT {columns} FROM {read_parquet(spilt.files)} {new} "  # noqa: S608 - own names
         f"ORDER BY {kind_of.sorted_by}, {kind_of.moment}, record_id) TO {_quoted(str(target))} "
-        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+        f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {_ROW_GROUP})"
     ).fetchone()
     return int(counted[0]) if counted else 0
 

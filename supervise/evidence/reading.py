@@ -5,7 +5,8 @@ Batches hold the cells of the columns that the store knows; what else the file h
 
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
@@ -151,7 +152,7 @@ def _csv_batches(
                 column_types=dict.fromkeys(names, pa.string()), include_columns=[names[at] for at in places.values()]
             ),
         )
-        for batch in reader:
+        for batch in _ahead(reader):
             cells = {name: batch.column(names[place]) for name, place in places.items()}
             yield RawBatch(cells, numbers.of_next(batch.num_rows), {}, file.tell())
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
@@ -186,6 +187,16 @@ def _refuse_open_quotation(file: BinaryIO, head: CsvHead, unfit: Sequence[UnfitR
     if odd or (unfit and head.encoding == "utf-16"):
         for _row in rows_below(file, head):
             pass
+
+
+def _ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield *batches*, the next one being read while one is worked on."""
+    following = iter(batches)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(next, following, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, following, None)
+            yield batch
 
 
 class _RowNumbers:

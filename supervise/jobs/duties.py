@@ -19,6 +19,7 @@ from supervise.files.staging import purge_cells
 from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
 from supervise.files.vault import purge_attachments, sweep_vault, vault_folder
 from supervise.jobs.checking import verify_by_night
+from supervise.jobs.evidence import clear_away_imports
 from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.periods import open_period, periods
 from supervise.ledger.seal import seal_closed_entries
@@ -121,6 +122,7 @@ DUTIES = (
     Duty("finalise_penalties", crontab(minute="10"), finalise_penalties),
     Duty("recheck_attribution", crontab(minute="*/15"), recheck_attribution),
     Duty("follow_inquiries", crontab(minute="25"), follow_inquiries),
+    Duty("clear_away_imports", crontab(minute="40"), clear_away_imports),
     Duty("purge", crontab(hour="18", minute="30"), purge),
     Duty("verify", crontab(hour="19", minute="0"), verify_by_night),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from supervise.jobs import checking, imports, runs, sending
+from supervise.jobs import checking, evidence, imports, runs, sending
 from supervise.jobs.records import Outcome
 
 #: ``work(surroundings, progress, actor_id, **arguments)``: opens its own sessions; doing it twice does it once.
@@ -15,4 +15,5 @@ KINDS: Mapping[str, Work] = {
     sending.EXPORT: sending.write_export,
     checking.VERIFY: checking.verify_ledger,
     runs.RUN: runs.carry_out,
+    evidence.IMPORT: evidence.import_records,
 }
