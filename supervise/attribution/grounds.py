@@ -104,21 +104,15 @@ def _at_an_instant(records: ir.Table, number: str, moment: str) -> ir.Table:
     return records.select(*_ORIGIN, key=key, number=records[number], first=first, end=first + _AN_INSTANT)
 
 
-def this_very(records: ir.Table) -> ir.Table:
-    """Return the records of this very call or SMS: to the same subscriber, from the number reported, if one was."""
-    return records.filter(records.same_subscriber & records.same_sender.fill_null(True))  # noqa: FBT003 - Ibis's way
-
-
 def _from_calls(found: ir.Table) -> list[ir.Table]:
     """The staff number leads to the employer; where it leads nowhere, the line leads to its holder (domain F36)."""
-    calls = this_very(found)
-    staffed = _staffed(calls)
-    unknown = _at_an_instant(calls, "caller", "started_at").anti_join(staffed, list(_ORIGIN))
+    staffed = _staffed(found)
+    unknown = _at_an_instant(found, "caller", "started_at").anti_join(staffed, list(_ORIGIN))
     return [_of(staffed, GroundKind.CALL_STAFF), _of(_held(unknown), GroundKind.CALL_LINE)]
 
 
 def _from_messages(found: ir.Table) -> list[ir.Table]:
-    return [_of(_held(_at_an_instant(this_very(found), "port", "sent_at")), GroundKind.MESSAGE)]
+    return [_of(_held(_at_an_instant(found, "port", "sent_at")), GroundKind.MESSAGE)]
 
 
 def _from_orders(found: ir.Table) -> list[ir.Table]:

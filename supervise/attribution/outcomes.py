@@ -8,11 +8,9 @@ import ibis.expr.types as ir
 
 from supervise.attribution import registers
 from supervise.attribution.grades import NAMING, Grade, GroundKind
-from supervise.attribution.grounds import DENIED, GROUNDS_QUERY, this_very
+from supervise.attribution.grounds import DENIED, GROUNDS_QUERY
 from supervise.evidence import matching
 from supervise.evidence.engine import RecordQuery, unbound
-
-_DAY = ("incident_id", "party_id", "on_day")
 
 
 def _strongest(grounds: ir.Table, incidents: ir.Table, officials: ir.Table) -> ir.Table:
@@ -32,9 +30,9 @@ def _strongest(grounds: ir.Table, incidents: ir.Table, officials: ir.Table) -> i
 
 def _nearest(parties: ir.Table, lineage: ir.Table) -> ir.Table:
     """Return *parties* without those that stand above another of the same incident: the chain leads to them anyway."""
-    others = parties.select(*_DAY).rename(other_id="party_id")
-    pairs = parties.join(others, [parties.incident_id == others.incident_id, parties.party_id != others.other_id])
-    pairs = pairs.select(parties.incident_id, parties.party_id, parties.on_day, others.other_id)
+    others = parties.view()  # without a name of its own Ibis would compare each row with itself
+    pairs = parties.join(others, [parties.incident_id == others.incident_id, parties.party_id != others.party_id])
+    pairs = pairs.select(parties.incident_id, parties.party_id, parties.on_day, other_id=others.party_id)
     above = pairs.join(
         lineage,
         [
@@ -91,7 +89,7 @@ def _every_outcome() -> ir.Table:
         parties=counted.parties.fill_null(0),
         is_contradicted=incidents.incident_id.isin(contradicted.incident_id) | (counted.parties.fill_null(0) > 1),
         is_official=incidents.incident_id.isin(officials.incident_id),
-        is_recorded=incidents.incident_id.isin(this_very(found).incident_id),
+        is_recorded=incidents.incident_id.isin(found.incident_id),
         is_covered=incidents.subscriber_index.notnull()
         & incidents.on_day.isin(unbound("covered", registers.COVERED).on_day),
     ).order_by("incident_id")

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -16,7 +17,7 @@ from supervise.bulk import slices
 from supervise.evidence.models import RecordSource
 from supervise.evidence.record_types import MOMENT
 from supervise.parties.chain import LAST_DAY, lineages
-from supervise.parties.holders import registered_names
+from supervise.parties.holders import PORT, registered_names
 from supervise.parties.models import NumberHolder, OfficialNumber, Party, PhoneNumber, SalesChannel, StaffNumber
 
 _LAST_MOMENT = clock.start_of_day(LAST_DAY)
@@ -97,7 +98,11 @@ def registers_for(
 
 def names_of(numbers: Collection[str]) -> pa.Table:
     """Return under which names the numbers may be registered (``NAMES``)."""
-    return table_of((row for digits in sorted(numbers) for row in _names(digits)), NAMES)
+    plain = [digits for digits in numbers if not digits.startswith(PORT)]
+    whole = pa.array(plain, pa.string())
+    table = pa.table([whole, whole, pc.utf8_length(whole), pa.repeat(pa.scalar(value=True), len(whole))], schema=NAMES)
+    ports = (row for digits in numbers if digits.startswith(PORT) for row in _names(digits))
+    return pa.concat_tables([table, table_of(ports, NAMES)])
 
 
 def lineage_of(session: Session, party_ids: Collection[int]) -> pa.Table:

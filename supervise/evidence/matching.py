@@ -1,11 +1,11 @@
 """Which records an incident may be about: calls and messages around its moment, orders after it.
 
 Facts only: what a record proves, and whom, is the next subject's question (``attribution``). An answer has one row for
-each record that fits, the nearest in time first.
+each record that fits, the nearest in time first. Whom an anonymous report is about, no record can say.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import ibis.expr.types as ir
@@ -72,46 +72,56 @@ def asked_table(rows: Iterable[AskedIncident]) -> pa.Table:
     return pa.table(arrays, schema=INCIDENTS)
 
 
-def _around(incidents: ir.Table, records: ir.Table, *, sender: str, moment: str) -> ir.Table:
-    """Return each incident with the records around its moment: its subscriber's, or if unknown its sender's."""
-    begun = records[moment]
-    within = [begun >= incidents.from_at, begun < incidents.to_at]
-    of_subscriber = incidents.join(records, [incidents.subscriber_index == records.subscriber_index, *within])
-    of_sender = incidents.join(
-        records, [incidents.caller == records[sender], incidents.subscriber_index.isnull(), *within]
+#: What is carried on of a record: what it proves by, and what is said of it in words.
+_OF_CALL = ("platform", "record_id", "caller", "started_at", "talk_seconds", "staff_number", "on_day")
+_OF_MESSAGE = ("platform", "record_id", "port", "sent_at", "signature", "message_class", "on_day")
+_OF_ORDER = (
+    "platform",
+    "record_id",
+    "ordered_at",
+    "channel_code",
+    "staff_number",
+    "plan_before",
+    "plan_after",
+    "price_difference_fen",
+    "on_day",
+)
+
+
+def _begun_around(incidents: ir.Table, records: ir.Table, moment: str) -> ir.Table:
+    """Return each incident joined with its subscriber's records around its moment; nobody's, if it is not known."""
+    within = [records[moment] >= incidents.from_at, records[moment] < incidents.to_at]
+    return incidents.join(records, [incidents.subscriber_index == records.subscriber_index, *within])
+
+
+def _found(joined: ir.Table, incidents: ir.Table, records: ir.Table, moment: str, columns: Sequence[str]) -> ir.Table:
+    apart = (records[moment].epoch_seconds() - incidents.occurred_at.epoch_seconds()).abs().cast("int64")
+    return joined.select(
+        incident_id=incidents.incident_id, seconds_apart=apart, **{name: records[name] for name in columns}
     )
-    columns = {
-        "incident_id": incidents.incident_id,
-        # Unknown where the report names no number; a sub-port counts as its port, and the other way round.
-        "same_sender": records[sender].startswith(incidents.caller) | incidents.caller.startswith(records[sender])
-        if sender == "port"
-        else records[sender] == incidents.caller,
-        "same_subscriber": incidents.subscriber_index.notnull(),
-        "seconds_apart": (begun.epoch_seconds() - incidents.occurred_at.epoch_seconds()).abs().cast("int64"),
-        **{name: records[name] for name in records.columns},
-    }
-    return of_subscriber.select(**columns).union(of_sender.select(**columns))
 
 
 def fitting_calls(incidents: ir.Table, calls: ir.Table) -> ir.Table:
-    """Return the calls around each reported call."""
-    return _around(incidents.filter(incidents.is_call), calls, sender="caller", moment="started_at")
+    """Return the records of each reported call: from the number reported, or from any if none was."""
+    reported = incidents.filter(incidents.is_call)
+    same_caller = reported.caller.isnull() | (reported.caller == calls.caller)
+    joined = _begun_around(reported, calls, "started_at").filter(same_caller)
+    return _found(joined, reported, calls, "started_at", _OF_CALL)
 
 
 def fitting_messages(incidents: ir.Table, messages: ir.Table) -> ir.Table:
-    """Return the messages around each reported SMS."""
-    return _around(incidents.filter(~incidents.is_call), messages, sender="port", moment="sent_at")
+    """Return the records of each reported SMS; a sub-port counts as its port, and the other way round."""
+    reported = incidents.filter(~incidents.is_call)
+    same_port = messages.port.startswith(reported.caller) | reported.caller.startswith(messages.port)
+    joined = _begun_around(reported, messages, "sent_at").filter(reported.caller.isnull() | same_port)
+    return _found(joined, reported, messages, "sent_at", _OF_MESSAGE)
 
 
 def following_orders(incidents: ir.Table, orders: ir.Table) -> ir.Table:
     """Return the orders on each subscriber's number after the incident; one before it proves nothing (domain F31)."""
     placed = [orders.ordered_at >= incidents.order_from, orders.ordered_at < incidents.order_to]
     joined = incidents.join(orders, [incidents.subscriber_index == orders.subscriber_index, *placed])
-    return joined.select(
-        incident_id=incidents.incident_id,
-        seconds_apart=(orders.ordered_at.epoch_seconds() - incidents.occurred_at.epoch_seconds()).cast("int64"),
-        **{name: orders[name] for name in orders.columns},
-    )
+    return _found(joined, incidents, orders, "ordered_at", _OF_ORDER)
 
 
 def _query(name: str, expression: ir.Table) -> RecordQuery:

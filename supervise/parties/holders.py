@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from supervise.bulk import slices
 from supervise.parties.models import NumberHolder, Party, PhoneNumber
 
-_PORT = "106"
+#: A number that begins so is a port: shorter ones may be registered for it.
+PORT = "106"
 _SHORTEST_PORT = 5
 
 
@@ -77,7 +78,7 @@ def neighbours(session: Session, digits: str, at: dt.datetime) -> Neighbours:
 def registered_names(digits: str) -> Iterator[str]:
     """Yield under what *digits* may be registered, the longest first."""
     yield digits
-    if digits.startswith(_PORT):
+    if digits.startswith(PORT):
         for length in range(len(digits) - 1, _SHORTEST_PORT - 1, -1):
             yield digits[:length]
 
