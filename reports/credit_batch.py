@@ -254,7 +254,7 @@ def _detail(session: Session, keyring: Keyring, batch_id: int, progress: Callabl
     for portion in frozen_portions(session, batch_id):
         numbers = full_numbers(session, keyring, [line.number_id for line in portion])
         for line in portion:
-            yield line.frozen | {"number": numbers[line.number_id]}
+            yield line.frozen | {"number": numbers.get(line.number_id, "")}
         done += len(portion)
         progress(done)
 

@@ -4,7 +4,9 @@ from supervise.access import models as access
 from supervise.attribution import inquiry_models as inquiries
 from supervise.attribution import models as attribution
 from supervise.attribution import proof_models as proofs
+from supervise.attribution import traceback_models as tracebacks
 from supervise.attribution import watch_models as watching
+from supervise.attribution.watching import models as irregularities
 from supervise.audit import models as audit
 from supervise.compensation import models as compensation
 from supervise.complaints import models as complaints
@@ -33,11 +35,13 @@ __all__ = [
     "evidence",
     "files",
     "inquiries",
+    "irregularities",
     "jobs",
     "ledger",
     "metadata",
     "parties",
     "penalties",
     "proofs",
+    "tracebacks",
     "watching",
 ]

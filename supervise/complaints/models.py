@@ -121,8 +121,8 @@ class SubscriberNumber(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number_index: Mapped[str] = mapped_column(unique=True)
-    #: AES-GCM, context ``subscriber_number.number_cipher``, bound to the index.
-    number_cipher: Mapped[bytes]
+    #: AES-GCM, context ``subscriber_number.number_cipher``, bound to the index; NULL while only records name it.
+    number_cipher: Mapped[bytes | None]
     number_mask: Mapped[str]
 
 

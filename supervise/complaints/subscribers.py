@@ -20,6 +20,8 @@ from supervise.labels import N_
 from supervise.parties.periods import overlaps
 
 _NUMBER_CONTEXT = "subscriber_number.number_cipher"
+#: Characters of the index that tell numbers apart for people.
+_PSEUDONYM = 8
 _record = functools.partial(record_event, subject="subscriber")
 
 
@@ -41,6 +43,12 @@ class ReasonMissingError(InvalidInputError):
     message = N_("Give a reason")
 
 
+class OnlyInRecordsError(NotFoundError):
+    """Records hold a number as a keyed index: nobody can read it back."""
+
+    message = N_("This number is known from records alone, which do not hold it in plain: nobody can show it")
+
+
 class HeldAt(NamedTuple):
     """A number at a moment: the key of ``holders_at``."""
 
@@ -51,11 +59,12 @@ class HeldAt(NamedTuple):
 def number_ids(session: Session, keyring: Keyring, numbers: Collection[str]) -> dict[str, int]:
     """Return the id of each of *numbers* (normalised digits), creating the rows that are missing.
 
-    Two transactions that meet the same new number end with one row.
+    Two transactions that meet the same new number end with one row. A number that only records named until now
+    gets its cipher and its mask.
     """
     by_index = {keyring.blind_index(number): number for number in numbers}
     found = _known(session, by_index)
-    if len(found) < len(by_index):
+    if len(found) < len(by_index) or _has_unread(session, found.values()):
         # In turn, and asked again: whoever had the turn before may have brought the same number.
         take_turn(session, "subscriber numbers")
         found |= _known(session, by_index.keys() - found.keys())
@@ -70,7 +79,41 @@ def number_ids(session: Session, keyring: Keyring, numbers: Collection[str]) -> 
         ]
         insert_rows(session, SubscriberNumber.__table__, rows)
         found |= _known(session, missing)
+        _read_out(session, keyring, {found[index]: number for index, number in by_index.items()})
     return {number: found[index] for index, number in by_index.items()}
+
+
+def ids_of_indexes(session: Session, indexes: Collection[str]) -> dict[str, int]:
+    """Return the id of each number that records name by its keyed index, creating rows without the number itself."""
+    found = _known(session, indexes)
+    if len(found) < len(indexes):
+        take_turn(session, "subscriber numbers")
+        missing = sorted(set(indexes) - _known(session, indexes).keys())
+        rows = [{"number_index": index, "number_cipher": None, "number_mask": pseudonym(index)} for index in missing]
+        insert_rows(session, SubscriberNumber.__table__, rows)
+        found = _known(session, indexes)
+    return found
+
+
+def pseudonym(number_index: str) -> str:
+    """Return what stands for a number of which only the keyed index is known; equal numbers have equal ones."""
+    return f"#{number_index[:_PSEUDONYM]}"
+
+
+def _has_unread(session: Session, number_ids_: Collection[int]) -> bool:
+    query = select(SubscriberNumber.id).where(SubscriberNumber.number_cipher.is_(None)).limit(1)
+    pieces = slices(sorted(number_ids_))
+    return any(session.scalar(query.where(among(session, SubscriberNumber.id, piece))) is not None for piece in pieces)
+
+
+def _read_out(session: Session, keyring: Keyring, numbers: Mapping[int, str]) -> None:
+    query = select(SubscriberNumber).where(SubscriberNumber.number_cipher.is_(None))
+    for piece in slices(sorted(numbers)):
+        for row in session.scalars(query.where(among(session, SubscriberNumber.id, piece))):
+            number = numbers[row.id]
+            row.number_cipher = keyring.encrypt(number, _NUMBER_CONTEXT, row.number_index)
+            row.number_mask = phone.mask(number)
+    session.flush()
 
 
 def known_number_ids(session: Session, keyring: Keyring, numbers: Collection[str]) -> dict[str, int]:
@@ -100,12 +143,15 @@ def reveal_number(session: Session, keyring: Keyring, number_id: int, *, reason:
     Raises:
         ReasonMissingError: without a reason.
         NotFoundError: if there is no such number.
+        OnlyInRecordsError: if nobody ever reported the number itself.
     """
     if not reason.strip():
         raise ReasonMissingError
     row = session.get(SubscriberNumber, number_id)
     if row is None:
         raise NotFoundError
+    if row.number_cipher is None:
+        raise OnlyInRecordsError
     record_event(
         session,
         actor_id=actor_id,
@@ -123,8 +169,11 @@ def refuse_other_keys(session: Session, keyring: Keyring) -> None:
     Raises:
         ConfigError: if the first or the newest number does not decrypt, or is not found by its index.
     """
-    ends = select(func.min(SubscriberNumber.id)).union(select(func.max(SubscriberNumber.id)))
+    read = SubscriberNumber.number_cipher.is_not(None)
+    ends = select(func.min(SubscriberNumber.id)).where(read).union(select(func.max(SubscriberNumber.id)).where(read))
     for row in session.scalars(select(SubscriberNumber).where(SubscriberNumber.id.in_(ends))):
+        if row.number_cipher is None:
+            continue
         try:
             number = keyring.decrypt(row.number_cipher, _NUMBER_CONTEXT, row.number_index)
         except ValueError:
@@ -134,13 +183,17 @@ def refuse_other_keys(session: Session, keyring: Keyring) -> None:
 
 
 def full_numbers(session: Session, keyring: Keyring, number_ids_: Collection[int]) -> dict[int, str]:
-    """Return the full digits of many numbers, for a workbook that finance hands on; the caller records the export."""
+    """Return the full digits of many numbers, for a workbook that finance hands on; the caller records the export.
+
+    A number that only records name is left out: nobody has it.
+    """
     numbers: dict[int, str] = {}
     for piece in slices(sorted(set(number_ids_))):
         # Columns, not rows of the model: a workbook asks for hundreds of thousands.
         columns = select(SubscriberNumber.id, SubscriberNumber.number_cipher, SubscriberNumber.number_index)
         for number_id, cipher, index in session.execute(columns.where(SubscriberNumber.id.in_(piece))):
-            numbers[number_id] = keyring.decrypt(cipher, _NUMBER_CONTEXT, index)
+            if cipher is not None:
+                numbers[number_id] = keyring.decrypt(cipher, _NUMBER_CONTEXT, index)
     return numbers
 
 

@@ -48,7 +48,7 @@ def holders_at(session: Session, pairs: Iterable[tuple[str, dt.datetime]]) -> di
     A number is found by itself or, for 106 ports, by the longest registered prefix that somebody held then.
     """
     wanted = set(pairs)
-    holdings = _holdings_of(session, {digits for digits, _at in wanted})
+    holdings = holdings_of(session, {digits for digits, _at in wanted})
     found = {}
     for digits, at in wanted:
         for name in registered_names(digits):
@@ -63,7 +63,7 @@ def neighbours(session: Session, digits: str, at: dt.datetime) -> Neighbours:
     """Return the last holding before and the first after the moment, of the number or a prefix of it."""
     held = [
         holding
-        for name, holdings in _holdings_of(session, {digits}).items()
+        for name, holdings in holdings_of(session, {digits}).items()
         for holding in holdings
         if name == digits or holding.is_prefix
     ]
@@ -83,7 +83,7 @@ def registered_names(digits: str) -> Iterator[str]:
             yield digits[:length]
 
 
-def _holdings_of(session: Session, all_digits: set[str]) -> dict[str, list[Holding]]:
+def holdings_of(session: Session, all_digits: set[str]) -> dict[str, list[Holding]]:
     """Return every holding of the numbers and of their prefixes, by registered digits, in time."""
     names = sorted({name for digits in all_digits for name in registered_names(digits)})
     holdings: dict[str, list[Holding]] = defaultdict(list)

@@ -10,6 +10,7 @@ from supervise.cipher import Keyring
 from supervise.complaints.models import Subscriber, SubscriberNumber
 from supervise.complaints.subscribers import (
     HeldAt,
+    OnlyInRecordsError,
     OverlapError,
     PeriodError,
     ReasonMissingError,
@@ -17,8 +18,11 @@ from supervise.complaints.subscribers import (
     correct_subscriber,
     end_subscriber,
     find_number_id,
+    full_numbers,
     holders_at,
+    ids_of_indexes,
     number_ids,
+    pseudonym,
     reveal_number,
 )
 from supervise.errors import ConflictError, NotFoundError
@@ -35,6 +39,7 @@ def test_a_number_is_stored_masked_and_encrypted_and_found_again(session: Sessio
     row = session.get_one(SubscriberNumber, ids["13912345678"])
     assert again["13912345678"] == ids["13912345678"] != ids["13912345679"]
     assert row.number_mask == "139****5678"
+    assert row.number_cipher is not None
     assert b"13912345678" not in row.number_cipher
     assert "13912345678" not in row.number_index
     assert find_number_id(session, keyring, "13912345678") == row.id
@@ -186,3 +191,27 @@ def test_a_corrected_holding_may_not_run_into_another_or_overwrite_a_colleagues(
         correct(session, row)
     with pytest.raises(ConflictError):
         correct(session, row, held_from=NOON, version=3)
+
+
+def test_a_number_that_only_records_name_is_shown_to_nobody_until_somebody_reports_it(
+    session: Session, keyring: Keyring
+) -> None:
+    index = keyring.blind_index("13912345678")
+    [number_id] = ids_of_indexes(session, [index]).values()
+
+    with pytest.raises(OnlyInRecordsError):
+        reveal_number(session, keyring, number_id, reason="核对号码", actor_id=1)
+    assert full_numbers(session, keyring, [number_id]) == {}
+    assert session.get_one(SubscriberNumber, number_id).number_mask == pseudonym(index)
+
+    assert number_ids(session, keyring, ["13912345678"]) == {"13912345678": number_id}
+
+    assert reveal_number(session, keyring, number_id, reason="核对号码", actor_id=1) == "13912345678"
+    assert session.get_one(SubscriberNumber, number_id).number_mask == "139****5678"
+
+
+def test_an_index_that_is_known_already_keeps_its_number(session: Session, keyring: Keyring) -> None:
+    known = number_ids(session, keyring, ["13912345678"])["13912345678"]
+
+    assert ids_of_indexes(session, [keyring.blind_index("13912345678")]) == {keyring.blind_index("13912345678"): known}
+    assert full_numbers(session, keyring, [known]) == {known: "13912345678"}

@@ -1,0 +1,1 @@
+"""Watching the records before anyone complains: what is irregular in them, by party and day."""
