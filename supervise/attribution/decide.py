@@ -22,6 +22,7 @@ from supervise.attribution.models import (
     ReattributionProposal,
     Verdict,
 )
+from supervise.attribution.tracebacks import follow_verdicts
 from supervise.audit.record import record_event
 from supervise.complaints.models import Incident, IncidentState
 from supervise.db import reserve_ids
@@ -340,7 +341,8 @@ def _put_in_force(session: Session, attributions: Sequence[Attribution], actor_i
 
 
 def _follow(session: Session, attributions: Sequence[Attribution], actor_id: int) -> None:
-    """Let the incident's state and open proposals follow the verdict."""
+    """Let the incident's state, open proposals and tracebacks follow the verdict."""
+    follow_verdicts(session, attributions, actor_id)
     ids = [attribution.incident_id for attribution in attributions]
     private = [one.incident_id for one in attributions if one.verdict is Verdict.PRIVATE_DISPUTE]
     for state, some in (

@@ -170,6 +170,16 @@ class IncidentSuggestion(Base):
     weighed_at: Mapped[dt.datetime]
 
 
+class EvidenceRound(Base):
+    """The last walk over incidents of one kind: what records and registers said by then is reflected."""
+
+    __tablename__ = "evidence_round"
+
+    #: Which walk: ``weigh`` or ``recheck``.
+    name: Mapped[str] = mapped_column(primary_key=True)
+    begun_at: Mapped[dt.datetime]
+
+
 class ReattributionProposal(Base):
     """A register changed: this incident would now be attributed otherwise. A person decides."""
 

@@ -77,6 +77,7 @@ class BulkAction(LabelledEnum):
     AMOUNTS = "amounts", N_("Propose the amounts")
     APPROVE_PENALTIES = "approve_penalties", N_("Approve the penalties")
     APPROVE_CREDITS = "approve_credits", N_("Approve the credits")
+    PROVEN_CALLS = "proven_calls", N_("Accept what records prove")
     SEND_CREDITS = "send_credits", N_("Send the credits to billing")
 
 
@@ -126,7 +127,7 @@ class BulkRunRow(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("bulk_run.id"), primary_key=True)
     #: From 1 on, in the order in which they are decided.
     place: Mapped[int] = mapped_column(primary_key=True)
-    #: A ticket, a penalty or a credit, as the action says.
+    #: A ticket, an incident, a penalty or a credit, as the action says.
     subject_id: Mapped[int]
     #: What the approver was shown of an amount.
     content_sha256: Mapped[str | None]

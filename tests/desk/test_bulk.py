@@ -25,15 +25,16 @@ from tests.factories.attribution import HOW, attribute, make_proven_incident
 from tests.factories.complaints import link_ticket, make_incident, make_number, make_ticket
 from tests.factories.parties import give_scope, make_holder, make_party, make_unit
 from tests.factories.penalties import make_charged_partner
+from tests.factories.records import record_calls
 
 ACTOR = 931
 
 
-def test_suggestions_are_accepted_where_one_party_is_named_and_refused_by_row_elsewhere(session: Session) -> None:
+def test_suggestions_are_accepted_where_a_record_proves_them_and_refused_by_row_elsewhere(session: Session) -> None:
     triager = make_user(session, role=Role.TRIAGER)
     make_holder(session, party=make_party(session), digits="02988880000")
     known, unknown, empty = (make_ticket(session, number=make_number(session)) for _ in range(3))
-    make_incident(session, ticket=known, caller_number="02988880000")
+    record_calls(session, make_incident(session, ticket=known, caller_number="02988880000"))
     make_incident(session, ticket=unknown, caller_number="02988889999")
 
     outcomes = decide_many(session, triager, [known.id, unknown.id, empty.id], accept_suggested, actor_id=ACTOR)
@@ -49,6 +50,7 @@ def test_a_call_of_two_tickets_is_decided_once_and_told_twice(session: Session) 
     first, second = make_ticket(session), make_ticket(session)
     incident = make_incident(session, ticket=first, caller_number="02988880000")
     link_ticket(session, ticket=second, incident=incident)
+    record_calls(session, incident)
 
     outcomes = decide_many(session, triager, [first.id, second.id], accept_suggested, actor_id=ACTOR)
 

@@ -18,6 +18,7 @@ from supervise.parties.models import OrgUnit
 from tests.factories.access import make_user, sign_in
 from tests.factories.complaints import CALLED_AT, make_incident, make_number, make_ticket
 from tests.factories.parties import give_scope, make_holder, make_party, make_unit
+from tests.factories.records import record_calls
 
 T = TypeVar("T")
 NUMBER, CALLER = "13900008888", "02988880000"
@@ -51,12 +52,12 @@ class Desk:
         return [self.ticket(called_at=CALLED_AT + dt.timedelta(minutes=minute), **facts) for minute in range(count)]
 
     def ticket(self, *, called_at: dt.datetime = CALLED_AT, **facts: Any) -> int:
-        """A new ticket of the clerk's branch about one call from ``CALLER``."""
+        """A new ticket of the clerk's branch about one call from ``CALLER``, which the dialling platform recorded."""
 
         def add(session: Session) -> int:
             number = make_number(session, digits=NUMBER)
             ticket = make_ticket(session, number=number, unit=self.unit(session), **facts)
-            make_incident(session, ticket=ticket, caller_number=CALLER, occurred_at=called_at)
+            record_calls(session, make_incident(session, ticket=ticket, caller_number=CALLER, occurred_at=called_at))
             index_tickets(session, [Searchable(ticket.id, [ticket.reference, ticket.content])])
             return ticket.id
 
