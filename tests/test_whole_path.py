@@ -27,6 +27,7 @@ from tests.factories.access import make_user
 from tests.factories.compensation import make_labels, make_policy
 from tests.factories.contracts import make_contract, make_rule
 from tests.factories.parties import make_holder, make_number, make_party, make_unit
+from tests.factories.records import record_every_call
 
 FIRST_DAY = dt.datetime(2026, 9, 1, 9, 0, tzinfo=clock.CHINA)
 NOON = dt.datetime(2026, 9, 10, 12, 0, tzinfo=clock.CHINA)
@@ -151,6 +152,8 @@ def take_in(runner: FlaskCliRunner, folder: Path, first: pd.DataFrame) -> None:
     again = write_csv(told_again(first), folder / "12345.csv", "utf-8-sig")
     run(runner, "import", reports, "--profile", "12321", "--commit", "--user", "triager")
     run(runner, "import", again, "--profile", "12345", "--commit", "--user", "triager")
+    # Nobody's line has a record as well: it leads to nobody.
+    db.decide(record_every_call)
 
 
 def decide(runner: FlaskCliRunner) -> None:

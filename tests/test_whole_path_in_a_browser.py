@@ -26,6 +26,7 @@ from tests.factories.access import make_user
 from tests.factories.contracts import make_contract, make_rule
 from tests.factories.ledger import make_period
 from tests.factories.parties import give_scope, make_holder, make_party, make_unit
+from tests.factories.records import record_every_call
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)]
 
@@ -177,6 +178,8 @@ def take_in(office: Office, folder: Path) -> None:
 
 
 def decide(office: Office) -> None:
+    with office.app.app_context():
+        db.decide(record_every_call)
     office.have_done("suggestions")
     office.results("success")
     office.ask_for("findings")
@@ -210,7 +213,7 @@ def test_the_workbook_equals_an_independent_calculation_and_nobody_unknown_is_cr
     decide(office)
 
     office.have_done("amounts")
-    assert "该骚扰事件没有已知用户，无人可赔" in office.results("danger")
+    assert "来电当时该号码没有登记的使用人" in office.results("danger")
     approve_all(office)
     office.enter(Role.FINANCE, "/reports/")
     with office.page.expect_download() as download:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.cipher import Keyring
-from supervise.complaints.models import Incident, SubscriberNumber
+from supervise.complaints.models import Incident, IncidentKind, SubscriberNumber
 from supervise.evidence.models import (
     RecordImport,
     RecordImportState,
@@ -121,6 +121,12 @@ def record_calls(
         for incident in incidents
     ]
     return write_records(session, None, RecordKind.CALLS, rows, platform=platform, carrier_code=carrier_code)
+
+
+def record_every_call(session: Session) -> RecordImport:
+    """The dialling platform's record of every reported call whose calling number is known."""
+    query = select(Incident).where(Incident.kind == IncidentKind.CALL, Incident.caller_number.is_not(None))
+    return record_calls(session, *session.scalars(query.order_by(Incident.id)))
 
 
 def _index_of(session: Session, incident: Incident) -> str:
