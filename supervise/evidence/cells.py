@@ -5,7 +5,7 @@ import uses, so that a number in the records equals the same number in a complai
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -28,6 +28,8 @@ _CONTENT_CHARS = 2_000
 _REMEMBERED = 1 << 17
 #: No call lasts longer than a week.
 _SECONDS_MAX = 7 * 24 * 3600
+_HASH_DIGITS = 64
+_INDEX_DIGITS = 32
 _MOBILE = "^1[3-9][0-9]{9}$"
 _UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{fffe}\x{ffff}]"
 #: Without it a text of the file stands in the store as it is.
@@ -109,8 +111,15 @@ class _Remembered:
 def content_hashes(cells: pa.Array, keyring: Keyring) -> pa.Array:
     """Return the keyed hash of each whole text, numbers included: it tells equal contents, and nobody's number."""
     coded = cells.dictionary_encode()
-    hashes = keyring.keyed_hashes(parse_text(text) for text in coded.dictionary.to_pylist())
-    return pa.array(hashes, pa.string()).take(coded.indices)
+    texts = [parse_text(text).encode() for text in coded.dictionary.to_pylist()]
+    return _keyed(texts, keyring).take(coded.indices)
+
+
+def _keyed(texts: Sequence[bytes], keyring: Keyring) -> pa.Array:
+    """Return the keyed hash of each of *texts*, as strings of 64 digits."""
+    hashes = pa.py_buffer(keyring.keyed_hashes(texts).encode())
+    fixed = pa.Array.from_buffers(pa.binary(_HASH_DIGITS), len(texts), [None, hashes])
+    return fixed.cast(pa.binary()).cast(pa.string())
 
 
 def remark_on(heading: str, error: InvalidInputError, *, subscriber: bool = False) -> Remark:
@@ -157,19 +166,18 @@ def _of_rows(indices: pa.Array, errors: Mapping[int, InvalidInputError]) -> dict
 
 def _read_subscribers(cells: pa.Array, keyring: Keyring, normalise: Callable[[str], str]) -> Read:
     coded = cells.dictionary_encode()
-    texts = coded.dictionary.to_pylist()
+    texts = coded.dictionary.cast(pa.binary()).to_pylist()
     errors: dict[int, InvalidInputError] = {}
     plain = pc.match_substring_regex(coded.dictionary, _MOBILE)
     # A mobile number in plain digits, as nearly all are, is its own normal form.
     for place in pc.indices_nonzero(pc.invert(plain)).to_pylist():
         try:
-            texts[place] = normalise(texts[place])
+            texts[place] = normalise(texts[place].decode()).encode()
         except InvalidInputError as error:
-            texts[place], errors[place] = "", error
-    indexes: list[str | None] = list(keyring.blind_indexes(texts))
-    for place in errors:
-        indexes[place] = None
-    return Read(pa.array(indexes, pa.string()).take(coded.indices), _of_rows(coded.indices, errors))
+            errors[place] = error
+    indexes = pc.utf8_slice_codeunits(_keyed(texts, keyring), 0, _INDEX_DIGITS)
+    # What could not be read is in its row's reason; the row goes no further.
+    return Read(indexes.take(coded.indices), _of_rows(coded.indices, errors))
 
 
 def _read_texts(cells: pa.Array, closer: str, look: Callable[[str, int], str | None], chars_max: int) -> Read:

@@ -30,7 +30,7 @@ from supervise.evidence.partitions import PartitionWriter, Spilt, Written
 from supervise.evidence.reading import RawBatch, RecordFile, open_records
 from supervise.evidence.record_types import RECORD_TYPES
 from supervise.evidence.refusals import NoGoodRowsError, NoRowsError
-from supervise.evidence.rows import Refused, RowReader, stored_schema
+from supervise.evidence.rows import Refused, RowReader
 from supervise.evidence.store import store_of
 from supervise.evidence.warehouse import Warehouse
 
@@ -43,6 +43,8 @@ _READING_STEPS = 700
 _CHUNK_BYTES = 1 << 20
 _BEAT_EVERY = dt.timedelta(seconds=10)
 _ATTEMPTS = 20
+#: What DuckDB may take to compare and to sort; a longer day is sorted on the disk.
+_MEMORY = "256MB"
 #: Partitions written side by side: the writing of one keeps one core busy.
 _WRITERS = 2
 
@@ -98,7 +100,7 @@ class _Run:
         name = f"{self._started.import_id}-{self._started.version}"
         with self._warehouse.scratch(name) as scratch:
             writer = PartitionWriter(
-                self._kind_of, self._warehouse, scratch, DuckDBEngine(scratch), self._started.import_id
+                self._kind_of, self._warehouse, scratch, DuckDBEngine(scratch, memory=_MEMORY), self._started.import_id
             )
             read = self._read(file, self.sha256, writer)
             codes = {one.source_id: one.code for one in self._started.allowed.platforms.values()}
@@ -117,7 +119,7 @@ class _Run:
         with open_records(file, self._kind_of, needs_platform=allowed.only is None) as opened:
             rows = RowReader(self._kind_of, allowed, opened, self._keyring)
             batches = (self._passed(batch, opened) for batch in opened.batches)
-            writer.spill(rows.good_rows(batches), stored_schema(self._kind_of))
+            writer.spill(rows.good_rows(batches))
         self.rows_total, refused = rows.rows_read, rows.refused()
         if not self.rows_total and (allowed.only is None or allowed.covers is None):
             raise NoRowsError

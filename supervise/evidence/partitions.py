@@ -9,12 +9,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from queue import Full, Queue
 from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from supervise.evidence.engine import DuckDBEngine, read_parquet
 from supervise.evidence.record_types import RecordType
@@ -24,10 +26,11 @@ from supervise.files.remarks import Remark, remark
 from supervise.labels import N_
 
 _ROW_GROUP = 122_880
-#: Batches that are ready before DuckDB takes them; more would only take memory.
-_WAITING_BATCHES = 2
-#: How often a batch that waits looks whether the writer has failed.
-_LOOK_SECONDS = 0.2
+#: So many rows are set down at once; more would only take memory.
+_PIECE_ROWS = 1 << 17
+#: More days than a calendar has: platform and day as one number.
+_DAYS_MAX = 10_000_000
+_EPOCH = dt.date(1970, 1, 1)
 _NOT_IN_A_NAME = re.compile("[^A-Za-z0-9_-]")
 
 
@@ -62,34 +65,48 @@ class PartitionWriter:
     engine: DuckDBEngine
     import_id: int
 
-    def spill(self, rows: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
-        """Set *rows* down by platform and day; they are made in this thread while DuckDB writes in its own."""
-        passing: Queue[pa.RecordBatch | None] = Queue(maxsize=_WAITING_BATCHES)
+    def spill(self, rows: Iterator[pa.RecordBatch]) -> None:
+        """Set *rows* down by platform and day; the next are made in this thread while some are written in another."""
+        waiting: list[pa.RecordBatch] = []
+        pieces = count()
         with ThreadPoolExecutor(max_workers=1) as pool:
-            writing = pool.submit(self._set_down, schema, iter(passing.get, None))
-            try:
-                for batch in rows:
-                    if not _handed_over(passing, batch, writing):
-                        break
-            finally:
-                _handed_over(passing, None, writing)
-            writing.result()
+            writing: Future[None] | None = None
+            for batch in rows:
+                waiting.append(batch)
+                if sum(map(len, waiting)) >= _PIECE_ROWS:
+                    _ended(writing)
+                    writing = pool.submit(self._set_down, waiting, next(pieces))
+                    waiting = []
+            _ended(writing)
+        if waiting:
+            self._set_down(waiting, next(pieces))
 
-    def _set_down(self, schema: pa.Schema, rows: Iterator[pa.RecordBatch]) -> None:
-        target = _quoted(str(self.scratch / "spilt"))
-        with self.engine.cursor() as cursor:
-            cursor.register("incoming", pa.RecordBatchReader.from_batches(schema, rows))
-            cursor.execute(
-                f"COPY (FROM incoming) TO {target} (FORMAT parquet, COMPRESSION lz4_raw, "
-                f"PARTITION_BY ({SOURCE_ID}, on_day), WRITE_PARTITION_COLUMNS true)"
+    def _set_down(self, batches: list[pa.RecordBatch], piece: int) -> None:
+        """Write a file for each platform and day among *batches*."""
+        table = pa.Table.from_batches(batches).combine_chunks()
+        batches.clear()
+        days = table["on_day"].cast(pa.int32()).cast(pa.int64())
+        places = pc.add(pc.multiply(table[SOURCE_ID], _DAYS_MAX), days)
+        table = table.take(pc.sort_indices(places))
+        start = 0
+        for counted in sorted(pc.value_counts(places).to_pylist(), key=lambda one: one["values"]):
+            source_id, day = divmod(counted["values"], _DAYS_MAX)
+            folder = self.scratch / "spilt" / str(source_id) / (_EPOCH + dt.timedelta(days=day)).isoformat()
+            folder.mkdir(parents=True, exist_ok=True)
+            pq.write_table(
+                table.slice(start, counted["counts"]),
+                folder / f"{piece}.parquet",
+                compression="lz4",
+                use_dictionary=False,
+                write_statistics=False,
             )
+            start += counted["counts"]
 
     def spilt(self, platforms: dict[int, str]) -> list[Spilt]:
         """Return what was set down, by day."""
         found = []
-        for folder in (self.scratch / "spilt").glob(f"{SOURCE_ID}=*/on_day=*"):
-            source_id = int(folder.parent.name.partition("=")[2])
-            day = dt.date.fromisoformat(folder.name.partition("=")[2])
+        for folder in (self.scratch / "spilt").glob("*/*"):
+            source_id, day = int(folder.parent.name), dt.date.fromisoformat(folder.name)
             files = tuple(sorted(map(str, folder.glob("*.parquet"))))
             found.append(Spilt(source_id, platforms[source_id], day, files))
         return sorted(found, key=lambda one: (one.on_day, one.platform))
@@ -112,17 +129,9 @@ class PartitionWriter:
         return Written(spilt, path, rows, size, digest, known, refused)
 
 
-def _handed_over(
-    passing: "Queue[pa.RecordBatch | None]", batch: pa.RecordBatch | None, writing: "Future[None]"
-) -> bool:
-    """Wait until *batch* (None: the end) is taken; False if nobody is there any more to take it."""
-    while not writing.done():
-        try:
-            passing.put(batch, timeout=_LOOK_SECONDS)
-        except Full:
-            continue
-        return True
-    return False
+def _ended(writing: "Future[None] | None") -> None:
+    if writing is not None:
+        writing.result()
 
 
 def _quoted(text: str) -> str:
