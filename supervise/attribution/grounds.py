@@ -31,18 +31,6 @@ GROUNDS = pa.schema(
 )
 
 
-def _columns(schema: pa.Schema, **values: ir.Value) -> dict[str, ir.Value]:
-    """Return *values* in the order and with the types of *schema*; what is not given is NULL."""
-    ibis_schema = ibis.Schema.from_pyarrow(schema)
-    return {name: values.get(name, ibis.null()).cast(kind) for name, kind in ibis_schema.items()}
-
-
-def _ground(table: ir.Table, kind: GroundKind, **values: ir.Value) -> ir.Table:
-    return table.select(
-        **_columns(GROUNDS, ground=ibis.literal(kind.value), grade=ibis.literal(GRADES[kind].value), **values)
-    )
-
-
 class _Registers:
     """The registers, unbound."""
 
@@ -54,8 +42,35 @@ class _Registers:
 
 
 _R = _Registers()
-_ORIGIN = ("incident_id", "on_day", "platform", "record_id")
+#: What a ground rests on: a record, or the incident itself (platform and record id NULL).
+_ORIGIN = ("ground", "incident_id", "on_day", "platform", "record_id")
 _AN_INSTANT = ibis.interval(microseconds=1)
+
+
+def _ground(kind: GroundKind) -> ir.StringScalar:
+    return ibis.literal(kind.value)
+
+
+def _at_an_instant(kind: GroundKind, records: ir.Table, number: str, moment: str) -> ir.Table:
+    """Return the records as ``_held`` asks who held their *number* at their *moment*."""
+    first = records[moment]
+    origin = {name: records[name] for name in _ORIGIN[1:]}
+    return records.select(ground=_ground(kind), **origin, number=records[number], first=first, end=first + _AN_INSTANT)
+
+
+def _reported(incidents: ir.Table) -> ir.Table:
+    """Return the incidents as ``_held`` asks who held the number that was reported, as exactly as the time is known."""
+    asked = incidents.filter(incidents.caller.notnull())
+    return asked.select(
+        ground=_ground(GroundKind.HOLDER),
+        incident_id=asked.incident_id,
+        on_day=asked.on_day,
+        platform=ibis.null().cast("string"),
+        record_id=ibis.null().cast("string"),
+        number=asked.caller,
+        first=asked.occurred_at,
+        end=asked.occurred_to,
+    )
 
 
 def _held(asked: ir.Table) -> ir.Table:
@@ -70,18 +85,27 @@ def _held(asked: ir.Table) -> ir.Table:
         _R.holders.held_from < named.end,
         _R.holders.held_to > named.first,
     ]
-    found = named.join(_R.holders, then).select(
-        named.key, named.length, *(named[name] for name in _ORIGIN), party_id=_R.holders.party_id
-    )
-    longest = found.group_by("key").aggregate(longest=found.length.max())
-    return found.join(longest, [found.key == longest.key, found.length == longest.longest]).select(
-        *(found[name] for name in _ORIGIN), found.party_id
-    )
+    origin = [named[name] for name in _ORIGIN]
+    found = named.join(_R.holders, then).select(*origin, length=named.length, party_id=_R.holders.party_id)
+    each = ibis.window(group_by=[found[name] for name in ("ground", "incident_id", "platform", "record_id")])
+    # A column of its own: a window inside a filter is QUALIFY, which Spark does not know.
+    measured = found.mutate(longest=found.length.max().over(each))
+    return measured.filter(measured.length == measured.longest).drop("length", "longest")
 
 
-def _staffed(records: ir.Table) -> ir.Table:
-    """Return the origin of the records with the employer of their staff number on their day."""
-    placed = records.join(_R.platforms, "platform")
+def _staffed(calls: ir.Table, orders: ir.Table) -> ir.Table:
+    """Return calls and orders with the employer of their staff number on their day."""
+    numbered = ibis.union(
+        *(
+            records.select(
+                ground=_ground(kind),
+                **{name: records[name] for name in _ORIGIN[1:]},
+                staff_number=records.staff_number,
+            )
+            for records, kind in ((calls, GroundKind.CALL_STAFF), (orders, GroundKind.ORDER_STAFF))
+        )
+    )
+    placed = numbered.join(_R.platforms, "platform")
     on_that_day = [
         placed.carrier_code == _R.staff.carrier_code,
         placed.staff_number == _R.staff.staff_number,
@@ -91,77 +115,54 @@ def _staffed(records: ir.Table) -> ir.Table:
     return placed.join(_R.staff, on_that_day).select(*(placed[name] for name in _ORIGIN), party_id=_R.staff.party_id)
 
 
-def _of(table: ir.Table, kind: GroundKind) -> ir.Table:
-    """Return rows of an origin and a party as grounds of *kind*."""
-    origin = {name: table[name] for name in _ORIGIN}
-    return _ground(table, kind, **origin, party_id=table.party_id)
-
-
-def _at_an_instant(records: ir.Table, number: str, moment: str) -> ir.Table:
-    """Return the records as ``_held`` asks who held *number* at their *moment*."""
-    key = records.incident_id.cast("string") + "|" + records.platform + "|" + records.record_id
-    first = records[moment]
-    return records.select(*_ORIGIN, key=key, number=records[number], first=first, end=first + _AN_INSTANT)
-
-
-def _from_calls(found: ir.Table) -> list[ir.Table]:
-    """The staff number leads to the employer; where it leads nowhere, the line leads to its holder (domain F36)."""
-    staffed = _staffed(found)
-    unknown = _at_an_instant(found, "caller", "started_at").anti_join(staffed, list(_ORIGIN))
-    return [_of(staffed, GroundKind.CALL_STAFF), _of(_held(unknown), GroundKind.CALL_LINE)]
-
-
-def _from_messages(found: ir.Table) -> list[ir.Table]:
-    return [_of(_held(_at_an_instant(found, "port", "sent_at")), GroundKind.MESSAGE)]
-
-
-def _from_orders(found: ir.Table) -> list[ir.Table]:
+def _sold(orders: ir.Table) -> ir.Table:
+    """Return the orders with the party of their channel code on their day."""
     on_that_day = [
-        found.channel_code == _R.channels.channel_code,
-        found.on_day >= _R.channels.from_day,
-        found.on_day < _R.channels.to_day,
+        orders.channel_code == _R.channels.channel_code,
+        orders.on_day >= _R.channels.from_day,
+        orders.on_day < _R.channels.to_day,
     ]
-    sold = found.join(_R.channels, on_that_day).select(
-        *(found[name] for name in _ORIGIN), party_id=_R.channels.party_id
-    )
-    return [_of(sold, GroundKind.ORDER_CHANNEL), _of(_staffed(found), GroundKind.ORDER_STAFF)]
+    origin = {name: orders[name] for name in _ORIGIN[1:]}
+    sold = orders.join(_R.channels, on_that_day)
+    return sold.select(ground=_ground(GroundKind.ORDER_CHANNEL), **origin, party_id=_R.channels.party_id)
 
 
-def _from_register(incidents: ir.Table) -> list[ir.Table]:
-    asked = incidents.filter(incidents.caller.notnull()).select(
-        "incident_id",
-        "on_day",
+def _said(incidents: ir.Table) -> ir.Table:
+    said = unbound("said", SAID)
+    return said.join(incidents, said.incident_id == incidents.incident_id).select(
+        ground=said.ground,
+        incident_id=said.incident_id,
+        on_day=incidents.on_day,
         platform=ibis.null().cast("string"),
         record_id=ibis.null().cast("string"),
-        key=incidents.incident_id.cast("string"),
-        number=incidents.caller,
-        first=incidents.occurred_at,
-        end=incidents.occurred_to,
+        party_id=said.party_id,
     )
-    return [_of(_held(asked), GroundKind.HOLDER)]
 
 
-def _from_words(incidents: ir.Table) -> list[ir.Table]:
-    said = unbound("said", SAID)
-    of_incident = said.join(incidents, said.incident_id == incidents.incident_id)
-    grade = ibis.literal(Grade.C.value)
-    values = {"incident_id": said.incident_id, "ground": said.ground, "party_id": said.party_id}
-    return [of_incident.select(**_columns(GROUNDS, **values, grade=grade, on_day=incidents.on_day))]
+def _graded(grounds: ir.Table) -> ir.Table:
+    of_grade = {grade: [kind.value for kind in GroundKind if GRADES[kind] is grade] for grade in (Grade.A, Grade.B)}
+    grade = ibis.cases(
+        *((grounds.ground.isin(kinds), grade.value) for grade, kinds in of_grade.items()), else_=Grade.C.value
+    )
+    return grounds.mutate(grade=grade).select(GROUNDS.names)
 
 
 def _every_ground() -> ir.Table:
-    """Return every ground of every incident, the strongest first."""
+    """Return every ground of every incident, the strongest first.
+
+    The staff number of a call leads to its employer; where it leads nowhere, the line leads to its holder (domain F36).
+    """
     incidents = unbound("incidents", matching.INCIDENTS)
-    tables = [
-        *_from_calls(unbound("found_calls", matching.FITTING_CALLS.schema)),
-        *_from_messages(unbound("found_messages", matching.FITTING_MESSAGES.schema)),
-        *_from_orders(unbound("found_orders", matching.FOLLOWING_ORDERS.schema)),
-        *_from_register(incidents),
-        *_from_words(incidents),
-    ]
-    return ibis.union(*tables, distinct=True).order_by(
-        "incident_id", "grade", "ground", "party_id", "on_day", "platform", "record_id"
+    calls = unbound("found_calls", matching.FITTING_CALLS.schema)
+    messages = unbound("found_messages", matching.FITTING_MESSAGES.schema)
+    orders = unbound("found_orders", matching.FOLLOWING_ORDERS.schema)
+    staffed = _staffed(calls, orders)
+    lines = _at_an_instant(GroundKind.CALL_LINE, calls, "caller", "started_at").anti_join(
+        staffed.filter(staffed.ground == GroundKind.CALL_STAFF.value), ["incident_id", "platform", "record_id"]
     )
+    asked = ibis.union(lines, _at_an_instant(GroundKind.MESSAGE, messages, "port", "sent_at"), _reported(incidents))
+    every = ibis.union(_held(asked), staffed, _sold(orders), _said(incidents), distinct=True)
+    return _graded(every).order_by("incident_id", "grade", "ground", "party_id", "on_day", "platform", "record_id")
 
 
 GROUNDS_QUERY = RecordQuery("grounds", _every_ground())

@@ -13,85 +13,87 @@ from supervise.evidence import matching
 from supervise.evidence.engine import RecordQuery, unbound
 
 
-def _strongest(grounds: ir.Table, incidents: ir.Table, officials: ir.Table) -> ir.Table:
-    """Return the parties that the strongest grounds name, each once, with their grade, as of the incident's day.
+def _in_force(day: ir.Value, dated: ir.Table) -> list[ir.BooleanValue]:
+    return [day >= dated.from_day, day < dated.to_day]
 
-    The holder of an official number is no candidate: anybody may show such a number, and others dial from it.
+
+def _candidates(grounds: ir.Table, incidents: ir.Table) -> ir.Table:
+    """Return the grounds as of the incident's day, but for the holder of an official number.
+
+    That one is no candidate: anybody may show such a number, and others dial from it.
     """
-    firm = grounds.filter(grounds.grade != Grade.C.value)
-    firm = firm.filter(~((firm.ground == GroundKind.HOLDER.value) & firm.incident_id.isin(officials.incident_id)))
-    best = firm.group_by("incident_id").aggregate(best=firm.grade.min())
-    of_best = firm.join(best, [firm.incident_id == best.incident_id, firm.grade == best.best])
-    parties = of_best.select(firm.incident_id, firm.party_id, firm.grade).distinct()
-    return parties.join(incidents, parties.incident_id == incidents.incident_id).select(
-        parties.incident_id, parties.party_id, parties.grade, incidents.on_day
+    rows = grounds.select("incident_id", "ground", "grade", "party_id").join(
+        incidents.select("incident_id", "is_official", day=incidents.on_day), "incident_id"
     )
+    return rows.filter(~(rows.is_official & (rows.ground == GroundKind.HOLDER.value))).drop("is_official")
 
 
-def _nearest(parties: ir.Table, lineage: ir.Table) -> ir.Table:
-    """Return *parties* without those that stand above another of the same incident: the chain leads to them anyway."""
+def _nearest(candidates: ir.Table, lineage: ir.Table) -> ir.Table:
+    """Return the parties that the strongest grounds of an incident name, each once.
+
+    A party that stands above another of them is left out: the chain leads to it anyway.
+    """
+    firm = candidates.filter(candidates.grade != Grade.C.value)
+    # A column of its own: a window inside a filter is QUALIFY, which Spark does not know.
+    ranked = firm.mutate(best=firm.grade.min().over(ibis.window(group_by=firm.incident_id)))
+    parties = ranked.filter(ranked.grade == ranked.best).drop("ground", "best").distinct()
     others = parties.view()  # without a name of its own Ibis would compare each row with itself
     pairs = parties.join(others, [parties.incident_id == others.incident_id, parties.party_id != others.party_id])
-    pairs = pairs.select(parties.incident_id, parties.party_id, parties.on_day, other_id=others.party_id)
-    above = pairs.join(
-        lineage,
-        [
-            pairs.other_id == lineage.party_id,
-            pairs.party_id == lineage.member_id,
-            pairs.on_day >= lineage.from_day,
-            pairs.on_day < lineage.to_day,
-        ],
-    ).select(pairs.incident_id, pairs.party_id)
+    pairs = pairs.select(parties.incident_id, parties.party_id, parties.day, other_id=others.party_id)
+    tie = [pairs.other_id == lineage.party_id, pairs.party_id == lineage.member_id]
+    above = pairs.join(lineage, [*tie, *_in_force(pairs.day, lineage)]).select(pairs.incident_id, pairs.party_id)
     return parties.anti_join(above, ["incident_id", "party_id"])
 
 
-def _contradicted(grounds: ir.Table, chosen: ir.Table, officials: ir.Table, lineage: ir.Table) -> ir.Table:
+def _contradicted(candidates: ir.Table, chosen: ir.Table, lineage: ir.Table) -> ir.Table:
     """Return the incidents in which a party outside the chain of the chosen one is named, or the chosen one denies."""
-    named = grounds.filter(grounds.ground.isin([kind.value for kind in NAMING]))
-    named = named.filter(~((named.ground == GroundKind.HOLDER.value) & named.incident_id.isin(officials.incident_id)))
-    pairs = named.join(chosen, named.incident_id == chosen.incident_id).select(
-        chosen.incident_id, chosen.party_id, chosen.on_day, named_id=named.party_id
-    )
-    on_that_day = [pairs.on_day >= lineage.from_day, pairs.on_day < lineage.to_day]
-    below = [pairs.party_id == lineage.party_id, pairs.named_id == lineage.member_id]
-    above = [pairs.named_id == lineage.party_id, pairs.party_id == lineage.member_id]
-    related = ibis.union(
-        *(pairs.join(lineage, [*tie, *on_that_day]).select(pairs.incident_id, pairs.named_id) for tie in (below, above))
-    )
+    named = candidates.filter(candidates.ground.isin([kind.value for kind in NAMING]))
+    named = named.select("incident_id", named_id=named.party_id)
+    pairs = named.join(chosen, "incident_id").filter(lambda pair: pair.named_id != pair.party_id)
+    # Whichever of the two stands above the other.
+    below = pairs.mutate(low=pairs.party_id, high=pairs.named_id)
+    ties = ibis.union(below, pairs.mutate(low=pairs.named_id, high=pairs.party_id))
+    tie = [ties.low == lineage.party_id, ties.high == lineage.member_id]
+    related = ties.join(lineage, [*tie, *_in_force(ties.day, lineage)]).select(ties.incident_id, ties.named_id)
     denied = unbound("denied", DENIED)
     return ibis.union(
         pairs.anti_join(related, ["incident_id", "named_id"]).select("incident_id"),
         chosen.semi_join(denied, ["incident_id", "party_id"]).select("incident_id"),
-    ).distinct()
+    )
 
 
 def _every_outcome() -> ir.Table:
-    incidents = unbound("incidents", matching.INCIDENTS)
+    reported = unbound("incidents", matching.INCIDENTS)
     grounds = unbound("grounds", GROUNDS_QUERY.schema)
     lineage = unbound("lineage", registers.LINEAGE)
     found = unbound("found_calls", matching.FITTING_CALLS.schema)
     days = unbound("officials", registers.OFFICIALS)
-    calls = incidents.filter(incidents.is_call)
-    in_force = [calls.caller == days.digits, calls.on_day >= days.from_day, calls.on_day < days.to_day]
-    officials = calls.semi_join(days, in_force)
-    nearest = _nearest(_strongest(grounds, incidents, officials), lineage)
-    counted = nearest.group_by("incident_id").aggregate(
-        parties=nearest.count(), grade=nearest.grade.min(), chosen_id=nearest.party_id.min(), day=nearest.on_day.min()
+    covered = unbound("covered", registers.COVERED)
+    official = reported.semi_join(days, [reported.caller == days.digits, *_in_force(reported.on_day, days)])
+    incidents = reported.select(
+        "incident_id",
+        "on_day",
+        is_official=reported.is_call & reported.incident_id.isin(official.incident_id),
+        is_recorded=reported.incident_id.isin(found.incident_id),
+        is_covered=reported.subscriber_index.notnull() & reported.on_day.isin(covered.on_day),
     )
-    chosen = counted.filter(counted.parties == 1).select("incident_id", party_id="chosen_id", on_day="day")
-    contradicted = _contradicted(grounds, chosen, officials, lineage)
+    candidates = _candidates(grounds, incidents)
+    nearest = _nearest(candidates, lineage)
+    counted = nearest.group_by("incident_id").aggregate(
+        parties=nearest.count(), grade=nearest.grade.min(), party_id=nearest.party_id.min(), day=nearest.day.min()
+    )
+    chosen = counted.filter(counted.parties == 1).drop("parties", "grade")
+    contradicted = _contradicted(candidates, chosen, lineage)
     joined = incidents.left_join(counted, incidents.incident_id == counted.incident_id)
-    one = counted.parties == 1
     return joined.select(
         incident_id=incidents.incident_id,
-        party_id=one.ifelse(counted.chosen_id, ibis.null()),
+        party_id=(counted.parties == 1).ifelse(counted.party_id, ibis.null()),
         grade=counted.grade,
         parties=counted.parties.fill_null(0),
         is_contradicted=incidents.incident_id.isin(contradicted.incident_id) | (counted.parties.fill_null(0) > 1),
-        is_official=incidents.incident_id.isin(officials.incident_id),
-        is_recorded=incidents.incident_id.isin(found.incident_id),
-        is_covered=incidents.subscriber_index.notnull()
-        & incidents.on_day.isin(unbound("covered", registers.COVERED).on_day),
+        is_official=incidents.is_official,
+        is_recorded=incidents.is_recorded,
+        is_covered=incidents.is_covered,
     ).order_by("incident_id")
 
 
