@@ -80,6 +80,8 @@ class PartitionWriter:
             _ended(writing)
         if waiting:
             self._set_down(waiting, next(pieces))
+        # What follows is DuckDB's.
+        pa.default_memory_pool().release_unused()
 
     def _set_down(self, batches: list[pa.RecordBatch], piece: int) -> None:
         """Write a file for each platform and day among *batches*."""
