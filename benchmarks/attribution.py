@@ -154,7 +154,7 @@ def make_incidents(session: Session) -> None:
             f"""SELECT id, (hash(call * 7) % {SUBSCRIBERS}) + 1 AS number_id,
               '17' || lpad((hash(call) % {NUMBERS})::VARCHAR, 9, '0') AS caller,
               (call // {per_day}) % {DAYS} AS day, (hash(call * 5) % 86400) // 60 AS minute
-            FROM ({chosen})"""  # noqa: S608
+            FROM ({chosen})"""
         )
         while rows := cursor.fetchmany(50_000):
             session.execute(sa.insert(Incident), [incident(*row) for row in rows])

@@ -5,7 +5,7 @@ Set-based: one incident and a hundred thousand take the same few questions. Noth
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -147,34 +147,43 @@ def _asked_incidents(session: Session, incident_ids: Collection[int], thresholds
         .where(among(session, Incident.id, incident_ids))
         .order_by(Incident.id)
     )
-    spans: dict[dt.date, tuple[dt.timedelta, dt.timedelta]] = {}
-    rows = []
-    for incident_id, kind, caller, index, at, on_day, precision in session.execute(query):
-        if on_day not in spans:
-            spans[on_day] = (
-                dt.timedelta(seconds=thresholds.value(WatchKind.MATCH_TOLERANCE, on_day)),
-                dt.timedelta(days=thresholds.value(WatchKind.ORDER_TRACE, on_day)),
+    spans = _Spans(thresholds)
+    return asked_table(_asked(row, *spans.on(row.occurred_on, row.precision)) for row in session.execute(query))
+
+
+class _Spans:
+    """How far from an incident a record may have begun, and how long after it an order is traced, by its day."""
+
+    def __init__(self, thresholds: _Thresholds) -> None:
+        self._thresholds = thresholds
+        self._by_day: dict[dt.date, tuple[dt.timedelta, dt.timedelta]] = {}
+
+    def on(self, day: dt.date, precision: Precision) -> tuple[dt.timedelta, dt.timedelta]:
+        """Return tolerance and trace; a day that was reported as a day is taken as it is."""
+        if day not in self._by_day:
+            self._by_day[day] = (
+                dt.timedelta(seconds=self._thresholds.value(WatchKind.MATCH_TOLERANCE, day)),
+                dt.timedelta(days=self._thresholds.value(WatchKind.ORDER_TRACE, day)),
             )
-        tolerance, trace = spans[on_day]
-        if precision is Precision.DAY:
-            tolerance = dt.timedelta()
-        end = at + BLUR[precision]
-        rows.append(
-            AskedIncident(
-                incident_id=incident_id,
-                is_call=kind is IncidentKind.CALL,
-                caller=caller,
-                subscriber_index=index,
-                occurred_at=at,
-                occurred_to=end,
-                on_day=on_day,
-                from_at=at - tolerance,
-                to_at=end + tolerance,
-                order_from=at,
-                order_to=at + trace,
-            )
-        )
-    return asked_table(rows)
+        tolerance, trace = self._by_day[day]
+        return (dt.timedelta() if precision is Precision.DAY else tolerance), trace
+
+
+def _asked(row: Any, tolerance: dt.timedelta, trace: dt.timedelta) -> AskedIncident:
+    at, end = row.occurred_at, row.occurred_at + BLUR[row.precision]
+    return AskedIncident(
+        incident_id=row.id,
+        is_call=row.kind is IncidentKind.CALL,
+        caller=row.caller_number,
+        subscriber_index=row.number_index,
+        occurred_at=at,
+        occurred_to=end,
+        on_day=row.occurred_on,
+        from_at=at - tolerance,
+        to_at=end + tolerance,
+        order_from=at,
+        order_to=at + trace,
+    )
 
 
 def whole_registers(session: Session) -> WholeRegisters:
