@@ -67,6 +67,8 @@ def _create_watch_day() -> None:
         sa.Column("kind", sa.String(40), nullable=False),
         sa.Column("on_day", sa.Date(), nullable=False),
         sa.Column("threshold_id", KEY, nullable=True),
+        sa.Column("partitions", KEY, nullable=False),
+        sa.Column("newest_partition_id", KEY, nullable=False),
         sa.Column("computed_at", MOMENT, nullable=False),
         _one_of("watch_day", "kind", "irregularity", KINDS),
         sa.ForeignKeyConstraint(["threshold_id"], ["watch_threshold.id"], name=op.f("fk_watch_day_threshold_id")),

@@ -21,6 +21,9 @@ class WatchDay(Base):
     on_day: Mapped[dt.date]
     #: The figure that was in force on the day; NULL for a kind without one.
     threshold_id: Mapped[int | None] = mapped_column(ForeignKey("watch_threshold.id"), index=True)
+    #: How many partitions were read, and the newest of them: more of either means that there is more to look through.
+    partitions: Mapped[int]
+    newest_partition_id: Mapped[int]
     computed_at: Mapped[dt.datetime]
 
 

@@ -1,0 +1,131 @@
+"""What is asked of marked records: how many by party, and which ones, page by page.
+
+The same marked records stand behind a figure and the rows that it opens.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from supervise.attribution.watching import calls, messages, orders
+from supervise.attribution.watching.kinds import BASES, Irregularity
+from supervise.attribution.watching.marking import FIGURES, MARKED
+from supervise.evidence.engine import RecordQuery, unbound
+from supervise.evidence.record_types import CALLS, MESSAGES, MOMENT
+
+#: Rows of a page, one more to see whether there is another.
+PAGE = 50
+#: Rows that one question for a file or for incidents gives at most.
+MANY = 1_000
+#: Which rows are asked for: those of the party (NULL: of nobody) after a place in (time, platform, record id).
+ASKED = pa.schema(
+    [("party_id", pa.int64()), ("after_at", MOMENT), ("after_platform", pa.string()), ("after_record_id", pa.string())]
+)
+#: Records by name, for those that a person chose.
+CHOSEN = pa.schema([("platform", pa.string()), ("record_id", pa.string())])
+ORDER = ("at", "platform", "record_id")
+
+MARKS: Mapping[Irregularity, Callable[[], ir.Table]] = {
+    Irregularity.AFTER_REFUSAL: calls.after_refusal,
+    Irregularity.OUTSIDE_HOURS: calls.outside_hours,
+    Irregularity.SUBSCRIBER_TOO_OFTEN: calls.subscriber_too_often,
+    Irregularity.STAFF_PACE: calls.staff_pace,
+    Irregularity.NUMBER_BURST: calls.number_burst,
+    Irregularity.NUMBER_ROTATION: calls.number_rotation,
+    Irregularity.UNOFFICIAL_NUMBER: calls.unofficial_number,
+    Irregularity.NO_PERMISSION: calls.no_permission,
+    Irregularity.NO_RECORDING: calls.no_recording,
+    Irregularity.NO_QUALITY_CHECK: calls.no_quality_check,
+    Irregularity.SMS_BURST: messages.sms_burst,
+    Irregularity.PORT_VOLUME: messages.port_volume,
+    Irregularity.ORDER_STEP_MISSING: orders.order_step_missing,
+    Irregularity.ORDER_STEPS_SWAPPED: orders.order_steps_swapped,
+    Irregularity.PLAN_UNPUBLISHED: orders.plan_unpublished,
+    Irregularity.PLAN_NOT_ON_CHANNEL: orders.plan_not_on_channel,
+    Irregularity.PLAN_UNKNOWN: orders.plan_unknown,
+}
+
+
+class Questions(NamedTuple):
+    """What can be asked about a kind of irregularity."""
+
+    #: A row for each party: ``party_id``, ``records``, ``subscribers``, ``looked_at``, ``is_suspected``.
+    summary: RecordQuery
+    #: The rows of a party after a place, in order: a page, or many.
+    page: RecordQuery
+    many: RecordQuery
+    #: Those of the rows that are named.
+    chosen: RecordQuery
+
+
+def _summary(kind: Irregularity) -> ir.Table:
+    found = MARKS[kind]()
+    counted = found.group_by("party_id").aggregate(
+        records=found.count(), subscribers=found.subscriber_index.nunique(), looked_at=ibis.null().cast("int64")
+    )
+    if not BASES[kind].is_coverage:
+        return counted.mutate(is_suspected=ibis.literal(True)).order_by("party_id")  # noqa: FBT003 - Ibis's way
+    return _coverage(counted.drop("looked_at"))
+
+
+def _coverage(lacking: ir.Table) -> ir.Table:
+    """Return every party with answered calls, suspected if too many of them lack what is due (domain F53)."""
+    answered = calls.answered()
+    whole = answered.group_by("party_id").aggregate(looked_at=answered.count())
+    joined = whole.left_join(lacking, "party_id").select(
+        whole.party_id,
+        records=lacking.records.fill_null(0),
+        subscribers=lacking.subscribers.fill_null(0),
+        looked_at=whole.looked_at,
+    )
+    figured = joined.cross_join(FIGURES)
+    has = (figured.looked_at - figured.records) * 100
+    suspected = figured.mutate(is_suspected=has < figured.looked_at * figured.value)
+    return suspected.select("party_id", "records", "subscribers", "looked_at", "is_suspected").order_by("party_id")
+
+
+def _rows(kind: Irregularity, limit: int) -> ir.Table:
+    asked = unbound("asked", ASKED)
+    found = MARKS[kind]().cross_join(asked.rename(asked_party_id="party_id"))
+    later = (
+        found.after_at.isnull()
+        | (found.at > found.after_at)
+        | ((found.at == found.after_at) & (found.platform > found.after_platform))
+        | (
+            (found.at == found.after_at)
+            & (found.platform == found.after_platform)
+            & (found.record_id > found.after_record_id)
+        )
+    )
+    of_party = found.party_id.identical_to(found.asked_party_id)
+    return found.filter(of_party & later).select(*MARKED.names).order_by(*ORDER).limit(limit)
+
+
+def _chosen(kind: Irregularity) -> ir.Table:
+    found, chosen = MARKS[kind](), unbound("chosen", CHOSEN)
+    return found.semi_join(chosen, ["platform", "record_id"]).order_by(*ORDER)
+
+
+@functools.cache
+def questions_on(kind: Irregularity) -> Questions:
+    """Return what can be asked about *kind*; put together, and later compiled, once for each process."""
+    return Questions(
+        summary=RecordQuery(f"{kind.value}_by_party", _summary(kind)),
+        page=RecordQuery(f"{kind.value}_page", _rows(kind, PAGE + 1)),
+        many=RecordQuery(f"{kind.value}_rows", _rows(kind, MANY + 1)),
+        chosen=RecordQuery(f"{kind.value}_chosen", _chosen(kind)),
+    )
+
+
+def _senders(name: str, schema: pa.Schema, column: str) -> RecordQuery:
+    records = unbound(name, schema)
+    return RecordQuery(f"senders_of_{name}", records.select(sender=records[column]).distinct().order_by("sender"))
+
+
+#: The calling numbers, or ports, of some records.
+CALLERS = _senders("calls", CALLS.schema, "caller")
+PORTS = _senders("messages", MESSAGES.schema, "port")
