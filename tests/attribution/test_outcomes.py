@@ -48,8 +48,8 @@ def outcome(
         "denied": registers.table_of([(1, party_id) for party_id in denied_by], DENIED),
         "covered": registers.table_of([(DAY,)] if covered else [], registers.COVERED),
     }
-    rows: list[dict[str, Any]] = engine.run(OUTCOMES_QUERY, tables).to_pylist()
-    [row] = rows
+    answer: list[dict[str, Any]] = engine.run(OUTCOMES_QUERY, tables).to_pylist()
+    [row] = answer
     return row
 
 
