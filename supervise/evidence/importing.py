@@ -44,7 +44,7 @@ _CHUNK_BYTES = 1 << 20
 _BEAT_EVERY = dt.timedelta(seconds=10)
 _ATTEMPTS = 20
 #: What DuckDB may take to compare and to sort; a longer day is sorted on the disk.
-_MEMORY = "192MB"
+_MEMORY = "256MB"
 #: Partitions written side by side: the writing of one keeps one core busy.
 _WRITERS = 2
 

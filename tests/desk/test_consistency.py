@@ -7,12 +7,13 @@ from sqlalchemy.orm import Session
 from supervise.compensation.batches import LineOutcome, freeze_batch, mark_lines
 from supervise.compensation.models import CreditBatchLine, CreditState
 from supervise.desk.consistency import CHECKS, NAMED_MAX, Check, Discrepancy, discrepancies
+from supervise.evidence.models import RecordKind
 from supervise.parties.scope import Scope
 from supervise.penalties.models import ObjectionState
 from supervise.penalties.objections import decide_objection, file_objection
 from tests.factories.attribution import make_proven_incident
 from tests.factories.compensation import make_approved_credit, make_undertaking, make_victim
-from tests.factories.complaints import CALLED_AT, make_subscriber
+from tests.factories.complaints import CALLED_AT, KEYRING, make_subscriber
 from tests.factories.penalties import (
     Charged,
     approve_all,
@@ -21,6 +22,7 @@ from tests.factories.penalties import (
     make_supervisor,
     propose,
 )
+from tests.factories.records import write_records
 
 FINANCE = 941
 
@@ -51,6 +53,8 @@ FAULTS = {
     ),
     "batches_against_lines": "UPDATE credit_batch_line SET amount_fen = amount_fen + 1",
     "batches_against_ledger": "UPDATE credit_batch_line SET result = 'voided' WHERE result IS NULL",
+    "imports_against_partitions": "UPDATE record_import SET rows_new = 2, rows_total = 2",
+    "partitions_against_files": "UPDATE record_partition SET path = 'calls/gone.parquet' WHERE path IS NOT NULL",
     "subscribers_against_ledger": "UPDATE credit SET amount_fen = amount_fen + 1 WHERE state = 'approved'",
 }
 
@@ -61,6 +65,8 @@ def sound(session: Session) -> Session:
     for charged in (make_charged_partner(session), make_charged_branch(session)):
         make_penalties(session, charged)
     make_credits(session)
+    call = {"caller": "02566040001", "subscriber": "13912345678", "started_at": CALLED_AT}
+    write_records(session, KEYRING, RecordKind.CALLS, [call])
     session.flush()
     session.expire_all()
     return session
