@@ -42,6 +42,7 @@ from supervise.files.uploads import record_upload, store_file, uploads_folder
 from supervise.jobs.imports import preview_import, take_over_import
 from supervise.jobs.sending import batch_workbook, record_export, send_to_billing
 from supervise.jobs.surroundings import Surroundings
+from supervise.jobs.weighing import weigh_incidents
 from supervise.labels import DEFAULT_LOCALE, _, ngettext, translate
 from supervise.penalties import approve as penalty_approval
 from supervise.penalties.models import Penalty, PenaltyState
@@ -211,11 +212,21 @@ def _tell_nobody(_steps_done: int, _steps_total: int) -> None:
     """A command prints its result when it is there."""
 
 
+@cases.command("weigh")
+@as_user
+@in_sentences
+def weigh(username: str) -> None:
+    """Weigh the evidence for every incident without a verdict anew, for the lists."""
+    before, actor_id = clock.now(), _actor(username, Permission.TRIAGE)
+    outcome = weigh_incidents(_surroundings(), _tell_nobody, actor_id, before=before.isoformat())
+    click.echo(translate(outcome.message, dict(outcome.parameters)))
+
+
 @cases.command("attribute")
 @as_user
 @in_sentences
 def attribute(username: str) -> None:
-    """Accept the suggestion for every incident that has exactly one candidate and no verdict."""
+    """Accept the suggestion for every incident without a verdict that a record proves and nothing contradicts."""
     actor_id = _actor(username, Permission.TRIAGE)
     undecided = (
         select(Incident.id)

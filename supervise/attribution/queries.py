@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import (
@@ -15,25 +15,11 @@ from supervise.attribution.models import (
     ReattributionProposal,
     Verdict,
 )
-from supervise.complaints.models import Incident, IncidentKind, IncidentState
+from supervise.complaints.models import Incident, IncidentState
 from supervise.parties.models import Party
 from supervise.parties.scope import Scope
 
 PAGE = 50
-
-
-class UnattributedIncident(NamedTuple):
-    """An incident that nobody answers for yet; *waiting_since* is when we learned of it."""
-
-    incident_id: int
-    kind: IncidentKind
-    caller_number: str | None
-    occurred_at: dt.datetime
-    waiting_since: dt.datetime
-    #: NULL: no verdict; else insufficient evidence.
-    verdict: Verdict | None
-    #: An open proposal: the register names somebody now.
-    proposal_id: int | None
 
 
 class WaitingOverride(NamedTuple):
@@ -61,7 +47,7 @@ class OpenProposal(NamedTuple):
 
 
 def unattributed(scope: Scope) -> Select[int]:
-    """Return the select of the incidents in *scope* that nobody answers for yet: what the list below holds."""
+    """Return the select of the incidents in *scope* that nobody answers for yet: what ``unattributed`` lists."""
     query = (
         select(Incident.id)
         .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id, isouter=True)
@@ -71,61 +57,6 @@ def unattributed(scope: Scope) -> Select[int]:
         )
     )
     return scope.limit(query, unit=Incident.unit_id)
-
-
-def unattributed_incidents(
-    session: Session, scope: Scope, *, after: tuple[dt.datetime, int] | None = None, limit: int = PAGE
-) -> Sequence[UnattributedIncident]:
-    """Return incidents in *scope* without a verdict or with insufficient evidence, the longest waiting first.
-
-    *after* is (waiting_since, incident id) of the last row of the page before.
-    """
-    query = (
-        select(
-            Incident.id,
-            Incident.kind,
-            Incident.caller_number,
-            Incident.occurred_at,
-            Incident.created_at,
-            IncidentVerdict.verdict,
-            ReattributionProposal.id,
-        )
-        .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id, isouter=True)
-        .join(
-            ReattributionProposal,
-            (ReattributionProposal.incident_id == Incident.id) & (ReattributionProposal.state == ProposalState.OPEN),
-            isouter=True,
-        )
-        .where(
-            IncidentVerdict.verdict.is_(None) | (IncidentVerdict.verdict == Verdict.INSUFFICIENT),
-            Incident.state != IncidentState.MERGED,
-        )
-    )
-    if after is not None:
-        at, incident_id = after
-        query = query.where((Incident.created_at > at) | ((Incident.created_at == at) & (Incident.id > incident_id)))
-    limited = scope.limit(query, unit=Incident.unit_id).order_by(Incident.created_at, Incident.id).limit(limit)
-    return [UnattributedIncident._make(row) for row in session.execute(limited)]
-
-
-def unattributed_by_age(session: Session, scope: Scope, now: dt.datetime) -> dict[str, int]:
-    """Return how many incidents in *scope* wait for a verdict: up to a day, a week, a month, and longer."""
-    query = (
-        select(Incident.created_at)
-        .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id, isouter=True)
-        .where(
-            IncidentVerdict.verdict.is_(None) | (IncidentVerdict.verdict == Verdict.INSUFFICIENT),
-            Incident.state != IncidentState.MERGED,
-        )
-    )
-    waiting = scope.limit(query, unit=Incident.unit_id).subquery()
-    counts = {}
-    for name, first, last in (("day", 0, 1), ("week", 1, 7), ("month", 7, 31), ("longer", 31, None)):
-        some = select(func.count()).select_from(waiting).where(waiting.c.created_at <= now - dt.timedelta(days=first))
-        if last is not None:
-            some = some.where(waiting.c.created_at > now - dt.timedelta(days=last))
-        counts[name] = session.scalars(some).one()
-    return counts
 
 
 def waiting_overrides(session: Session) -> Sequence[WaitingOverride]:

@@ -1,13 +1,14 @@
-"""Looking again after the registers changed: proposals only, a person decides (domain F34, 4.9)."""
+"""Looking again after records or registers changed: proposals only, a person decides (domain F34, 4.9)."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import Select, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
 from supervise import clock
-from supervise.attribution.candidates import Candidate, stored_chain, suggestions
+from supervise.attribution.candidates import stored_chain, suggestions
+from supervise.attribution.grades import Grade
 from supervise.attribution.models import (
     Attribution,
     AttributionState,
@@ -17,62 +18,105 @@ from supervise.attribution.models import (
     ReattributionProposal,
     Verdict,
 )
+from supervise.attribution.rounds import EVERYTHING, Changed
+from supervise.attribution.weighing import WholeRegisters, weigh
 from supervise.audit.record import record_event
+from supervise.bulk import among
 from supervise.complaints.models import Incident, IncidentState
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError
+from supervise.evidence.models import RecordPartition, RecordSource
 from supervise.labels import N_
+from supervise.parties.chain import chains_at
 
 #: Incidents looked at in one go.
-BATCH = 2_000
+BATCH = 20_000
 #: Verdicts that rest on records or registers, and change with them.
 _BY_EVIDENCE = (Method.RECORD, Method.NUMBER_HOLDER, Method.OFFICIAL_RULE)
 
 
-def recheck_unattributed(session: Session, *, after_id: int = 0, limit: int = BATCH) -> int | None:
-    """Compare incidents with the registers of today, and propose those that would be attributed otherwise.
+def changed_incidents(
+    session: Session,
+    concerned: Changed = EVERYTHING,
+    *,
+    after_id: int = 0,
+    limit: int = BATCH,
+    whole: WholeRegisters | None = None,
+) -> tuple[list[int], int | None]:
+    """Return the incidents that the evidence of today would attribute otherwise, and the id after which to go on.
 
-    Looked at are incidents without a verdict or with insufficient evidence, and those whose verdict rests on
-    records or a register. A proposal that no longer holds is dismissed. Nothing else changes. Returns the id after
-    which to go on, or None at the end: a job calls this until then.
+    Looked at are incidents without a verdict or with insufficient evidence, and those whose verdict rests on records
+    or a register, as far as what changed *concerned* them; and those with a proposal that no longer holds. What was
+    proposed already is left out. The second is None at the end. *whole* are the registers of a long walk, read once.
     """
-    rows = _to_look_at(session, after_id, limit)
+    rows = _to_look_at(session, concerned, after_id, limit)
     ids = [row.id for row in rows]
-    found = suggestions(session, ids)
+    outcomes = {row["incident_id"]: row for row in weigh(session, ids, whole=whole).outcomes.to_pylist()}
+    pairs = {(party_id, row.occurred_on) for row in rows if (party_id := outcomes[row.id]["party_id"]) is not None}
+    chains = chains_at(session, pairs)
     proposed = _last_proposals(session, ids)
+    gone = _days_without_records(session, rows)
+    found = []
+    for row in rows:
+        party_id, grade = outcomes[row.id]["party_id"], outcomes[row.id]["grade"]
+        chain = stored_chain(chains[party_id, row.occurred_on]) if party_id is not None else None
+        differs = _differs(row, party_id, chain, grade) and not _rests_on(row.grounds, gone)
+        if _is_news(differs=differs, known=proposed.get(row.id), party_id=party_id):
+            found.append(row.id)
+    return found, ids[-1] if len(ids) == limit else None
+
+
+def _is_news(*, differs: bool, known: ReattributionProposal | None, party_id: int | None) -> bool:
+    """Say whether something is to be proposed, or a proposal to be withdrawn."""
+    if known is None or known.state is ProposalState.TAKEN:
+        return differs
+    # A dismissed proposal is not made again while the evidence says the same.
+    is_same = known.party_id == party_id
+    return not (differs and is_same) if known.state is ProposalState.OPEN else differs and not is_same
+
+
+def propose_again(session: Session, incident_ids: Sequence[int]) -> None:
+    """Propose a second look at incidents that ``changed_incidents`` found, and withdraw what no longer holds.
+
+    They are weighed anew. Nothing else changes.
+    """
+    rows = _facts(session, incident_ids)
+    found = suggestions(session, [row.id for row in rows])
+    proposed = _last_proposals(session, [row.id for row in rows])
     new: list[dict[str, Any]] = []
     void: list[int] = []
     for row in rows:
         candidate = found[row.id].leading
-        differs = _differs(row, candidate)
-        known = proposed.get(row.id)
-        is_open = known is not None and known.state is ProposalState.OPEN
         party_id = candidate.party_id if candidate else None
-        # A dismissed proposal is not made again while the register says the same.
-        is_known = known is not None and known.state is not ProposalState.TAKEN and known.party_id == party_id
-        if is_open and known is not None and (not differs or not is_known):
+        chain = stored_chain(candidate.chain) if candidate else None
+        differs = _differs(row, party_id, chain, candidate.grade if candidate else None)
+        known = proposed.get(row.id)
+        if not _is_news(differs=differs, known=known, party_id=party_id):
+            continue
+        if known is not None and known.state is ProposalState.OPEN:
             void.append(known.id)
-        if differs and not is_known:
+        if differs:
             reasons = [*found[row.id].reasons, *(candidate.reasons if candidate else ())]
             new.append({"incident_id": row.id, "party_id": party_id, "reasons": reasons})
     _write(session, new, void)
-    return ids[-1] if len(ids) == limit else None
 
 
-def _to_look_at(session: Session, after_id: int, limit: int) -> Sequence[Any]:
+def _concerned() -> Select[*tuple[Any, ...]]:
     override = aliased(Attribution)
     waiting = exists().where(override.incident_id == Incident.id, override.state == AttributionState.WAITING)
-    query = (
+    return (
         select(
             Incident.id,
+            Incident.occurred_on,
             IncidentVerdict.verdict,
             IncidentVerdict.party_id,
             Attribution.method,
             Attribution.chain,
+            Attribution.grade,
+            Attribution.grounds,
         )
         .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id, isouter=True)
         .join(Attribution, Attribution.id == IncidentVerdict.attribution_id, isouter=True)
         .where(
-            Incident.id > after_id,
             Incident.state != IncidentState.MERGED,
             IncidentVerdict.verdict.is_(None)
             | (IncidentVerdict.verdict == Verdict.INSUFFICIENT)
@@ -80,22 +124,49 @@ def _to_look_at(session: Session, after_id: int, limit: int) -> Sequence[Any]:
             ~waiting,
         )
         .order_by(Incident.id)
-        .limit(limit)
     )
+
+
+def _to_look_at(session: Session, concerned: Changed, after_id: int, limit: int) -> Sequence[Any]:
+    query = _concerned().where(Incident.id > after_id, concerned.incidents).limit(limit)
     return session.execute(query).all()
 
 
-def _differs(row: Any, candidate: Candidate | None) -> bool:
-    if candidate is None:
+def _facts(session: Session, incident_ids: Sequence[int]) -> Sequence[Any]:
+    return session.execute(_concerned().where(among(session, Incident.id, incident_ids))).all()
+
+
+def _differs(row: Any, party_id: int | None, chain: list[Any] | None, grade: str | None) -> bool:
+    if party_id is None:
         # The evidence that a verdict rests on names nobody, or several, any more.
-        return bool(row.method in _BY_EVIDENCE)
-    return bool(candidate.party_id != row.party_id or stored_chain(candidate.chain) != row.chain)
+        return bool(row.method in _BY_EVIDENCE and row.party_id is not None)
+    # The record that proved it was corrected away: the party may be the same, the proof is not.
+    is_unproven = row.grade == Grade.A and grade != Grade.A
+    return bool(party_id != row.party_id or chain != row.chain or is_unproven)
+
+
+def _days_without_records(session: Session, rows: Sequence[Any]) -> set[tuple[str, str]]:
+    """Return the platforms and days of verdicts' records whose retention ended: that contradicts no verdict."""
+    days = {row.occurred_on for row in rows if row.grounds}
+    if not days:
+        return set()
+    query = (
+        select(RecordSource.code, RecordPartition.on_day)
+        .join(RecordSource, RecordSource.id == RecordPartition.source_id)
+        .where(RecordPartition.dropped_at.is_not(None), RecordPartition.on_day >= min(days))
+        .distinct()
+    )
+    return {(code, day.isoformat()) for code, day in session.execute(query)}
+
+
+def _rests_on(grounds: Sequence[dict[str, Any]] | None, gone: set[tuple[str, str]]) -> bool:
+    return any((ground.get("platform"), ground.get("on_day")) in gone for ground in grounds or ())
 
 
 def _last_proposals(session: Session, incident_ids: Sequence[int]) -> dict[int, ReattributionProposal]:
     last = (
         select(func.max(ReattributionProposal.id))
-        .where(ReattributionProposal.incident_id.in_(incident_ids))
+        .where(among(session, ReattributionProposal.incident_id, incident_ids))
         .group_by(ReattributionProposal.incident_id)
     )
     rows = session.scalars(select(ReattributionProposal).where(ReattributionProposal.id.in_(last)))

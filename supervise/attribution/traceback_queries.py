@@ -30,7 +30,12 @@ class TracebackLine(NamedTuple):
 
 
 def tracebacks(
-    session: Session, scope: Scope, states: Collection[TracebackState], *, before_id: int | None = None, limit: int = PAGE
+    session: Session,
+    scope: Scope,
+    states: Collection[TracebackState],
+    *,
+    before_id: int | None = None,
+    limit: int = PAGE,
 ) -> Sequence[TracebackLine]:
     """Return the tracebacks of incidents in *scope*, the newest first; *before_id* is the last row before the page."""
     refused = func.count().filter(TracebackHop.outcome == HopOutcome.REFUSED)

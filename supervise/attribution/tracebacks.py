@@ -1,4 +1,4 @@
-"""Tracing a spoofed call back, hop by hop: opened with the verdict, ended with a result, never a penalty (domain F33)."""
+"""Tracing a spoofed call back, hop by hop: opened with the verdict, ended with a result, no penalty (domain F33)."""
 
 import datetime as dt
 from collections.abc import Sequence

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.attribution.grades import Grade
 from supervise.attribution.models import IncidentSuggestion, IncidentVerdict
+from supervise.attribution.rounds import Changed
 from supervise.bulk import among, insert_rows, slices
 from supervise.complaints.models import Incident, IncidentState
 
@@ -31,6 +32,28 @@ def undecided_by_day(session: Session, *, up_to: int | None = None) -> list[int]
     )
     if up_to is not None:
         query = query.where(Incident.id <= up_to)
+    return list(session.scalars(query))
+
+
+def to_weigh_by_day(session: Session, changed: Changed, before: dt.datetime) -> list[int]:
+    """Return the incidents without a verdict that were never weighed, or not since *before*.
+
+    Those that were weighed earlier count where *changed* concerns them.
+
+    By day, as ``undecided_by_day``.
+    """
+    stale = (IncidentSuggestion.weighed_at < before) & changed.incidents
+    query = (
+        select(Incident.id)
+        .outerjoin(IncidentVerdict, IncidentVerdict.incident_id == Incident.id)
+        .outerjoin(IncidentSuggestion, IncidentSuggestion.incident_id == Incident.id)
+        .where(
+            IncidentVerdict.incident_id.is_(None),
+            Incident.state != IncidentState.MERGED,
+            IncidentSuggestion.incident_id.is_(None) | stale,
+        )
+        .order_by(Incident.occurred_on, Incident.id)
+    )
     return list(session.scalars(query))
 
 

@@ -15,18 +15,19 @@ from supervise import bulk, clock
 from supervise.access.deputies import permissions_today
 from supervise.access.models import User
 from supervise.access.roles import Permission
+from supervise.attribution.decide import accept_suggestions
 from supervise.attribution.findings import Proof
 from supervise.attribution.proof_models import VerificationKind
 from supervise.audit.record import record_event
 from supervise.compensation.approve import Shown as ShownCredit
-from supervise.complaints.models import TicketState
+from supervise.complaints.models import Incident, TicketState
 from supervise.desk import bulk as desk_bulk
 from supervise.desk.approvals import approve_credits_within_authority
 from supervise.desk.bulk import Outcome
 from supervise.desk.models import BulkAction, BulkRun, BulkRunRow
 from supervise.errors import InvalidInputError, NotFoundError, NotPermittedError, RefusalError, RowResult
 from supervise.labels import N_
-from supervise.parties.scope import Viewer
+from supervise.parties.scope import Scope, Viewer
 from supervise.penalties.approve import Shown as ShownPenalty
 from supervise.penalties.approve import approve
 
@@ -67,6 +68,7 @@ NEEDED: Mapping[BulkAction, Permission] = {
     BulkAction.SUGGESTIONS: Permission.TRIAGE,
     BulkAction.FINDINGS: Permission.TRIAGE,
     BulkAction.AMOUNTS: Permission.TRIAGE,
+    BulkAction.PROVEN_CALLS: Permission.TRIAGE,
     BulkAction.APPROVE_PENALTIES: Permission.APPROVE_MONEY,
     BulkAction.APPROVE_CREDITS: Permission.APPROVE_MONEY,
     BulkAction.SEND_CREDITS: Permission.EXPORT_CREDITS,
@@ -227,6 +229,23 @@ def _approve_credits(session: Session, run: BulkRun, rows: Sequence[BulkRunRow])
     return _by_subject(N_("Approved; it can be sent to billing"), results)
 
 
+def _accept_proven(session: Session, run: BulkRun, rows: Sequence[BulkRunRow]) -> dict[int, list[Stored]]:
+    """Accept what records prove; each call is weighed anew, and what left the scope meanwhile is not there."""
+    ids = [row.subject_id for row in rows]
+    scope = Scope.of(session, session.get_one(User, run.ordered_by))
+    reached = set(session.scalars(scope.limit(select(Incident.id).where(Incident.id.in_(ids)), unit=Incident.unit_id)))
+    accepted = {
+        result.subject_id: result.refusal
+        for result in accept_suggestions(
+            session, [incident_id for incident_id in ids if incident_id in reached], actor_id=run.ordered_by
+        )
+    }
+    what = N_("Suggestion accepted")
+    return {
+        incident_id: [_stored(what, accepted.get(incident_id, NotFoundError()), incident_id)] for incident_id in ids
+    }
+
+
 def _by_subject(what: str, results: Sequence[RowResult]) -> dict[int, list[Stored]]:
     return {result.subject_id: [_stored(what, result.refusal)] for result in results}
 
@@ -244,6 +263,7 @@ _DECISIONS: Mapping[BulkAction, _Decision] = {
     BulkAction.SUGGESTIONS: _decide_tickets,
     BulkAction.FINDINGS: _decide_tickets,
     BulkAction.AMOUNTS: _decide_tickets,
+    BulkAction.PROVEN_CALLS: _accept_proven,
     BulkAction.APPROVE_PENALTIES: _approve_penalties,
     BulkAction.APPROVE_CREDITS: _approve_credits,
 }

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 from supervise.compensation.models import Credit
 from supervise.complaints.models import Incident, Ticket
 from supervise.desk.models import BulkAction, BulkRun, BulkRunRow
-from supervise.labels import translate
+from supervise.labels import N_, translate
 from supervise.ledger.sets import in_set
 from supervise.parties.scope import Scope
 from supervise.penalties.models import Penalty
 
 _AT_ONCE = 1_000
+INCIDENT = N_("Incident %(number)d")
 
 
 class RunResult(NamedTuple):
@@ -78,6 +79,11 @@ def _references(session: Session, scope: Scope, action: BulkAction, ids: Sequenc
         query = scope.limit(
             select(Credit.id, Credit.reference).where(in_set(connection, Credit.id, ids)), unit=Credit.unit_id
         )
+    elif action is BulkAction.PROVEN_CALLS:
+        # A call has no number of its own; its page says so too.
+        calls = select(Incident.id).where(in_set(connection, Incident.id, ids))
+        found = session.scalars(scope.limit(calls, unit=Incident.unit_id))
+        return {incident_id: translate(INCIDENT, {"number": incident_id}) for incident_id in found}
     else:
         query = scope.limit(
             select(Ticket.id, Ticket.reference).where(in_set(connection, Ticket.id, ids)), unit=Ticket.unit_id

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from supervise import clock, db
 from supervise.attribution.conflicts import recheck_conflicts
 from supervise.attribution.inquiries import deem_silent
-from supervise.attribution.recheck import recheck_unattributed
 from supervise.audit.record import record_event
 from supervise.audit.seal import anchor_file_beside, seal_events
 from supervise.desk.run_results import purge_results
@@ -21,6 +20,8 @@ from supervise.files.vault import purge_attachments, sweep_vault, vault_folder
 from supervise.jobs.checking import verify_by_night
 from supervise.jobs.evidence import clear_away_imports
 from supervise.jobs.surroundings import Surroundings
+from supervise.jobs.watching import watch_records
+from supervise.jobs.weighing import recheck_attribution, weigh_what_changed
 from supervise.ledger.periods import open_period, periods
 from supervise.ledger.seal import seal_closed_entries
 from supervise.penalties.finalise import finalise_due
@@ -72,13 +73,6 @@ def finalise_penalties(_surroundings: Surroundings) -> None:
         pass
 
 
-def recheck_attribution(_surroundings: Surroundings) -> None:
-    """Propose a second look at incidents that today's registers would attribute otherwise."""
-    after_id: int | None = 0
-    while after_id is not None:
-        after_id = db.decide(recheck_unattributed, after_id=after_id)
-
-
 def follow_inquiries(_surroundings: Surroundings) -> None:
     """Note who was silent until the deadline, and which answers a register or a verdict now contradicts."""
     while db.decide(deem_silent, clock.today()):
@@ -120,9 +114,11 @@ DUTIES = (
     Duty("seal_audit_trail", crontab(minute="20"), seal_audit_trail),
     Duty("open_month", crontab(minute="0"), open_month),
     Duty("finalise_penalties", crontab(minute="10"), finalise_penalties),
+    Duty("weigh_what_changed", crontab(minute="7-59/15"), weigh_what_changed),
     Duty("recheck_attribution", crontab(minute="*/15"), recheck_attribution),
     Duty("follow_inquiries", crontab(minute="25"), follow_inquiries),
     Duty("clear_away_imports", crontab(minute="40"), clear_away_imports),
+    Duty("watch_records", crontab(minute="3-59/10"), watch_records),
     Duty("purge", crontab(hour="18", minute="30"), purge),
     Duty("verify", crontab(hour="19", minute="0"), verify_by_night),
 )

@@ -35,6 +35,7 @@ _SHOWN = 200
 _LISTS = defaultdict(
     lambda: "tickets.queue",
     {
+        BulkAction.PROVEN_CALLS: "incidents.unattributed",
         BulkAction.APPROVE_PENALTIES: "approvals.index",
         BulkAction.APPROVE_CREDITS: "approvals.credits",
         BulkAction.SEND_CREDITS: "credits.to_send",
@@ -44,6 +45,7 @@ _LISTS = defaultdict(
 _PAGES = defaultdict(
     lambda: ("tickets.detail", "ticket_id"),
     {
+        BulkAction.PROVEN_CALLS: ("incidents.detail", "incident_id"),
         BulkAction.APPROVE_PENALTIES: ("penalties.detail", "penalty_id"),
         BulkAction.APPROVE_CREDITS: ("credits.detail", "credit_id"),
         BulkAction.SEND_CREDITS: ("credits.detail", "credit_id"),
