@@ -108,7 +108,7 @@ class Suggestion:
         if self.unambiguous is not None:
             return [N_("Only the number register names it, no record of the call: decide it on its own page"), {}]
         if self.reasons:
-            return self.reasons[-1] if self.candidates else self.reasons[0]
+            return self.reasons[0]
         return [N_("Nothing but claims, answers or patterns: decide it on its own page"), {}]
 
 
@@ -164,7 +164,8 @@ class _Builder:
         holders = sum(any(ground.kind is GroundKind.HOLDER for ground in each.grounds) for each in candidates)
         reasons = _reasons(one, official, self.carriers, holders)
         if outcome["is_official"] and not outcome["is_recorded"]:
-            reasons.append(_why_unrecorded(self.coverage[one.occurred_on], could_tell=outcome["is_covered"]))
+            # First: it is also why the call cannot be accepted in bulk.
+            reasons.insert(0, _why_unrecorded(self.coverage[one.occurred_on], could_tell=outcome["is_covered"]))
         verdict, method = _conclusion(outcome, candidates, is_official=official is not None)
         against = tuple(self._contradictions(outcome, candidates))
         return Suggestion(one.id, verdict, method, candidates, tuple(reasons), against, outcome["party_id"])

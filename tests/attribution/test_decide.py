@@ -337,7 +337,7 @@ def test_what_cannot_be_accepted_in_bulk_says_which_of_its_reasons_it_is(
     assert words[0] == "The report names no calling number."
     assert words[1].startswith("Nobody held 02977770000 at ")
     assert words[2] == "The number changed hands on that day and the time is not known: ask both."
-    assert words[3].startswith("10016 was an official outbound number of carrier ")
+    assert words[3] == "The called number is not known: records cannot tell whether a platform dialled it."
     assert results[4].refusal is None
 
 
