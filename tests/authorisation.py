@@ -24,7 +24,7 @@ from supervise.parties.models import OfficialNumber, OrgUnit, Party
 from supervise.parties.proposals import Action, propose
 from supervise.parties.scope import Scope
 from tests.factories.access import make_deputy, make_user
-from tests.factories.attribution import make_evidence
+from tests.factories.attribution import make_evidence, make_hop
 from tests.factories.complaints import make_import, make_incident, make_subscriber, make_ticket, offence_type
 from tests.factories.complaints import make_number as make_subscriber_number
 from tests.factories.contracts import make_plan
@@ -342,6 +342,13 @@ EXPECTATIONS: dict[str, Expectation] = {
     "tickets.new_call": only(CLERK, TRIAGER),
     "incidents.unpriced": only(TRIAGER),
     "incidents.unattributed": only(TRIAGER),
+    "incidents.accept_proven": only(TRIAGER),
+    "incidents.weigh_anew": only(TRIAGER),
+    "incidents.tracebacks": only(TRIAGER),
+    "incidents.traceback": only(TRIAGER),
+    "incidents.add_hop": only(TRIAGER),
+    "incidents.answer_hop": only(TRIAGER),
+    "incidents.end": only(TRIAGER),
     "incidents.proposals": only(TRIAGER),
     "incidents.dismiss": only(TRIAGER, rows={"proposal_id": "second_look_id"}),
     "incidents.overrides": only(TRIAGER, SUPERVISOR),
@@ -477,6 +484,7 @@ def _desk(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_uni
     own, foreign = (make_ticket(session, number=number, unit=one) for one in (unit, other_unit))
     calls = [make_incident(session, ticket=ticket, caller_number=None) for ticket in (own, foreign)]
     files = [make_evidence(session, incident=call).attachment_id for call in calls]
+    hop = make_hop(session, ticket=foreign)
     runs = {role: make_run(session, user_id=user.id, ticket=own).id for role, user in users.items()}
     view_ids = {role: make_view(session, user_id=user.id).id for role, user in users.items()}
     return {
@@ -490,6 +498,8 @@ def _desk(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_uni
                 Role, make_run(session, user_id=make_user(session, username="run-owner").id, ticket=own).id
             ),
         ),
+        "task_id": Rows(shared=hop.task_id),
+        "hop_id": Rows(shared=hop.id),
         "second_look_id": Rows(shared=make_second_look(session, unit=other_unit).id),
         "view_id": Rows(
             own=dict(view_ids),

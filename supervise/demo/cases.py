@@ -131,7 +131,7 @@ def steps(keyring: Keyring, registers: Registers, now: dt.datetime) -> list[Step
     for week in weeks(now):
         story += [
             Step(week.end, partial(_take_in, keyring, registers, week)),
-            Delivery(week.at(6, 9), partial(_deliver, keyring, registers, week)),
+            Delivery(min(week.at(6, 9), now), partial(_deliver, keyring, registers, week)),
             Step(week.at(6, 10), partial(_triage, registers, week.ticket_ids)),
             Step(week.at(7, 10), partial(_approve, registers)),
             Step(week.at(7, 15), partial(_answer, registers, week.ticket_ids)),
@@ -225,8 +225,8 @@ def _told_again(report: ReportedTicket) -> ReportedTicket:
 
 
 def _deliver(keyring: Keyring, registers: Registers, week: Week) -> None:
-    """Take over the platforms' records of the week, Monday to Friday."""
-    covers = (week.monday, week.monday + dt.timedelta(days=5))
+    """Take over the platforms' records of the week, Monday to Friday; of the present one as far as it has come."""
+    covers = (week.monday, min(week.monday + dt.timedelta(days=5), clock.today() + dt.timedelta(days=1)))
     deliver(keyring, registers, week.called, covers, week.ago)
 
 

@@ -5,6 +5,7 @@ import datetime as dt
 from sqlalchemy.orm import Session
 
 from supervise import clock, db
+from supervise.attribution.weighing_run import undecided_by_day
 from supervise.cipher import Keyring
 from supervise.demo.agreements import make_agreements
 from supervise.demo.cases import steps
@@ -12,6 +13,7 @@ from supervise.demo.inquiries import inquiry_steps
 from supervise.demo.people import make_people
 from supervise.demo.records import make_sources
 from supervise.demo.registers import hand_over_at_noon, make_registers
+from supervise.jobs.weighing import weigh_parts
 from supervise.ledger.periods import open_period
 
 _SINCE = dt.timedelta(days=300)
@@ -35,6 +37,9 @@ def load_demo(keyring: Keyring) -> None:
     for step in sorted([*steps(keyring, registers, now), *inquiry_steps(registers, now)], key=lambda step: step.at):
         with clock.pretending(step.at):
             step.take()
+    with db.reading() as session:
+        undecided = undecided_by_day(session)
+    weigh_parts(undecided, lambda _done, _total: None)
 
 
 def _open_months(since: dt.date, today: dt.date) -> None:

@@ -1,12 +1,14 @@
 """What templates do with values: amounts, moments in China, due times in words, colours of states."""
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import Enum
 from typing import Protocol
 
 from flask import Flask
 
 from supervise import clock
+from supervise.attribution.grades import GroundKind
 from supervise.labels import N_, _, current_locale, ngettext, translate
 from supervise.money import format_yuan
 from supervise.views.assets import asset_url
@@ -94,6 +96,14 @@ def tone(state: Enum | str) -> str:
     return _TONE_OF.get(str(state.value if isinstance(state, Enum) else state), "secondary")
 
 
+def ground_words(ground: Mapping[str, str]) -> str:
+    """Return what a verdict rests on, as it keeps it: the kind, and the record if it is one."""
+    words = GroundKind(ground["kind"]).label
+    if "record_id" not in ground:
+        return words
+    return f"{words} · {ground['record_id']} ({ground['platform']}, {ground['on_day']})"
+
+
 def day_end(day: dt.date) -> dt.datetime:
     """Return the last second of a China day: a duty of that day is late from then on."""
     return clock.start_of_day(day + _DAY) - dt.timedelta(seconds=1)
@@ -169,5 +179,6 @@ def register_filters(app: Flask) -> None:
         flag_words=flag_words,
         holiday_words=holiday_words,
         tone=tone,
+        ground_words=ground_words,
     )
     app.jinja_env.globals.update(_=_, ngettext=ngettext, asset_url=asset_url, refusal_words=refusal_words)

@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.findings import Proof, record_findings
 from supervise.attribution.incident_evidence import attach_evidence
 from supervise.attribution.models import Attribution, Finding, IncidentVerdict, Verdict
 from supervise.attribution.proof_models import AttachmentKind, IncidentAttachment, VerificationKind
-from supervise.complaints.models import Incident
+from supervise.attribution.traceback_models import TracebackHop, TracebackTask
+from supervise.attribution.tracebacks import ask_hop
+from supervise.complaints.models import Incident, Ticket
 from supervise.files.models import MediaType
 from supervise.files.vault import StoredFile
 from supervise.parties.models import Party
@@ -64,6 +67,20 @@ def verdicts_of(session: Session, incident_id: int) -> Sequence[Attribution]:
 def verdict_in_force(session: Session, incident_id: int) -> Attribution | None:
     query = select(Attribution).join(IncidentVerdict, IncidentVerdict.attribution_id == Attribution.id)
     return session.scalars(query.where(IncidentVerdict.incident_id == incident_id)).one_or_none()
+
+
+def make_traceback(session: Session, *, incident: Incident, actor_id: int = TRIAGER) -> TracebackTask:
+    """The search that opens when a person finds the call's number spoofed."""
+    decide_verdict(
+        session, incident.id, Verdict.SPOOFED, None, reason="各平台均无此呼叫", shown_id=None, actor_id=actor_id
+    )
+    return session.scalars(select(TracebackTask).where(TracebackTask.incident_id == incident.id)).one()
+
+
+def make_hop(session: Session, *, ticket: Ticket | None = None) -> TracebackHop:
+    """The first operator on the way back of a spoofed call, asked and not answered."""
+    task = make_traceback(session, incident=make_incident(session, ticket=ticket, caller_number=None))
+    return ask_hop(session, task.id, "关口局", clock.today(), actor_id=TRIAGER)
 
 
 def make_evidence(session: Session, *, incident: Incident, source: str = "营业厅来函") -> IncidentAttachment:

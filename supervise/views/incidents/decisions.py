@@ -8,7 +8,7 @@ from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.checklists import evidence_items, items_on
-from supervise.attribution.decide import decide_verdict
+from supervise.attribution.decide import VerdictChangedError, decide_verdict
 from supervise.attribution.findings import record_findings
 from supervise.attribution.models import AttributionState, Verdict
 from supervise.desk.bulk import propose_amounts
@@ -20,6 +20,7 @@ from supervise.parties.scope import Scope
 from supervise.views.incidents.blueprint import bp
 from supervise.views.incidents.forms import FindingsForm, VerdictForm
 from supervise.views.incidents.page import incident_page
+from supervise.views.refusals import record_refusal
 
 
 @bp.post("/<int:incident_id>/verdict")
@@ -37,15 +38,20 @@ def verdict(incident_id: int) -> ResponseReturnValue:
                 form.party.errors = [str(error)]
     if form.errors:
         return incident_page(incident_id, {"verdict": form})
-    decided = db.decide(
-        decide_verdict,
-        incident_id,
-        Verdict(form.verdict.data),
-        party_id,
-        reason=form.reason.data or None,
-        shown_id=form.shown_id,
-        actor_id=me.id,
-    )
+    try:
+        decided = db.decide(
+            decide_verdict,
+            incident_id,
+            Verdict(form.verdict.data),
+            party_id,
+            reason=form.reason.data or None,
+            shown_id=form.shown_id,
+            actor_id=me.id,
+        )
+    except VerdictChangedError as error:
+        # Not the page of every conflict: both verdicts are shown, and what was typed is kept.
+        record_refusal(error)
+        return incident_page(incident_id, {"verdict": form}, changed=error)
     if decided.state is AttributionState.WAITING:
         flash(_("It is decided against the suggestion and takes effect when a second person confirms it"), "warning")
     else:

@@ -1,72 +1,23 @@
-"""Calls that nobody answers for yet, by age; overrides for a second person; second looks after a register changed."""
-
-import datetime as dt
+"""Lists of calls: overrides for a second person, second looks after something changed, calls without an amount."""
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from supervise import clock, db
+from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.queries import display_names
 from supervise.access.roles import Permission
 from supervise.attribution import queries
-from supervise.attribution.candidates import suggestions
 from supervise.attribution.decide import confirm_override, reject_override
 from supervise.attribution.recheck import dismiss_proposal
 from supervise.desk.parties import names_of
 from supervise.desk.reach import incident_of_attribution, incident_of_proposal
-from supervise.errors import InvalidInputError
-from supervise.labels import N_, _
+from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.penalties.queries import unpriced_incidents
-from supervise.views.addresses import address_with
 from supervise.views.incidents.blueprint import bp
 from supervise.views.incidents.forms import ReasonForm
-
-
-class BadPlaceError(InvalidInputError):
-    """The address names no place in the list."""
-
-    message = N_("This address names no page of the list; begin at the first one")
-
-
-@bp.get("/unattributed")
-@require(Permission.TRIAGE)
-def unattributed() -> ResponseReturnValue:
-    """List the calls without a verdict, the longest waiting first, with what the registers say now."""
-    after = _place_of(request.args.get("after"))
-    with db.reading() as session:
-        scope = Scope.of(session, current_user())
-        rows = queries.unattributed_incidents(session, scope, after=after, limit=queries.PAGE + 1)
-        more, rows = len(rows) > queries.PAGE, rows[: queries.PAGE]
-        ages = queries.unattributed_by_age(session, scope, clock.now())
-        suggested = suggestions(session, [row.incident_id for row in rows])
-    place = f"{rows[-1].waiting_since.isoformat()}_{rows[-1].incident_id}" if more else None
-    return render_template(
-        "incidents/unattributed.html",
-        rows=rows,
-        ages=ages,
-        suggested=suggested,
-        next_url=address_with(after=place) if place else None,
-        first_url=url_for(".unattributed") if after else None,
-        now=clock.now(),
-    )
-
-
-def _place_of(text: str | None) -> tuple[dt.datetime, int] | None:
-    if not text:
-        return None
-    at, _bar, incident_id = text.partition("_")
-    if not (incident_id.isascii() and incident_id.isdecimal() and len(incident_id) < 19):  # noqa: PLR2004 - 64 bits
-        raise BadPlaceError
-    try:
-        moment = dt.datetime.fromisoformat(at)
-    except ValueError:
-        raise BadPlaceError from None
-    if moment.tzinfo is None:
-        raise BadPlaceError
-    return moment, int(incident_id)
 
 
 @bp.get("/unpriced")

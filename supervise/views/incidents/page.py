@@ -13,13 +13,17 @@ from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.checklists import evidence_items, items_on
 from supervise.attribution.conflict_queries import last_conflict
+from supervise.attribution.decide import VerdictChangedError
 from supervise.attribution.findings import suggested_offences
 from supervise.attribution.inquiry_models import AnswerConflict
 from supervise.attribution.inquiry_queries import AnswerLine, InquiryFacts, answer_lines, inquiries_of
 from supervise.attribution.models import EvidenceItem
+from supervise.attribution.traceback_models import TracebackTask
+from supervise.attribution.traceback_queries import traceback_of
 from supervise.complaints.link import duplicate_candidates
 from supervise.complaints.models import Incident, IncidentState
 from supervise.complaints.originals import reveal_message
+from supervise.desk.calls import VerdictLine
 from supervise.desk.offences import offences_on
 from supervise.desk.parties import codes_of, parties_to_choose
 from supervise.desk.reach import incident_in_reach
@@ -56,6 +60,14 @@ class _Beside(NamedTuple):
     asked: tuple[InquiryFacts, ...]
     answers: Mapping[int, list[AnswerLine]]
     conflict: AnswerConflict | None
+    traceback: TracebackTask | None
+
+
+class Changed(NamedTuple):
+    """A verdict changed while the user was deciding."""
+
+    #: What they saw in force; None: nothing.
+    seen: VerdictLine | None
 
 
 @bp.get("/<int:incident_id>")
@@ -79,11 +91,15 @@ def reveal(incident_id: int) -> ResponseReturnValue:
 
 
 def incident_page(
-    incident_id: int, filled: Mapping[str, Form] | None = None, message: str | None = None
+    incident_id: int,
+    filled: Mapping[str, Form] | None = None,
+    message: str | None = None,
+    changed: VerdictChangedError | None = None,
 ) -> ResponseReturnValue:
     """Return the page; a form in *filled* was refused and shows why, which makes the answer a 400.
 
-    *message* is the text of an SMS in full, which this answer alone shows.
+    *message* is the text of an SMS in full, which this answer alone shows. After *changed* the page shows the verdict
+    that the user saw beside the one in force, and is a 409.
 
     Raises:
         NotFoundError: if there is no such incident, or no ticket within the user's scope reports it.
@@ -94,6 +110,9 @@ def incident_page(
         story = incident_story(session, scope, incident_id)
         beside = _beside(session, scope, story)
     forms = _forms(story, beside) | dict(filled or {})
+    if changed is not None:
+        # Whoever decides again has seen what is in force now.
+        forms["verdict"].shown.data = str(changed.parameters["current"] or "")
     is_live = story.call.incident.state is not IncidentState.MERGED
     page = render_template(
         "incidents/detail.html",
@@ -105,6 +124,7 @@ def incident_page(
         money=money_words([story.call]),
         timeline_items=told(story.timeline, story.names),
         of_permissions=_OF_PERMISSIONS,
+        changed=Changed(_seen(story, changed)) if changed is not None else None,
         may_decide=is_live and me.can(Permission.TRIAGE),
         may_link=is_live and me.can(Permission.TRIAGE, Permission.CREATE_TICKETS),
         may_propose=is_live and me.can(Permission.TRIAGE) and has_proven(story.call),
@@ -114,9 +134,13 @@ def incident_page(
         may_confirm=me.can(Permission.CONFIRM_OVERRIDES),
         may_release=me.can(Permission.TRIAGE, Permission.CONFIRM_OVERRIDES),
         me_id=me.id,
-        refused=[name for name, form in forms.items() if form.errors],
+        refused=[name for name, form in forms.items() if form.errors or (changed and name == "verdict")],
     )
-    return page, 400 if filled else 200
+    return page, (409 if changed else 400) if filled else 200
+
+
+def _seen(story: IncidentStory, changed: VerdictChangedError) -> VerdictLine | None:
+    return next((line for line in story.call.earlier if line.attribution.id == changed.parameters["shown"]), None)
 
 
 def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
@@ -137,6 +161,7 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
         tuple(asked),
         answer_lines(session, [facts.inquiry.id for facts in asked]),
         last_conflict(session, incident.id),
+        traceback_of(session, incident.id),
     )
 
 
