@@ -94,8 +94,13 @@ def _begun_around(incidents: ir.Table, records: ir.Table, moment: str) -> ir.Tab
     return incidents.join(records, [incidents.subscriber_index == records.subscriber_index, *within])
 
 
+def _second(moment: ir.Value) -> ir.Value:
+    """Return the whole second of a moment; DuckDB's answer has a fraction that Ibis does not know of."""
+    return moment.epoch_seconds().cast("float64").floor().cast("int64")
+
+
 def _found(joined: ir.Table, incidents: ir.Table, records: ir.Table, moment: str, columns: Sequence[str]) -> ir.Table:
-    apart = (records[moment].epoch_seconds() - incidents.occurred_at.epoch_seconds()).abs().cast("int64")
+    apart = (_second(records[moment]) - _second(incidents.occurred_at)).abs()
     return joined.select(
         incident_id=incidents.incident_id, seconds_apart=apart, **{name: records[name] for name in columns}
     )
