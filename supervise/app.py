@@ -67,6 +67,7 @@ from supervise.views import (
     tickets,
     undertakings,
     users,
+    watch,
 )
 from supervise.views.audit_words import register_audit_words
 from supervise.views.filters import register_filters
@@ -120,6 +121,7 @@ BLUEPRINTS = (
     tickets.bp,
     undertakings.bp,
     users.bp,
+    watch.bp,
 )
 
 _FORM_OVERHEAD_BYTES = 1024 * 1024

@@ -41,6 +41,7 @@ from tests.factories.parties import (
     make_unit,
     unit_party,
 )
+from tests.factories.watching import make_finding
 from tests.finance_world import make_finance, make_verification
 from tests.money_world import MoneyIds, make_money
 
@@ -369,6 +370,14 @@ EXPECTATIONS: dict[str, Expectation] = {
     "incidents.hold_evidence": only(TRIAGER),
     "incidents.release_evidence": only(TRIAGER, SUPERVISOR),
     "incidents.enter": only(TRIAGER),
+    # watching
+    "watch.index": only(*INQUIRY_READERS),
+    "watch.findings": only(*INQUIRY_READERS, rows={"kind": "irregularity"}),
+    "watch.chart": only(*INQUIRY_READERS, rows={"kind": "irregularity"}),
+    "watch.export": only(*INQUIRY_READERS, rows={"kind": "irregularity"}),
+    "watch.records": only(*INQUIRY_READERS),
+    "watch.export_records": only(*INQUIRY_READERS),
+    "watch.open_from": only(TRIAGER),
     # inquiries
     "inquiries.index": only(*INQUIRY_READERS),
     "inquiries.detail": only(*INQUIRY_READERS),
@@ -520,7 +529,15 @@ def _inquiries(session: Session, owners: "Owners") -> dict[str, Rows]:
         "inquiry_id": _by_owner(*asked),
         "answer_file_id": _by_owner(*files),
         "conflict_id": Rows(shared=conflict.id),
+        "finding_id": _by_owner(*_findings(session, owners)),
+        "irregularity": Rows(shared="outside_hours", missing="moon_phase"),
     }
+
+
+def _findings(session: Session, owners: "Owners") -> list[int]:
+    of_branch = session.get_one(OrgUnit, owners.branch.org_unit_id)
+    units = (of_branch, None, make_unit(session))
+    return [make_finding(session, party=party, unit=unit).id for party, unit in zip(owners, units, strict=True)]
 
 
 def _finance(session: Session, users: Mapping[Role, User], units: tuple[OrgUnit, OrgUnit]) -> dict[str, Rows]:

@@ -47,6 +47,8 @@ class Permission(StrEnum):
     CONFIRM_OVERRIDES = "confirm_overrides"
     READ_INQUIRIES = "read_inquiries"
     ANSWER_INQUIRIES = "answer_inquiries"
+    #: What watching the records found: suspicions, never offences.
+    READ_WATCH = "read_watch"
     ACKNOWLEDGE_PUSHES = "acknowledge_pushes"
     READ_PENALTIES = "read_penalties"
     READ_CREDITS = "read_credits"
@@ -100,6 +102,7 @@ _READ_ALL = frozenset(
     {
         _P.READ_TICKETS,
         _P.READ_INQUIRIES,
+        _P.READ_WATCH,
         _P.READ_PENALTIES,
         _P.READ_CREDITS,
         _P.READ_LEDGER,
@@ -115,6 +118,7 @@ _CHARGED_PARTY = frozenset(
         _P.READ_PENALTIES,
         _P.READ_STATEMENTS,
         _P.READ_INQUIRIES,
+        _P.READ_WATCH,
         _P.ANSWER_INQUIRIES,
         _P.ACKNOWLEDGE_PUSHES,
         _P.ACKNOWLEDGE_PENALTIES,

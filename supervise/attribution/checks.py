@@ -1,11 +1,25 @@
-"""What verdicts must agree on; read only, each check returns the ids of the incidents that do not hold."""
+"""What incidents and verdicts must agree on; read only, each check returns the ids of incidents that do not hold."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Attribution, AttributionState, IncidentVerdict
+from supervise.attribution.watching.models import WatchedIncident
+from supervise.complaints.models import Incident, IncidentState, TicketIncident
+
+
+def incidents_against_tickets(session: Session) -> Sequence[int]:
+    """Return incidents that were merged away but that a ticket still reports, and live ones that come from nowhere.
+
+    A live incident is reported by a ticket, or was opened from a record.
+    """
+    is_reported = exists().where(TicketIncident.incident_id == Incident.id)
+    is_opened = exists().where(WatchedIncident.incident_id == Incident.id)
+    is_merged = Incident.state == IncidentState.MERGED
+    wrong = or_(and_(is_merged, is_reported), and_(~is_merged, ~is_reported, ~is_opened))
+    return session.scalars(select(Incident.id).where(wrong).order_by(Incident.id)).all()
 
 
 def verdicts_against_pointer(session: Session) -> Sequence[int]:

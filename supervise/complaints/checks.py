@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from supervise.complaints.models import Incident, IncidentState, Ticket, TicketIncident, TicketStep
+from supervise.complaints.models import Ticket, TicketStep
 
 
 def tickets_against_steps(session: Session) -> Sequence[int]:
@@ -19,11 +19,3 @@ def tickets_against_steps(session: Session) -> Sequence[int]:
         .where(TicketStep.to_state != Ticket.state)
     )
     return session.scalars(query.order_by(Ticket.id)).all()
-
-
-def incidents_against_tickets(session: Session) -> Sequence[int]:
-    """Return incidents that were merged away but that a ticket still reports, and live ones that none reports."""
-    is_reported = exists().where(TicketIncident.incident_id == Incident.id)
-    is_merged = Incident.state == IncidentState.MERGED
-    query = select(Incident.id).where(or_(and_(is_merged, is_reported), and_(~is_merged, ~is_reported)))
-    return session.scalars(query.order_by(Incident.id)).all()

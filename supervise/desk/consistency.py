@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 from sqlalchemy.orm import Session
 
-from supervise.attribution.checks import verdicts_against_pointer
+from supervise.attribution.checks import incidents_against_tickets, verdicts_against_pointer
 from supervise.compensation import checks as credits_
 from supervise.complaints import checks as complaints
 from supervise.evidence import checks as records
@@ -28,7 +28,11 @@ class Check(NamedTuple):
 
 CHECKS = (
     Check("ticket", N_("its state is not that of its last step"), complaints.tickets_against_steps),
-    Check("incident", N_("tickets report it though it was merged, or none does"), complaints.incidents_against_tickets),
+    Check(
+        "incident",
+        N_("tickets report it though it was merged, or neither a ticket nor a record does"),
+        incidents_against_tickets,
+    ),
     Check("incident_verdict", N_("is not the last verdict in force"), verdicts_against_pointer),
     Check("penalty", N_("its state is not that of its last step"), penalties.state_against_steps),
     Check("penalty", N_("what was taken off does not fit its state"), penalties.lifted_against_state),

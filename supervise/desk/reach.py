@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Attribution, ReattributionProposal
+from supervise.attribution.watching.queries import is_opened
 from supervise.complaints.models import Incident, IncidentState, Ticket, TicketIncident
 from supervise.errors import NotFoundError
 from supervise.parties.scope import Scope
@@ -25,10 +26,10 @@ def ticket_in_reach(session: Session, scope: Scope, ticket_id: int) -> Ticket:
 
 
 def incident_in_reach(session: Session, scope: Scope, incident_id: int) -> Incident:
-    """Return the incident, if a ticket in scope reports it, or did before it was merged.
+    """Return the incident, if a ticket in scope reports it, or did before it was merged, or records in scope led to it.
 
     Raises:
-        NotFoundError: if there is none, or no ticket within the scope reports it.
+        NotFoundError: if there is none, or no ticket within the scope reports it and no record.
     """
     incident = session.get(Incident, incident_id)
     if incident is None:
@@ -39,7 +40,8 @@ def incident_in_reach(session: Session, scope: Scope, incident_id: int) -> Incid
         .join(Ticket, Ticket.id == TicketIncident.ticket_id)
         .where(TicketIncident.incident_id == reported_id)
     )
-    if session.scalars(scope.limit(reporting, unit=Ticket.unit_id).limit(1)).first() is None:
+    is_reported = session.scalars(scope.limit(reporting, unit=Ticket.unit_id).limit(1)).first() is not None
+    if not (is_reported or is_opened(session, scope, reported_id or incident_id)):
         raise NotFoundError
     return incident
 

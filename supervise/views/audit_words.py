@@ -10,6 +10,7 @@ from supervise.access.roles import Role
 from supervise.attribution.models import EvidenceKind, Method, Verdict
 from supervise.attribution.proof_models import AttachmentKind, CountedPer, VerificationKind, VerificationOutcome
 from supervise.attribution.watch_models import WatchKind
+from supervise.attribution.watching.kinds import Irregularity
 from supervise.complaints.models import Channel, TicketState
 from supervise.complaints.originals import Original
 from supervise.contracts.models import ContractDirection, ContractScope
@@ -39,6 +40,7 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "class": (NumberClass,),
     "counted_per": (CountedPer,),
     "direction": (ContractDirection,),
+    "irregularity": (Irregularity,),
     "kind": (UnitKind, PartyKind, EvidenceKind, ImportKind, VerificationKind, AttachmentKind),
     "method": (Method,),
     "outcome": (VerificationOutcome,),

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -68,25 +68,33 @@ def look(session: Session, kind: Irregularity, day: dt.date) -> Looked | None:
 
 
 def keep(session: Session, looked: Looked) -> None:
-    """Put what was found in the place of what was found before."""
+    """Put what was found in the place of what was found before; the line of a party keeps its id, and its address."""
     take_turn(session, f"watch:{looked.kind.value}:{looked.on_day}")
-    for table in (WatchFindingDay, WatchDay):
-        session.execute(delete(table).where(table.kind == looked.kind, table.on_day == looked.on_day))
-    session.add(
-        WatchDay(
-            kind=looked.kind,
-            on_day=looked.on_day,
-            threshold_id=looked.threshold_id,
-            partitions=looked.seen.partitions,
-            newest_partition_id=looked.seen.newest_id,
-            computed_at=looked.at,
-        )
-    )
+    day = session.scalars(
+        select(WatchDay).where(WatchDay.kind == looked.kind, WatchDay.on_day == looked.on_day)
+    ).one_or_none()
+    if day is None:
+        day = WatchDay(kind=looked.kind, on_day=looked.on_day)
+        session.add(day)
+    day.threshold_id, day.computed_at = looked.threshold_id, looked.at
+    day.partitions, day.newest_partition_id = looked.seen
     session.flush()
-    insert_rows(session, WatchFindingDay.__table__, list(_finding_rows(session, looked)))
+    of_day = (WatchFindingDay.kind == looked.kind, WatchFindingDay.on_day == looked.on_day)
+    before = {row.party_id: row for row in session.scalars(select(WatchFindingDay).where(*of_day))}
+    new = []
+    for facts in _facts(session, looked):
+        row = before.pop(facts["party_id"], None)
+        if row is None:
+            new.append(facts)
+        else:
+            for name, value in facts.items():
+                setattr(row, name, value)
+    for gone in before.values():
+        session.delete(gone)
+    insert_rows(session, WatchFindingDay.__table__, new)
 
 
-def _finding_rows(session: Session, looked: Looked) -> Iterator[dict[str, Any]]:
+def _facts(session: Session, looked: Looked) -> Iterator[dict[str, Any]]:
     known = [(row["party_id"], looked.on_day) for row in looked.parties if row["party_id"] is not None]
     chains = chains_at(session, known)
     for row in looked.parties:

@@ -14,7 +14,7 @@ from supervise.attribution.watch_models import WatchKind
 from supervise.attribution.watch_thresholds import ThresholdRow, thresholds_on
 from supervise.attribution.watching import tables
 from supervise.attribution.watching.kinds import BASES, Irregularity
-from supervise.attribution.watching.questions import ASKED, CALLERS, CHOSEN, PORTS, questions_on
+from supervise.attribution.watching.questions import ASKED, CALLERS, CHOSEN, PORTS, Amount, questions_on
 from supervise.attribution.watching.tables import Days
 from supervise.complaints.models import OffenceType
 from supervise.contracts.models import Plan
@@ -177,15 +177,14 @@ def parties_of(watch: Watch, kind: Irregularity) -> pa.Table:
 
 
 def rows_of(
-    watch: Watch, kind: Irregularity, party_id: int | None, after: Place | None = None, *, many: bool = False
+    watch: Watch, kind: Irregularity, party_id: int | None, after: Place | None = None, amount: Amount = Amount.PAGE
 ) -> pa.Table:
     """Return the irregular records of a party (None: of nobody known) after a place, in order (``marking.MARKED``).
 
-    A page and one row more; or if *many* are wanted, ``questions.MANY`` and one more.
+    As many as *amount* says, and one more if there are.
     """
     asked = table_of([(party_id, *(after or (None, None, None)))], ASKED)
-    questions = questions_on(kind)
-    return watch.ask(kind, questions.many if many else questions.page, asked=asked)
+    return watch.ask(kind, questions_on(kind).rows[amount], asked=asked)
 
 
 def chosen_rows(watch: Watch, kind: Irregularity, names: list[tuple[str, str]]) -> pa.Table:

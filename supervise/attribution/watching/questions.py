@@ -5,6 +5,7 @@ The same marked records stand behind a figure and the rows that it opens.
 
 import functools
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import NamedTuple
 
 import ibis
@@ -17,10 +18,16 @@ from supervise.attribution.watching.marking import FIGURES, MARKED
 from supervise.evidence.engine import RecordQuery, unbound
 from supervise.evidence.record_types import CALLS, MESSAGES, MOMENT
 
-#: Rows of a page, one more to see whether there is another.
-PAGE = 50
-#: Rows that one question for a file or for incidents gives at most.
-MANY = 1_000
+
+class Amount(Enum):
+    """How many rows one question gives at most, beside the one that shows whether there are more."""
+
+    PAGE = 50
+    #: Of one decision.
+    DECISION = 1_000
+    FILE = 50_000
+
+
 #: Which rows are asked for: those of the party (NULL: of nobody) after a place in (time, platform, record id).
 ASKED = pa.schema(
     [("party_id", pa.int64()), ("after_at", MOMENT), ("after_platform", pa.string()), ("after_record_id", pa.string())]
@@ -55,9 +62,8 @@ class Questions(NamedTuple):
 
     #: A row for each party: ``party_id``, ``records``, ``subscribers``, ``looked_at``, ``is_suspected``.
     summary: RecordQuery
-    #: The rows of a party after a place, in order: a page, or many.
-    page: RecordQuery
-    many: RecordQuery
+    #: The rows of a party after a place, in order.
+    rows: Mapping[Amount, RecordQuery]
     #: Those of the rows that are named.
     chosen: RecordQuery
 
@@ -115,8 +121,7 @@ def questions_on(kind: Irregularity) -> Questions:
     """Return what can be asked about *kind*; put together, and later compiled, once for each process."""
     return Questions(
         summary=RecordQuery(f"{kind.value}_by_party", _summary(kind)),
-        page=RecordQuery(f"{kind.value}_page", _rows(kind, PAGE + 1)),
-        many=RecordQuery(f"{kind.value}_rows", _rows(kind, MANY + 1)),
+        rows={amount: RecordQuery(f"{kind.value}_{amount.name}", _rows(kind, amount.value + 1)) for amount in Amount},
         chosen=RecordQuery(f"{kind.value}_chosen", _chosen(kind)),
     )
 

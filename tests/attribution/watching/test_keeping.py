@@ -41,7 +41,8 @@ def kept(session: Session) -> list[tuple[int | None, int | None, int, int]]:
         WatchFindingDay.records,
         WatchFindingDay.subscribers,
     )
-    return [tuple(row) for row in session.execute(sa.select(*columns).order_by(WatchFindingDay.id))]
+    rows = session.execute(sa.select(*columns).order_by(WatchFindingDay.id))
+    return [(party_id, unit_id, records, subscribers) for party_id, unit_id, records, subscribers in rows]
 
 
 def test_the_lines_of_a_day_carry_the_branch_of_that_day_and_are_replaced(session: Session, keyring: Keyring) -> None:
@@ -52,11 +53,13 @@ def test_the_lines_of_a_day_carry_the_branch_of_that_day_and_are_replaced(sessio
     night_call(session, keyring, caller="02977770000")
 
     watch(session)
+    before = session.scalars(sa.select(WatchFindingDay.id).order_by(WatchFindingDay.id)).all()
     assert kept(session) == [(agent.id, unit.id, 1, 1), (None, None, 1, 1)]
 
     night_call(session, keyring, subscriber="13900000001")
     watch(session)
     assert kept(session) == [(agent.id, unit.id, 2, 2), (None, None, 1, 1)]
+    assert session.scalars(sa.select(WatchFindingDay.id).order_by(WatchFindingDay.id)).all() == before
     assert session.scalar(sa.select(sa.func.count()).select_from(WatchDay)) == 1
 
 
@@ -93,5 +96,6 @@ def test_no_other_kind_is_due_for_a_day_without_its_records(session: Session, ke
 def test_every_question_can_be_put_to_both_engines(dialect: str) -> None:
     assert set(MARKS) == set(Irregularity)
     for kind in Irregularity:
-        for query in questions_on(kind):
+        questions = questions_on(kind)
+        for query in (questions.summary, questions.chosen, *questions.rows.values()):
             assert query.sql(dialect).startswith(("SELECT", "WITH"))
