@@ -12,12 +12,13 @@ from supervise.demo.cases import steps
 from supervise.demo.inquiries import inquiry_steps
 from supervise.demo.people import make_people
 from supervise.demo.records import make_sources
-from supervise.demo.registers import hand_over_at_noon, make_registers
+from supervise.demo.registers import HANDED_OVER_DAYS, hand_over_at_noon, make_registers
+from supervise.demo.story import story_steps
+from supervise.demo.story_records import make_story_registers
 from supervise.jobs.weighing import weigh_parts
 from supervise.ledger.periods import open_period
 
 _SINCE = dt.timedelta(days=300)
-_HANDED_OVER = dt.timedelta(days=20)
 
 
 def load_demo(keyring: Keyring) -> None:
@@ -30,11 +31,13 @@ def load_demo(keyring: Keyring) -> None:
         registers = db.decide(make_registers, keyring, users, since)
         db.decide(make_agreements, registers, since)
         db.decide(make_sources, since)
-    with clock.pretending(clock.start_of_day(today - _HANDED_OVER) + dt.timedelta(hours=12)):
+        db.decide(make_story_registers, registers, since, today)
+    with clock.pretending(clock.start_of_day(today - dt.timedelta(days=HANDED_OVER_DAYS)) + dt.timedelta(hours=12)):
         db.decide(hand_over_at_noon, registers)
     _open_months(since, today)
     now = clock.now()
-    for step in sorted([*steps(keyring, registers, now), *inquiry_steps(registers, now)], key=lambda step: step.at):
+    told = [*steps(keyring, registers, now), *inquiry_steps(registers, now), *story_steps(keyring, registers, now)]
+    for step in sorted(told, key=lambda step: step.at):
         with clock.pretending(step.at):
             step.take()
     with db.reading() as session:

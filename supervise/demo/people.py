@@ -35,6 +35,8 @@ MORE_PEOPLE = (
     Person(Role.SUPERVISOR, "supervisor2", "林峰", PASSWORD),
     Person(Role.TRIAGER, "triager2", "何静", PASSWORD),
     Person(Role.BRANCH_MANAGER, "manager2", "徐海燕", PASSWORD),
+    Person(Role.PARTNER_CONTACT, "partner2", "马超", PASSWORD),
+    Person(Role.PARTNER_CONTACT, "partner3", "高洁", PASSWORD),
 )
 
 

@@ -24,6 +24,7 @@ SOURCES = (("WH01", "省公司外呼平台", RecordKind.CALLS), ("DX01", "短信
 _HEADS = {
     RecordKind.CALLS: ("话单号", "主叫号码", "被叫号码", "开始时间", "结束时间", "通话时长", "是否接通", "工号"),
     RecordKind.MESSAGES: ("短信标识", "端口号", "接收号码", "发送时间", "签名", "短信类别", "短信内容"),
+    RecordKind.ORDERS: ("订单号", "用户号码", "受理时间", "渠道编码", "工号", "原套餐", "新套餐", "月费差额"),
 }
 #: Who dials from the outsourcer's lines, and from the official number for whoever has the job.
 _STAFF = ("8001", "8002")
@@ -64,7 +65,7 @@ def deliver(
             rows[RecordKind.CALLS].append(_call(chance, f"HD{record_id}", one))
     for source in SOURCES:
         if rows[source[2]]:
-            _import(keyring, registers.users["triager"], source, rows[source[2]], covers)
+            import_records(keyring, registers.users["triager"], (source[0], source[2]), rows[source[2]], covers)
 
 
 def _likely(caller: str | None) -> float:
@@ -98,14 +99,15 @@ def _china(at: dt.datetime) -> str:
     return f"{at.astimezone(clock.CHINA):%Y-%m-%d %H:%M:%S}"
 
 
-def _import(
+def import_records(
     keyring: Keyring,
     actor_id: int,
-    source: tuple[str, str, RecordKind],
+    source: tuple[str, RecordKind],
     rows: Iterable[Sequence[object]],
     covers: tuple[dt.date, dt.date],
 ) -> None:
-    platform, _name, kind = source
+    """Import a platform's file that is complete for the days *covers*; opens its own transactions."""
+    platform, kind = source
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(_HEADS[kind])

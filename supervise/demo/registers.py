@@ -81,8 +81,9 @@ SALES_CHANNELS = (
 STRANGERS = ("02531990001", "17199900001", "16799900002")
 #: Announced by the carrier as its outbound number; whose worker dials from it, only the records tell.
 OFFICIAL = "10016"
-#: Passed from one party to another at a noon.
+#: Passed from one party to another at a noon, so many days ago.
 HANDED_OVER = "02568899999"
+HANDED_OVER_DAYS = 20
 
 
 @dataclass
@@ -264,6 +265,8 @@ def _give_scopes(session: Session, registers: Registers) -> None:
         ("manager", ["YZ-CD"], []),
         ("manager2", ["YZ-BJ"], []),
         ("partner", [], ["HX"]),
+        ("partner2", [], ["HT"]),
+        ("partner3", [], ["XH"]),
     )
     for username, units, parties in scopes:
         change_scope(
