@@ -54,7 +54,15 @@ RETENTION_ROWS = tuple(
 FIXED = {
     "record_partition": ("import_id", "kind", "source_id", "on_day", "path", "rows", "size_bytes", "sha256"),
     "refused_record": ("import_id", "row_number"),
+    "legal_hold": ("kind", "from_day", "to_day", "reason", "placed_by", "placed_at"),
 }
+#: A partition whose new row is dropped while a hold in force covers its day.
+ON_HOLD = (
+    "SELECT 1 FROM legal_hold AS hold WHERE hold.released_at IS NULL "
+    "AND (hold.kind IS NULL OR hold.kind = NEW.kind) AND hold.from_day <= NEW.on_day "
+    "AND (hold.to_day IS NULL OR hold.to_day > NEW.on_day)"
+)
+HELD = "records on legal hold are not dropped"
 REWRITTEN = "the manifest is not rewritten"
 STANDS = "a line of the manifest stands for good"
 
@@ -85,6 +93,7 @@ def downgrade() -> None:
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION manifest_refuse()")
+        op.execute("DROP FUNCTION record_partition_on_hold()")
 
 
 def _create_record_source() -> None:
@@ -364,6 +373,16 @@ def _guard_on_postgresql() -> None:
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} FOR EACH ROW "
             f"EXECUTE FUNCTION manifest_refuse('{STANDS}')"
         )
+    op.execute(
+        "CREATE FUNCTION record_partition_on_hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF EXISTS ({ON_HOLD}) THEN "
+        f"RAISE EXCEPTION '{HELD}' USING ERRCODE = 'integrity_constraint_violation'; "
+        "END IF; RETURN NEW; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER record_partition_on_hold BEFORE UPDATE ON record_partition FOR EACH ROW "
+        "WHEN (OLD.dropped_at IS NULL AND NEW.dropped_at IS NOT NULL) EXECUTE FUNCTION record_partition_on_hold()"
+    )
 
 
 def _guard_on_sqlite() -> None:
@@ -378,3 +397,8 @@ def _guard_on_sqlite() -> None:
         op.execute(
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, '{STANDS}'); END"
         )
+    op.execute(
+        "CREATE TRIGGER record_partition_on_hold BEFORE UPDATE ON record_partition "
+        f"WHEN OLD.dropped_at IS NULL AND NEW.dropped_at IS NOT NULL AND EXISTS ({ON_HOLD}) "
+        f"BEGIN SELECT RAISE(ABORT, '{HELD}'); END"
+    )

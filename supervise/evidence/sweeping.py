@@ -41,7 +41,7 @@ def refuse_broken_imports(session: Session, living_jobs: Collection[int]) -> Seq
 
 
 def sweep_records(session: Session) -> int:
-    """Delete the files that no line of the manifest names, an hour after they came; return how many."""
+    """Delete the files that no line names, or a dropped one, an hour after they came; return how many."""
     warehouse = Warehouse(store_of(session))
     old = (clock.now() - _COMING_IN).timestamp()
     # The files are listed first: a line that is written after that names a file that is too young to go.
@@ -50,7 +50,8 @@ def sweep_records(session: Session) -> int:
     if under_way is not None:
         # A long import has files in place for longer than an hour before it commits.
         return 0
-    named = set(session.scalars(select(RecordPartition.path).where(RecordPartition.path.is_not(None))))
+    kept = select(RecordPartition.path).where(RecordPartition.path.is_not(None), RecordPartition.dropped_at.is_(None))
+    named = set(session.scalars(kept))
     swept = [path for path in candidates if path not in named]
     for path in swept:
         warehouse.delete(path)
