@@ -3,20 +3,34 @@
 import datetime as dt
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.attribution.decide import decide_verdict
+from supervise.attribution.decide import accept_suggestions, decide_verdict
 from supervise.attribution.models import ProposalState, ReattributionProposal, Verdict
 from supervise.attribution.queries import open_proposals
 from supervise.attribution.recheck import changed_incidents, dismiss_proposal, propose_again
+from supervise.attribution.rounds import RECHECK, changed_since_round, note_round
 from supervise.attribution.unattributed import count_unattributed, unattributed_incidents
 from supervise.complaints.models import Incident
 from supervise.errors import AlreadyDecidedError, InvalidInputError
+from supervise.evidence.models import RecordImport, RecordKind, RecordPartition
+from supervise.parties.models import StaffNumber
+from supervise.parties.numbers import enter_number
 from supervise.parties.scope import Scope
 from tests.factories.attribution import TRIAGER, verdict_in_force
 from tests.factories.complaints import CALLED_AT, make_incident
-from tests.factories.parties import make_holder, make_number, make_party, make_unit
+from tests.factories.complaints import make_number as make_called
+from tests.factories.parties import (
+    make_holder,
+    make_number,
+    make_party,
+    make_sales_channel,
+    make_staff_number,
+    make_unit,
+)
+from tests.factories.records import record_calls, record_order, write_records
 
 CALLER = "02988880000"
 
@@ -127,6 +141,90 @@ def test_the_recheck_goes_on_where_it_stopped(session: Session) -> None:
 
     assert [*first, *rest] == [incident.id for incident in incidents]
     assert (next_id, end) == (incidents[1].id, None)
+
+
+def corrected_away(session: Session, records: RecordImport) -> None:
+    """A corrected import took the place of these records."""
+    other = write_records(session, None, RecordKind.CALLS, [], days=[clock.china_day(CALLED_AT)])
+    session.execute(
+        sa.update(RecordPartition).where(RecordPartition.import_id == records.id).values(superseded_by_id=other.id)
+    )
+
+
+def proven_by_staff(session: Session) -> tuple[Incident, RecordImport, StaffNumber]:
+    staff = make_staff_number(session, employer=make_party(session, name="乙外包"), staff_number="8001")
+    incident = make_incident(session, number=make_called(session), caller_number=CALLER)
+    records = record_calls(session, incident, staff_number="8001")
+    [result] = accept_suggestions(session, [incident.id], actor_id=TRIAGER)
+    assert result.refusal is None
+    return incident, records, staff
+
+
+def test_a_verdict_whose_record_is_corrected_away_is_proposed_again(session: Session) -> None:
+    incident, records, _staff = proven_by_staff(session)
+    recheck(session)
+    assert open_proposals(session) == []
+
+    corrected_away(session, records)
+    recheck(session)
+
+    [proposal] = open_proposals(session)
+    assert (proposal.incident_id, proposal.proposed_party_id) == (incident.id, None)
+
+
+def test_a_record_whose_retention_ended_takes_no_verdict_back(session: Session) -> None:
+    _incident, records, _staff = proven_by_staff(session)
+    session.execute(
+        sa.update(RecordPartition)
+        .where(RecordPartition.import_id == records.id)
+        .values(dropped_at=clock.now(), dropped_by=TRIAGER, drop_reason="保存期满")
+    )
+
+    recheck(session)
+
+    assert open_proposals(session) == []
+
+
+def test_a_staff_number_and_a_sales_channel_corrected_later_are_proposed(session: Session) -> None:
+    by_staff, _records, staff = proven_by_staff(session)
+    by_order = make_incident(
+        session, number=make_called(session), caller_number="13900001111", occurred_at=CALLED_AT + dt.timedelta(days=1)
+    )
+    channel = make_sales_channel(session, party=make_party(session, name="丙网点"), channel_code="QD01")
+    record_order(session, by_order, channel_code="QD01")
+    [result] = accept_suggestions(session, [by_order.id], actor_id=TRIAGER)
+    assert result.refusal is None
+    other = make_party(session, name="丁代理")
+
+    staff.employer_id = channel.party_id = other.id
+    session.flush()
+    recheck(session)
+
+    proposals = open_proposals(session)
+    assert {row.incident_id: row.proposed_party_id for row in proposals} == {
+        by_staff.id: other.id,
+        by_order.id: other.id,
+    }
+
+
+def test_a_walk_begins_only_where_something_changed(session: Session) -> None:
+    assert changed_since_round(session, RECHECK).everything
+    long_after = clock.now() + dt.timedelta(hours=1)
+    note_round(session, RECHECK, long_after)
+    session.flush()
+    assert not changed_since_round(session, RECHECK).anything
+
+    with clock.pretending(long_after):
+        write_records(session, None, RecordKind.CALLS, [], days=[clock.china_day(CALLED_AT)])
+        changed = changed_since_round(session, RECHECK)
+        assert not changed.everything
+        early = make_incident(session, caller_number=CALLER, occurred_at=CALLED_AT - dt.timedelta(days=90))
+        concerned = make_incident(session, caller_number=CALLER)
+        make_holder(session, party=make_party(session), digits=CALLER)
+        ids, _after = changed_incidents(session, changed)
+        assert (concerned.id in ids, early.id in ids) == (True, False)
+        enter_number(session, text="02988881111", actor_id=TRIAGER)
+        assert changed_since_round(session, RECHECK).everything
 
 
 def test_the_queue_of_unattributed_incidents_is_by_age_and_within_scope(session: Session) -> None:
