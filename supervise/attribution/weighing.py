@@ -26,6 +26,7 @@ from supervise.evidence.matching import AskedIncident, Found, asked_table, match
 from supervise.evidence.models import RecordKind
 from supervise.evidence.store import store_of
 from supervise.parties.models import Party
+from supervise.parties.officials import official_uses_at
 
 
 class Weighed(NamedTuple):
@@ -216,7 +217,10 @@ def _words(
     ids = [incident_id for incident_id, _caller, _day in incidents]
     named, denied = said.answers(session, ids)
     named += said.claims(session, ids)
-    named += said.patterns(session, incidents, _patterns({day for *_others, day in incidents}, thresholds))
+    # Many dial from an official number, and anybody may show one: whose it was before says nothing.
+    officials = official_uses_at(session, {(caller, day) for _id, caller, day in incidents if caller is not None})
+    own = [one for one in incidents if one[1:] not in officials]
+    named += said.patterns(session, own, _patterns({day for *_others, day in own}, thresholds))
     return named, denied
 
 

@@ -74,7 +74,7 @@ _OFFENCES = ("unauthorised_number", "misleading_free", "frequency", "concealment
 #: Of ``concealment``: the price was told, for how long and with which limits was not.
 _TOLD = {"price": True, "applicable_scene": True, "validity": False, "limits": False}
 _HEARD = VerificationKind.RECORDING_REVIEW
-_REDRESSED = "您好，您反映的营销来电（编号{reference}）经核查属实，已对责任方按合同处理，并登记营销免打扰。"
+REDRESSED = "您好，您反映的营销来电（编号{reference}）经核查属实，已对责任方按合同处理，并登记营销免打扰。"
 _NOT_CONFIRMED = "您好，您反映的来电（编号{reference}）暂无法确认主叫，已登记营销免打扰，如再次接到请告知时间和号码。"
 _EVIDENCE = "录音复核：主叫推销套餐，用户表示未同意；回拨号码确认为营销外呼。"
 
@@ -271,7 +271,7 @@ def _answer(registers: Registers, ticket_ids: Sequence[int], session: Session) -
     undecided = set(session.scalars(_undecided().with_only_columns(TicketIncident.ticket_id)))
     for ticket_id in ticket_ids:
         if ticket_id not in undecided:
-            _close(session, registers, ticket_id, _REDRESSED, "redressed")
+            answer_and_close(session, registers, ticket_id, REDRESSED, "redressed")
 
 
 def _decide_one_by_one(registers: Registers, ticket_ids: Sequence[int], session: Session) -> None:
@@ -290,7 +290,7 @@ def _decide_one_by_one(registers: Registers, ticket_ids: Sequence[int], session:
     for row in sorted(undecided):
         is_redressed = verdicts[row.incident_id][1] is not None
         code = "redressed" if is_redressed else "not_confirmed"
-        _close(session, registers, row.ticket_id, _REDRESSED if is_redressed else _NOT_CONFIRMED, code)
+        answer_and_close(session, registers, row.ticket_id, REDRESSED if is_redressed else _NOT_CONFIRMED, code)
 
 
 def _on_its_own_page(suggestion: Suggestion) -> tuple[Verdict, int | None, str]:
@@ -310,7 +310,8 @@ def _undecided() -> Select[int]:
     )
 
 
-def _close(session: Session, registers: Registers, ticket_id: int, body: str, resolution_code: str) -> None:
+def answer_and_close(session: Session, registers: Registers, ticket_id: int, body: str, resolution_code: str) -> None:
+    """Reply to a ticket that is investigated, and close it."""
     ticket = session.get_one(Ticket, ticket_id)
     if ticket.state is not TicketState.INVESTIGATING:
         return

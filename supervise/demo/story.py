@@ -29,7 +29,7 @@ from supervise.complaints.models import CallerKind, Channel, IncidentKind, Preci
 from supervise.complaints.receive import receive_tickets
 from supervise.complaints.reported import ReportedCall, ReportedRefusal, ReportedTicket
 from supervise.complaints.tickets import investigate_ticket
-from supervise.demo.cases import Delivery, Step
+from supervise.demo.cases import REDRESSED, Delivery, Step, answer_and_close
 from supervise.demo.registers import HANDED_OVER, HANDED_OVER_DAYS, OFFICIAL, Registers
 from supervise.demo.story_records import (
     BURST_PORT,
@@ -154,6 +154,7 @@ def _handed_over(step: _Telling, delivery: _Telling) -> list[Step | Delivery]:
         delivery(days - 2, "08:00", deliver_handed_over),
         step(days - 2, "10:00", _accept, ("4A", "4B")),
         step(days - 2, "16:00", _prove, ("4A", "4B")),
+        step(days - 4, "10:00", _close, ("4A", "4B")),
         step(7, "14:00", _take_in, "4C", 50, (HANDED_OVER, days, "00:00"), precision=day),
         step(7, "14:30", _take_in, "4D", 51, (HANDED_OVER, days, "00:00"), precision=day),
         step(7, "15:00", _ask, ("4C", "4D"), "HT", question),
@@ -223,6 +224,7 @@ def _take_in(
     received = receive_tickets(session, story.keyring, [report], actor_id=clerk)
     record_reported_refusals(session, received, actor_id=clerk)
     [story.incidents[key]] = received[0].incident_ids
+    story.tickets[key] = received[0].ticket_id
     investigate_ticket(session, received[0].ticket_id, actor_id=story.registers.users["triager"])
 
 
@@ -253,6 +255,11 @@ def _prove(story: Story, keys: Sequence[str], session: Session) -> None:
     ids = [story.incidents[key] for key in keys]
     propose_penalties(session, ids, actor_id=triager)
     propose_credits(session, ids, actor_id=triager)
+
+
+def _close(story: Story, keys: Sequence[str], session: Session) -> None:
+    for key in keys:
+        answer_and_close(session, story.registers, story.tickets[key], REDRESSED, "redressed")
 
 
 def _ask(story: Story, keys: Sequence[str], party: str, question: str, session: Session) -> None:

@@ -29,12 +29,13 @@ _MISSING = 5
 
 @dataclass
 class Story:
-    """The incidents of the five cases, by case and letter (``1A``)."""
+    """The five cases: tickets and incidents by case and letter (``1A``)."""
 
     keyring: Keyring
     registers: Registers
     today: dt.date
     incidents: dict[str, int] = field(default_factory=dict)
+    tickets: dict[str, int] = field(default_factory=dict)
 
     def day(self, ago: int) -> dt.date:
         """Return the China day so many days ago."""
@@ -152,6 +153,6 @@ def deliver_messages(story: Story) -> None:
     """Deliver one message, and the seven that followed the opt-out."""
     rows = [
         (f"DX70{n}", BURST_PORT, story.number(52), story.written(ago, at), "【锐达】", "营销", OFFER)
-        for n, (ago, at) in enumerate([(8, "10:00:04"), *((7, f"09:{minute:02d}:04") for minute in range(7))])
+        for n, (ago, at) in enumerate([(8, "10:00:04"), *((7, f"09:{minute:02d}:04") for minute in range(0, 56, 8))])
     ]
     _import(story, "DX01", RecordKind.MESSAGES, (8, 6), rows)

@@ -13,7 +13,8 @@ from supervise.complaints.models import Incident, IncidentKind, Precision
 from supervise.evidence.models import RecordKind
 from supervise.parties.models import OfficialUse, PartyKind, RelationRole
 from supervise.parties.officials import declare_official
-from tests.factories.complaints import make_incident
+from tests.factories.attribution import make_proven_incident
+from tests.factories.complaints import CALLED_AT, make_incident
 from tests.factories.complaints import make_number as make_called
 from tests.factories.parties import (
     make_carrier,
@@ -317,3 +318,17 @@ def test_many_incidents_are_answered_by_as_many_queries_as_one(session: Session,
         suggestions(session, [incident.id for incident in incidents])
 
     assert len(many) == len(one)
+
+
+@pytest.mark.parametrize(("caller", "is_named"), [("18652010088", True), ("10016", False)])
+def test_earlier_confirmed_calls_of_a_number_are_a_pattern_unless_many_dial_from_it(
+    session: Session, caller: str, *, is_named: bool
+) -> None:
+    party = make_party(session, sponsor=make_unit(session))
+    for hours in (1, 2, 3):
+        at = CALLED_AT - dt.timedelta(hours=hours)
+        make_proven_incident(session, party=party, caller_number=caller, occurred_at=at)
+
+    suggestion = suggested(session, make_incident(session, caller_number=caller))
+
+    assert [one.party_id for one in suggestion.candidates] == ([party.id] if is_named else [])
