@@ -22,6 +22,7 @@ from supervise.penalties.models import PenaltyStep
 _TOLD = {
     "subscriber_number.revealed": N_("The full number was shown"),
     "incident.linked": N_("A call was linked by hand"),
+    "incident.opened_from_record": N_("Opened from a record, or recognised in one"),
     "incident.unlinked": N_("A call was unlinked"),
     "incident.merged": N_("Two calls were recognised as one"),
     "incident.kept_apart": N_("A probable duplicate was kept apart"),

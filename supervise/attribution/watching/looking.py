@@ -14,7 +14,16 @@ from supervise.attribution.watch_models import WatchKind
 from supervise.attribution.watch_thresholds import ThresholdRow, thresholds_on
 from supervise.attribution.watching import tables
 from supervise.attribution.watching.kinds import BASES, Irregularity
-from supervise.attribution.watching.questions import ASKED, CALLERS, CHOSEN, PORTS, Amount, questions_on
+from supervise.attribution.watching.questions import (
+    ASKED,
+    CALLERS,
+    CHOSEN,
+    PORTS,
+    Amount,
+    rows_asked,
+    rows_chosen,
+    summary_of,
+)
 from supervise.attribution.watching.tables import Days
 from supervise.complaints.models import OffenceType
 from supervise.contracts.models import Plan
@@ -112,7 +121,7 @@ class Watch:
         return Days(self._day - dt.timedelta(days=(back or 1) - 1), self._day)
 
     def ask(self, kind: Irregularity, query: RecordQuery, **named: pa.Table) -> pa.Table:
-        """Return the answer to a question on *kind* (``questions_on``); *named* are the tables of the question."""
+        """Return the answer to a question on *kind* (``questions``); *named* are the tables of the question."""
         return store_of(self._session).engine.run(query, self._tables(kind) | named)
 
     def _tables(self, kind: Irregularity) -> dict[str, Rows]:
@@ -173,7 +182,7 @@ class Watch:
 
 def parties_of(watch: Watch, kind: Irregularity) -> pa.Table:
     """Return a row for each party with irregular records: how many, about how many subscribers, of how many."""
-    return watch.ask(kind, questions_on(kind).summary)
+    return watch.ask(kind, summary_of(kind))
 
 
 def rows_of(
@@ -184,9 +193,9 @@ def rows_of(
     As many as *amount* says, and one more if there are.
     """
     asked = table_of([(party_id, *(after or (None, None, None)))], ASKED)
-    return watch.ask(kind, questions_on(kind).rows[amount], asked=asked)
+    return watch.ask(kind, rows_asked(kind, amount), asked=asked)
 
 
 def chosen_rows(watch: Watch, kind: Irregularity, names: list[tuple[str, str]]) -> pa.Table:
     """Return those of the records *names* (platform, record id) that are irregular, in order."""
-    return watch.ask(kind, questions_on(kind).chosen, chosen=table_of(names, CHOSEN))
+    return watch.ask(kind, rows_chosen(kind), chosen=table_of(names, CHOSEN))

@@ -6,7 +6,6 @@ The same marked records stand behind a figure and the rows that it opens.
 import functools
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import NamedTuple
 
 import ibis
 import ibis.expr.types as ir
@@ -57,17 +56,6 @@ MARKS: Mapping[Irregularity, Callable[[], ir.Table]] = {
 }
 
 
-class Questions(NamedTuple):
-    """What can be asked about a kind of irregularity."""
-
-    #: A row for each party: ``party_id``, ``records``, ``subscribers``, ``looked_at``, ``is_suspected``.
-    summary: RecordQuery
-    #: The rows of a party after a place, in order.
-    rows: Mapping[Amount, RecordQuery]
-    #: Those of the rows that are named.
-    chosen: RecordQuery
-
-
 def _summary(kind: Irregularity) -> ir.Table:
     found = MARKS[kind]()
     counted = found.group_by("party_id").aggregate(
@@ -116,14 +104,25 @@ def _chosen(kind: Irregularity) -> ir.Table:
     return found.semi_join(chosen, ["platform", "record_id"]).order_by(*ORDER)
 
 
+# Each is put together, and compiled, once for each process, when it is first asked.
+
+
 @functools.cache
-def questions_on(kind: Irregularity) -> Questions:
-    """Return what can be asked about *kind*; put together, and later compiled, once for each process."""
-    return Questions(
-        summary=RecordQuery(f"{kind.value}_by_party", _summary(kind)),
-        rows={amount: RecordQuery(f"{kind.value}_{amount.name}", _rows(kind, amount.value + 1)) for amount in Amount},
-        chosen=RecordQuery(f"{kind.value}_chosen", _chosen(kind)),
-    )
+def summary_of(kind: Irregularity) -> RecordQuery:
+    """Return the question for the parties: how many records and subscribers, of how many, and whether suspected."""
+    return RecordQuery(f"{kind.value}_by_party", _summary(kind))
+
+
+@functools.cache
+def rows_asked(kind: Irregularity, amount: Amount) -> RecordQuery:
+    """Return the question for the rows of a party (``ASKED``) in order (``ORDER``)."""
+    return RecordQuery(f"{kind.value}_{amount.name}", _rows(kind, amount.value + 1))
+
+
+@functools.cache
+def rows_chosen(kind: Irregularity) -> RecordQuery:
+    """Return the question for those of the rows that are named (``CHOSEN``)."""
+    return RecordQuery(f"{kind.value}_chosen", _chosen(kind))
 
 
 def _senders(name: str, schema: pa.Schema, column: str) -> RecordQuery:

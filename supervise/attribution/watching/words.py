@@ -44,7 +44,7 @@ def wrong_in_words(kind: Irregularity, detail: str | None) -> str:
         return ""
     parts = [part.split(BEFORE) for part in detail.split(AND)]
     if kind is Irregularity.ORDER_STEP_MISSING:
-        return _("missing: %(steps)s", steps=_("、").join(translate(_STEPS[step]) for (step,) in parts))
+        return _("missing: %(steps)s", steps=_(", ").join(translate(_STEPS[step]) for (step,) in parts))
     pairs = [
         _("%(step)s before %(earlier)s", step=translate(_STEPS[later]), earlier=translate(_STEPS[earlier]))
         for later, earlier in parts

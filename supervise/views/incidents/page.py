@@ -20,6 +20,8 @@ from supervise.attribution.inquiry_queries import AnswerLine, InquiryFacts, answ
 from supervise.attribution.models import EvidenceItem
 from supervise.attribution.traceback_models import TracebackTask
 from supervise.attribution.traceback_queries import traceback_of
+from supervise.attribution.watching.models import WatchedIncident
+from supervise.attribution.watching.queries import records_of_incident
 from supervise.complaints.link import duplicate_candidates
 from supervise.complaints.models import Incident, IncidentState
 from supervise.complaints.originals import reveal_message
@@ -61,6 +63,8 @@ class _Beside(NamedTuple):
     answers: Mapping[int, list[AnswerLine]]
     conflict: AnswerConflict | None
     traceback: TracebackTask | None
+    #: The records that it was opened from, where nobody complained first.
+    opened: tuple[WatchedIncident, ...]
 
 
 class Changed(NamedTuple):
@@ -162,6 +166,7 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
         answer_lines(session, [facts.inquiry.id for facts in asked]),
         last_conflict(session, incident.id),
         traceback_of(session, incident.id),
+        tuple(records_of_incident(session, incident.id)),
     )
 
 

@@ -13,6 +13,7 @@ from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
+from supervise.attribution.watch_words import figures_in_words
 from supervise.attribution.watching.kinds import BASES, Irregularity
 from supervise.attribution.watching.looking import Place, Watch, chosen_rows, rows_of
 from supervise.attribution.watching.opening import ROWS_MAX, Opened, TooManyRecordsError, open_incidents
@@ -92,6 +93,7 @@ def records(finding_id: int) -> ResponseReturnValue:
         looked=looked,
         meaning=meaning_of(behind.kind),
         threshold=threshold,
+        figures=figures_in_words,
         offence=offence,
         share=share_of(behind.line),
         exports=export_urls(".export_records"),

@@ -10,7 +10,7 @@ from supervise import clock
 from supervise.attribution.watching.keeping import due_days, keep, look
 from supervise.attribution.watching.kinds import Irregularity
 from supervise.attribution.watching.models import WatchDay, WatchFindingDay
-from supervise.attribution.watching.questions import MARKS, questions_on
+from supervise.attribution.watching.questions import MARKS, Amount, rows_asked, rows_chosen, summary_of
 from supervise.cipher import Keyring
 from supervise.evidence.models import RecordKind, RecordPartition
 from tests.factories.parties import make_holder, make_party, make_unit
@@ -96,6 +96,5 @@ def test_no_other_kind_is_due_for_a_day_without_its_records(session: Session, ke
 def test_every_question_can_be_put_to_both_engines(dialect: str) -> None:
     assert set(MARKS) == set(Irregularity)
     for kind in Irregularity:
-        questions = questions_on(kind)
-        for query in (questions.summary, questions.chosen, *questions.rows.values()):
+        for query in (summary_of(kind), rows_chosen(kind), rows_asked(kind, Amount.PAGE)):
             assert query.sql(dialect).startswith(("SELECT", "WITH"))
