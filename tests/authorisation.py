@@ -4,6 +4,7 @@ Add an endpoint to ``EXPECTATIONS`` when you add a view; add its rows to ``build
 of a new kind. ``tests/test_authorisation.py`` tries every endpoint with every role on own, foreign and missing rows.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.attribution.checklists import evidence_items
@@ -18,6 +20,9 @@ from supervise.attribution.inquiry_models import AnswerKind
 from supervise.attribution.reporters import reporter_thresholds
 from supervise.attribution.watch_thresholds import threshold_periods
 from supervise.complaints.profiles import profiles_in_use
+from supervise.evidence.holds import ask_hold, holds_of
+from supervise.evidence.models import RecordKind
+from supervise.evidence.retention import place_legal_hold
 from supervise.files.models import ImportKind
 from supervise.jobs.records import create_job
 from supervise.parties.models import OfficialNumber, OrgUnit, Party
@@ -41,6 +46,7 @@ from tests.factories.parties import (
     make_unit,
     unit_party,
 )
+from tests.factories.records import make_source, write_records
 from tests.factories.watching import make_finding
 from tests.finance_world import make_finance, make_verification
 from tests.money_world import MoneyIds, make_money
@@ -221,6 +227,28 @@ EXPECTATIONS: dict[str, Expectation] = {
     "reporter_thresholds.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "reporter_thresholds.new": only(ADMIN),
     "reporter_thresholds.end": only(ADMIN),
+    # records
+    "records.index": only(*TICKET_READERS),
+    "records.detail": only(*TICKET_READERS, rows={"import_id": "record_import_id"}),
+    "records.refused_rows": only(*TICKET_READERS, rows={"import_id": "record_import_id"}),
+    "records.new": only(TRIAGER),
+    "records.coverage": only(*TICKET_READERS),
+    "records.platforms": only(*TICKET_READERS),
+    "records.new_platform": only(TRIAGER),
+    "records.name_platform": only(TRIAGER),
+    "records.end_platform": only(TRIAGER),
+    "records.expiring": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "records.export_expiring": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "records.ask_selected": only(TRIAGER),
+    "records.retention": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "records.drop": only(SUPERVISOR, rows={"kind": "record_kind", "month": "record_month"}),
+    "records.new_hold": only(TRIAGER, SUPERVISOR),
+    "records.release_hold": only(TRIAGER, SUPERVISOR),
+    "incidents.ask_to_keep": only(TRIAGER),
+    "incidents.answer_to_keep": only(TRIAGER),
+    "evidence_clocks.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "evidence_clocks.new_clock": only(SUPERVISOR),
+    "evidence_clocks.new_retention": only(SUPERVISOR),
     "thresholds.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "thresholds.export": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "thresholds.new": only(SUPERVISOR, rows={"kind": "threshold_kind"}),
@@ -458,6 +486,7 @@ def build_world(session: Session) -> World:
             **_intake(session, users, unit, other_unit),
             **_finance(session, users, (unit, other_unit)),
             **_desk(session, users, unit, other_unit),
+            **_records(session),
             **_inquiries(session, Owners(unit_party(session, unit), party, other_party)),
         },
     )
@@ -514,6 +543,27 @@ def _desk(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_uni
             own=dict(view_ids),
             foreign=dict.fromkeys(Role, make_view(session, user_id=make_user(session, username="view-owner").id).id),
         ),
+    }
+
+
+def _records(session: Session) -> dict[str, Rows]:
+    day = dt.date(2021, 3, 4)
+    batch = write_records(session, None, RecordKind.QUALITY, [], platform="qc-of-old", days=[day])
+    incident = make_incident(session, occurred_at=clock.start_of_day(clock.today()))
+    ask_hold(session, incident.id, asked_of="外呼平台", actor_id=1)
+    # Days without records, so that every role may try to release it.
+    until = dt.date(2019, 2, 1)
+    hold = place_legal_hold(
+        session, kind=None, from_day=dt.date(2019, 1, 1), to_day=until, reason="法院调证", actor_id=1
+    )
+    return {
+        "record_import_id": Rows(shared=batch.id),
+        "source_id": Rows(shared=make_source(session, code="qc-of-old").id),
+        "record_kind": Rows(shared="quality", missing="moon_phase"),
+        "record_month": Rows(shared="2021-03", missing="1999-01"),
+        "hold_id": Rows(shared=holds_of(session, incident.id)[0].id),
+        "legal_hold_id": Rows(shared=hold.id),
+        "evidence_form": Rows(shared="recording", missing="moon_phase"),
     }
 
 

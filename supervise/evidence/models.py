@@ -16,9 +16,9 @@ from supervise.labels import N_, LabelledEnum
 class RecordKind(LabelledEnum):
     """What a record is of."""
 
-    CALLS = "calls", N_("Calls")
-    MESSAGES = "messages", N_("SMS")
-    ORDERS = "orders", N_("Orders")
+    CALLS = "calls", N_("Call records")
+    MESSAGES = "messages", N_("SMS records")
+    ORDERS = "orders", N_("Order records")
     QUALITY = "quality", N_("Quality checks")
 
 

@@ -1,6 +1,7 @@
 """How long evidence and records are kept: clocks, requests to keep, legal holds, and dropping at the end of retention."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -60,7 +61,7 @@ def test_a_call_keeps_the_clock_of_its_day_and_a_new_clock_never_begins_earlier(
     today = clock.today()
     call, message = (make_incident(session, kind=kind, occurred_at=clock.start_of_day(today)) for kind in IncidentKind)
     long_ago = make_incident(session, occurred_at=clock.start_of_day(today - dt.timedelta(days=9)))
-    new = {"keep_months": 6, "keep_days": 0, "legal_basis": "公司内部要求", "actor_id": 1}
+    new: dict[str, Any] = {"keep_months": 6, "keep_days": 0, "legal_basis": "公司内部要求", "actor_id": 1}
 
     set_clock(session, EvidenceForm.RECORDING, valid_from=today, **new)
 

@@ -27,8 +27,8 @@ from tests.factories.penalties import approve_all, make_charged_branch, make_cha
 from tests.views.money_pages import arranged, make_scene, proposed
 from tests.views.money_pages import browser as money_browser
 
-#: Who writes them decides on them, or they are no proposals: delegations, legal holds, the ledger's own entries.
-NO_PROPOSALS = {"deputy", "journal_entry", "legal_hold"}
+#: Who writes them decides on them, or they are no proposals: delegations, holds, the ledger's own entries.
+NO_PROPOSALS = {"attachment_hold", "deputy", "journal_entry", "legal_hold"}
 _SECTION = re.compile(r'<section class="card"(?: id="([^"]*)")?.*?</section>', re.DOTALL)
 _LIST = re.compile(r'<table class="[^"]*" data-rows>.*?<tbody>(.*?)</tbody>', re.DOTALL)
 _TASK = re.compile(r'<span class="task-count">(\d+)</span>\s*<a href="([^"]*)">([^<]*)</a>')

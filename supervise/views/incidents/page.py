@@ -36,6 +36,7 @@ from supervise.views.forms import Form, RevealForm
 from supervise.views.incidents.blueprint import bp
 from supervise.views.incidents.evidence_forms import EvidenceForm, VerificationForm
 from supervise.views.incidents.forms import FindingsForm, LinkForm, ReasonForm, VerdictForm
+from supervise.views.incidents.holds import Keeping, keeping_of
 from supervise.views.incidents.proofs import Proofs, proofs_of
 from supervise.views.money_words import money_words
 from supervise.views.settings import current_keyring
@@ -62,6 +63,8 @@ class _Beside(NamedTuple):
     asked: tuple[InquiryFacts, ...]
     answers: Mapping[int, list[AnswerLine]]
     conflict: AnswerConflict | None
+    #: What of its day is on record, and until when others must keep what they have of it.
+    keeping: Keeping
     traceback: TracebackTask | None
     #: The records that it was opened from, where nobody complained first.
     opened: tuple[WatchedIncident, ...]
@@ -165,6 +168,7 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
         tuple(asked),
         answer_lines(session, [facts.inquiry.id for facts in asked]),
         last_conflict(session, incident.id),
+        keeping_of(session, incident),
         traceback_of(session, incident.id),
         tuple(records_of_incident(session, incident.id)),
     )
