@@ -23,6 +23,7 @@ from tests.factories.complaints import link_ticket, make_incident, make_number, 
 from tests.factories.desk import make_override, make_second_look, make_view
 from tests.factories.parties import give_scope, make_holder, make_party, make_unit
 from tests.factories.penalties import make_charged_partner, propose
+from tests.factories.records import record_calls
 
 CALLER = "02988880000"
 
@@ -46,7 +47,8 @@ def office(app: Flask) -> None:
         now = clock.now()
         for hours in range(3):
             ticket = make_ticket(session, number=make_number(session), unit=unit, received_at=now, due_on=clock.today())
-            make_incident(session, ticket=ticket, caller_number=CALLER, occurred_at=now - dt.timedelta(hours=hours + 1))
+            at = now - dt.timedelta(hours=hours + 1)
+            record_calls(session, make_incident(session, ticket=ticket, caller_number=CALLER, occurred_at=at))
             index_tickets(session, [Searchable(ticket.id, [ticket.reference, "推销流量套餐"])])
         _whole_story(session)
         make_override(session, unit=unit)
