@@ -51,6 +51,10 @@ class OverrideWaitingError(ConflictError):
     message = N_("An override of this incident waits for a second person; it must be confirmed or rejected first")
 
 
+class ReasonMissingError(InvalidInputError):
+    """What the evidence does not come to by itself is decided with a word; the message says why it is needed."""
+
+
 class AmbiguousError(ConflictError):
     """No record proves the call, nobody or several are named, or something contradicts; the message says which."""
 
@@ -73,7 +77,8 @@ def decide_verdict(
     Raises:
         VerdictChangedError: if another verdict came into force meanwhile.
         OverrideWaitingError: if an override waits.
-        InvalidInputError: if a party or a reason is missing or superfluous.
+        ReasonMissingError: without a reason where one is needed.
+        InvalidInputError: if a party is missing or superfluous.
         MoneyHangsOnItError: if an approved amount rests on the verdict in force.
     """
     incident = _locked(session, incident_id)
@@ -265,11 +270,11 @@ def _check_reason(method: Method, verdict: Verdict, reason: str | None, *, contr
     if reason is not None and reason.strip():
         return
     if method is Method.OVERRIDE:  # also a CHECK of the table
-        raise InvalidInputError(N_("Give a reason for deciding against the suggestion"))
+        raise ReasonMissingError(N_("Give a reason for deciding against the suggestion"))
     if verdict not in CHARGEABLE_VERDICTS:
-        raise InvalidInputError(N_("Give a reason for this verdict"))
+        raise ReasonMissingError(N_("Give a reason for this verdict"))
     if contradicted:
-        raise InvalidInputError(N_("The evidence contradicts itself: say why you decide for this side"))
+        raise ReasonMissingError(N_("The evidence contradicts itself: say why you decide for this side"))
 
 
 def _evidence(suggestion: Suggestion, party_id: int | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.checklists import evidence_items, items_on
-from supervise.attribution.decide import VerdictChangedError, decide_verdict
+from supervise.attribution.decide import ReasonMissingError, VerdictChangedError, decide_verdict
 from supervise.attribution.findings import record_findings
 from supervise.attribution.models import AttributionState, Verdict
 from supervise.desk.bulk import propose_amounts
@@ -48,6 +48,9 @@ def verdict(incident_id: int) -> ResponseReturnValue:
             shown_id=form.shown_id,
             actor_id=me.id,
         )
+    except ReasonMissingError as error:
+        form.reason.errors = [str(error)]
+        return incident_page(incident_id, {"verdict": form})
     except VerdictChangedError as error:
         # Not the page of every conflict: both verdicts are shown, and what was typed is kept.
         record_refusal(error)
