@@ -135,6 +135,7 @@ def test_chosen_records_become_incidents_once_and_their_page_opens_without_a_tic
     incident = browser.get("/incidents/1")
     assert incident.status_code == 200
     assert "R1" in incident.text
+    assert "02988880001" in browser.get("/incidents/unattributed").text
 
 
 def test_an_address_that_names_no_kind_or_no_place_is_refused(desk: Desk) -> None:
