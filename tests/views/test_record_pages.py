@@ -171,3 +171,17 @@ def test_a_supervisor_sets_clocks_and_retention_from_today_on(desk: Desk) -> Non
     assert "90 days" in page
     assert "60 months" in page
     assert "New period" not in page
+
+
+def test_the_list_of_calls_to_attribute_marks_those_whose_recording_ends_soon(desk: Desk) -> None:
+    def call(session: Session) -> None:
+        for days_ago in (27, 3):
+            at = clock.start_of_day(clock.today() - dt.timedelta(days=days_ago))
+            make_incident(session, occurred_at=at, caller_number=f"138000011{days_ago:02d}")
+
+    desk.write(call)
+
+    page = desk.as_(Role.TRIAGER).get("/incidents/unattributed").text
+
+    assert page.count("days left") == 1
+    assert "3 days left" in page

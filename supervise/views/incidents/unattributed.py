@@ -1,6 +1,7 @@
 """Calls that nobody answers for yet, by what the evidence says; those that a record proves are accepted at once."""
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,13 +13,16 @@ from supervise.access.roles import Permission
 from supervise.attribution.unattributed import (
     PAGE,
     Says,
+    UnattributedIncident,
     count_unattributed,
     proven_incident_ids,
     unattributed_incidents,
 )
+from supervise.complaints.models import IncidentKind
 from supervise.desk.bulk_runs import ROWS_MAX, Subject
 from supervise.desk.models import BulkAction
 from supervise.errors import InvalidInputError
+from supervise.evidence.clocks import expiry_days
 from supervise.jobs.weighing import start_weighing, weighing_under_way
 from supervise.labels import N_, _
 from supervise.parties.scope import Scope
@@ -26,6 +30,9 @@ from supervise.views.addresses import address_with
 from supervise.views.background import wake, words_of
 from supervise.views.bulk_runs import have_run
 from supervise.views.incidents.blueprint import bp
+
+#: Evidence that is kept for so long or less is marked.
+_SOON_DAYS = 7
 
 
 class BadPlaceError(InvalidInputError):
@@ -46,11 +53,13 @@ def unattributed() -> ResponseReturnValue:
         more, rows = len(rows) > PAGE, rows[:PAGE]
         waiting = count_unattributed(session, scope, clock.now())
         job = weighing_under_way(session)
+        last_days = expiry_days(session, {(row.kind, clock.china_day(row.occurred_at)) for row in rows})
     place = f"{rows[-1].waiting_since.isoformat()}_{rows[-1].incident_id}" if more else None
     return render_template(
         "incidents/unattributed.html",
         rows=rows,
         waiting=waiting,
+        days_left=_days_left(rows, last_days),
         says=says,
         every=list(Says),
         may_accept=says is Says.PROVEN,
@@ -61,6 +70,15 @@ def unattributed() -> ResponseReturnValue:
         first_url=address_with(after=None) if after else None,
         now=clock.now(),
     )
+
+
+def _days_left(
+    rows: Sequence[UnattributedIncident], last_days: Mapping[tuple[IncidentKind, dt.date], dt.date]
+) -> dict[int, int]:
+    """Return by incident for how many days its evidence must still be kept, where a week or less is left."""
+    days = {row.incident_id: last_days.get((row.kind, clock.china_day(row.occurred_at))) for row in rows}
+    left = {incident_id: (last - clock.today()).days for incident_id, last in days.items() if last is not None}
+    return {incident_id: count for incident_id, count in left.items() if 0 <= count <= _SOON_DAYS}
 
 
 @bp.post("/unattributed/accept")
