@@ -45,6 +45,8 @@ from supervise.demo.story_records import (
     deliver_orders,
 )
 from supervise.donotcall.record import record_reported_refusals
+from supervise.evidence.holds import answer_hold, ask_holds
+from supervise.evidence.models import HoldRequest, HoldState
 from supervise.parties.scope import Scope
 from supervise.penalties.propose import propose_penalties
 
@@ -92,6 +94,9 @@ def story_steps(keyring: Keyring, registers: Registers, now: dt.datetime) -> lis
         *_dialled_by_a_worker(step, delivery),
         *_spoofed(step, delivery),
         *_burst(step, delivery),
+        step(3, "16:00", _hold, ("1B", "2D"), "10085外呼平台运维组"),
+        step(2, "16:00", _hold, ("3B",), "省公司外呼平台运维组"),
+        step(1, "10:00", _keep, "1B"),
     ]
 
 
@@ -285,6 +290,18 @@ def _answer(story: Story, keys: Sequence[str], said: Answered, session: Session)
         )
         user_id = story.registers.users[said.username]
         answer_inquiry(session, session.scalars(waiting).one(), answer, scope, shown_number=0, actor_id=user_id)
+
+
+def _hold(story: Story, keys: Sequence[str], asked_of: str, session: Session) -> None:
+    """Ask for the recordings of what is not decided, before they are gone."""
+    ids = [story.incidents[key] for key in keys]
+    ask_holds(session, ids, asked_of=asked_of, actor_id=story.registers.users["triager"])
+
+
+def _keep(story: Story, key: str, session: Session) -> None:
+    hold_id = session.scalars(select(HoldRequest.id).where(HoldRequest.incident_id == story.incidents[key])).one()
+    triager = story.registers.users["triager"]
+    answer_hold(session, hold_id, state=HoldState.KEPT, answer="录音已另存，保留至处理完毕。", actor_id=triager)
 
 
 def _settle(story: Story, key: str, session: Session) -> None:
