@@ -216,6 +216,8 @@ def test_a_number_handed_over_at_noon_leads_to_each_of_its_holders_or_both_are_a
     office.answer("星河呼叫", AnswerKind.OURS, "系我司下午所拨。")
     shown = office.suggestion(some_time)
     assert (shown.party_id, len(shown.candidates)) == (None, 2), "answers decide nothing by themselves"
+    with db.reading() as session:
+        assert conflicts_to_settle(session) == [], "a noon of that day is not after a call of that day"
 
     verdict = decide(
         some_time, Verdict.ATTRIBUTED, office.parties["星河呼叫"], "星河呼叫自认，恒通渠道否认且有移交记录"

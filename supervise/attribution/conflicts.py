@@ -11,6 +11,7 @@ from supervise import clock
 from supervise.attribution.candidates import Suggestion, suggestions
 from supervise.attribution.decide import VerdictChangedError, decide_verdict
 from supervise.attribution.grades import Grade, GroundKind
+from supervise.attribution.holder_words import BLUR
 from supervise.attribution.inquiry_models import (
     DENIALS,
     AnswerConflict,
@@ -52,7 +53,8 @@ class _Known(NamedTuple):
     suggestion: Suggestion
     #: None: no verdict that names a party.
     verdict: Attribution | None
-    called_at: dt.datetime
+    #: By then the call had been made, as exactly as its time is known.
+    called_by: dt.datetime
 
 
 def look_for_conflicts(session: Session, incident_ids: Collection[int], *, actor_id: int | None) -> int:
@@ -183,8 +185,8 @@ def _known(session: Session, ids: Sequence[int]) -> dict[int, _Known]:
             .where(IncidentVerdict.incident_id.in_(some), Attribution.verdict.in_(CHARGEABLE_VERDICTS))
         )
         verdicts |= {row.incident_id: row for row in session.scalars(query)}
-        moments = select(Incident.id, Incident.occurred_at).where(Incident.id.in_(some))
-        times |= {row.id: row.occurred_at for row in session.execute(moments)}
+        moments = select(Incident.id, Incident.occurred_at, Incident.precision).where(Incident.id.in_(some))
+        times |= {row.id: row.occurred_at + BLUR[row.precision] for row in session.execute(moments)}
     return {
         incident_id: _Known(given[incident_id], suggested[incident_id], verdicts.get(incident_id), times[incident_id])
         for incident_id in spoken
@@ -223,7 +225,7 @@ def _against(denial: AnswerGiven, known: _Known) -> list[Reason]:
         for other in known.answers
         if other.named_party_id == denial.party_id
     ]
-    if denial.handed_on_at is not None and denial.handed_on_at > known.called_at:
+    if denial.handed_on_at is not None and denial.handed_on_at >= known.called_by:
         reasons.append(
             [N_("%(party)s says that it handed the number on, but only after the call."), {"party": denial.party}]
         )

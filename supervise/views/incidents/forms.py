@@ -31,7 +31,7 @@ class VerdictForm(Form):
     )
     reason = TextAreaField(
         _l("Reason"),
-        description=_l("Needed for a decision against the suggestion, and wherever no party answers"),
+        description=_l("Needed against the suggestion, against a contradiction, and wherever no party answers"),
         validators=[Optional(), Length(max=_REASON_CHARS_MAX)],
     )
 
