@@ -17,7 +17,7 @@ class InquiryState(LabelledEnum):
     """Where a question stands."""
 
     OPEN = "open", N_("Waiting for an answer")
-    ANSWERED = "answered", N_("Answered")
+    ANSWERED = "answered", N_("An answer is there")
     #: Silence until the deadline; a reason among others, never a verdict.
     DEEMED = "deemed", N_("Deemed not contested")
     WITHDRAWN = "withdrawn", N_("Withdrawn")

@@ -57,7 +57,7 @@ class Standing(LabelledEnum):
     OPEN = "open", N_("Waiting for an answer")
     OVERDUE = "overdue", N_("Waiting beyond the deadline")
     TO_DECIDE = "to_decide", N_("Answered or silent, without a verdict")
-    ANSWERED = "answered", N_("Answered")
+    ANSWERED = "answered", N_("An answer is there")
     DEEMED = "deemed", N_("Deemed not contested")
     WITHDRAWN = "withdrawn", N_("Withdrawn")
     ALL = "all", N_("All")

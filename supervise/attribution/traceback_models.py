@@ -26,7 +26,7 @@ class HopOutcome(LabelledEnum):
     """What became of the question to one operator."""
 
     WAITING = "waiting", N_("Waiting for an answer")
-    ANSWERED = "answered", N_("Answered")
+    ANSWERED = "answered", N_("An answer is there")
     REFUSED = "refused", N_("Does not cooperate")
 
 
