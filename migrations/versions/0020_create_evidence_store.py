@@ -175,8 +175,8 @@ def _create_record_import() -> None:
         "record_import",
         ["kind", "sha256"],
         unique=True,
-        sqlite_where=sa.text("state = 'committed'"),
-        postgresql_where=sa.text("state = 'committed'"),
+        sqlite_where=sa.text("state = 'committed' AND rows_total > 0"),
+        postgresql_where=sa.text("state = 'committed' AND rows_total > 0"),
     )
 
 

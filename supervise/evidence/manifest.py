@@ -168,7 +168,7 @@ def beat(session: Session, import_id: int, version: int) -> None:
 
 
 def refuse_known_file(session: Session, kind: RecordKind, sha256: str) -> None:
-    """Refuse a file whose very bytes were taken over before.
+    """Refuse a file whose very bytes were taken over before; files without a row are alike, and tell of other days.
 
     Raises:
         AlreadyImportedError: naming that import.
@@ -178,6 +178,7 @@ def refuse_known_file(session: Session, kind: RecordKind, sha256: str) -> None:
             RecordImport.kind == kind,
             RecordImport.sha256 == sha256,
             RecordImport.state == RecordImportState.COMMITTED,
+            RecordImport.rows_total > 0,
         )
     )
     if earlier is not None:

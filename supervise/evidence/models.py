@@ -71,14 +71,14 @@ class RecordImport(Base):
 
     __tablename__ = "record_import"
     __table_args__ = (
-        # Importing twice adds nothing; a file that was refused may come again.
+        # Importing twice adds nothing; a file that was refused may come again, and all files without rows are alike.
         Index(
             "uq_record_import_same_file",
             "kind",
             "sha256",
             unique=True,
-            sqlite_where=text("state = 'committed'"),
-            postgresql_where=text("state = 'committed'"),
+            sqlite_where=text("state = 'committed' AND rows_total > 0"),
+            postgresql_where=text("state = 'committed' AND rows_total > 0"),
         ),
         CheckConstraint("state <> 'refused' OR refusal_message IS NOT NULL", name="refusal_has_words"),
         CheckConstraint("(state IN ('waiting', 'running')) = (finished_at IS NULL)", name="finished_at_set"),

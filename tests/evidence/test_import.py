@@ -131,6 +131,16 @@ def test_one_platform_may_be_named_for_all_rows_and_days_without_calls_are_cover
     assert done.covers_to == dt.date(2026, 11, 5)
 
 
+def test_two_quiet_days_bring_the_same_file_without_a_row(importer: Importer) -> None:
+    header = [heading for heading in CALLS_HEADER if heading != "平台"]
+
+    for day in (2, 3):
+        on_day = dt.date(2026, 11, day)
+        done = importer.take(csv_text([], header), platform="crm", covers=(on_day, on_day + dt.timedelta(days=1)))
+
+        assert (done.rows_total, done.covers_from) == (0, on_day)
+
+
 # Twice, and again with other values
 
 
