@@ -98,7 +98,8 @@ class PartitionWriter:
             pq.write_table(
                 table.slice(start, counted["counts"]),
                 folder / f"{piece}.parquet",
-                compression="lz4",
+                # Read once and deleted: packing it costs more than the disk.
+                compression="none",
                 use_dictionary=False,
                 write_statistics=False,
             )

@@ -225,7 +225,7 @@ class _RowNumbers:
         runs = []
         while count:
             run = min(count, self._skipped[0] - self._next) if self._skipped else count
-            runs.append(pa.array(range(self._next, self._next + run), pa.int64()))
+            runs.append(pa.arange(self._next, self._next + run))
             self._next, count = self._next + run, count - run
             if count or (self._skipped and self._skipped[0] == self._next):
                 self._skipped.popleft()
@@ -305,7 +305,7 @@ def _parquet_batches(parquet: pq.ParquetFile, places: Mapping[str, int]) -> Iter
             cells = {name: _texts(batch.column(header[place])) for name, place in places.items()}
             first = done + _HEADER_ROW + 1
             done += batch.num_rows
-            yield RawBatch(cells, pa.array(range(first, first + batch.num_rows), pa.int64()), {}, done)
+            yield RawBatch(cells, pa.arange(first, first + batch.num_rows), {}, done)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise DamagedParquetError from error
 
