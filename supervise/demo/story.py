@@ -203,19 +203,7 @@ def _take_in(
     caller, ago, clock_time = called
     number, _subscriber_id, unit_id = story.registers.subscribers[place]
     at, clerk = story.at(ago, clock_time), story.registers.users["clerk"]
-    is_message = caller.startswith(SUB_PORT)
-    reported = ReportedCall(
-        kind=IncidentKind.SMS if is_message else IncidentKind.CALL,
-        occurred_at=at,
-        precision=precision,
-        caller_number=caller,
-        caller_class=phone.classify(caller),
-        answered=None if is_message else True,
-        seconds=None if is_message else 75,
-        caller_kind=CallerKind.UNKNOWN if is_message else CallerKind.HUMAN,
-        sms_text=OFFER if is_message else None,
-        opt_out_sent=True if is_message else None,
-    )
+    reported = _reported(caller, at, precision)
     report = ReportedTicket(
         channel=Channel.HOTLINE,
         received_at=clock.now(),
@@ -231,6 +219,22 @@ def _take_in(
     [story.incidents[key]] = received[0].incident_ids
     story.tickets[key] = received[0].ticket_id
     investigate_ticket(session, received[0].ticket_id, actor_id=story.registers.users["triager"])
+
+
+def _reported(caller: str, at: dt.datetime, precision: Precision) -> ReportedCall:
+    is_message = caller.startswith(SUB_PORT)
+    return ReportedCall(
+        kind=IncidentKind.SMS if is_message else IncidentKind.CALL,
+        occurred_at=at,
+        precision=precision,
+        caller_number=caller,
+        caller_class=phone.classify(caller),
+        answered=None if is_message else True,
+        seconds=None if is_message else 75,
+        caller_kind=CallerKind.UNKNOWN if is_message else CallerKind.HUMAN,
+        sms_text=OFFER if is_message else None,
+        opt_out_sent=True if is_message else None,
+    )
 
 
 def _accept(story: Story, keys: Sequence[str], session: Session) -> None:

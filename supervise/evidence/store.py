@@ -4,6 +4,7 @@ A session carries the store (``session.info``), as it carries its connection: wh
 """
 
 import datetime as dt
+import functools
 import importlib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -71,14 +72,20 @@ def current_files(session: Session, kind: RecordKind, days: Collection[dt.date] 
     return Files([store.address(path) for path in paths if path is not None], RECORD_TYPES[kind].schema)
 
 
+@functools.cache
+def _engine_in(folder: Path) -> DuckDBEngine:
+    # One for each folder of a process: it holds memory and threads, and takes a moment to open.
+    return DuckDBEngine(folder)
+
+
 def open_store(engine_name: str, uri: str, scratch: Path, *, spark_master: str = "local[2]") -> RecordStore:
     """Return the store at *uri*, read by ``duckdb`` or ``spark``; nothing is started before the first question.
 
-    What does not fit the memory of this process is spilt below *scratch*.
+    What does not fit the memory of this process is spilt beside the records, or below *scratch* if they lie elsewhere.
     """
+    local = _engine_in(scratch if "://" in uri else Path(uri))
     if engine_name == "spark":
         # A third of a gigabyte that most installations do without.
         spark = importlib.import_module("supervise.evidence.spark")
-        return RecordStore(uri, spark.SparkEngine(spark_master), DuckDBEngine(scratch))
-    local = DuckDBEngine(scratch)
+        return RecordStore(uri, spark.SparkEngine(spark_master), local)
     return RecordStore(uri, local, local)

@@ -309,7 +309,7 @@ def test_a_contradiction_asks_for_a_reason(session: Session, incident: Incident,
     make_staff_number(session, employer=other)
     record_calls(session, incident, staff_number="8001")
 
-    with pytest.raises(InvalidInputError, match="contradicts itself"):
+    with use_locale("en"), pytest.raises(InvalidInputError, match="contradicts itself"):
         decide(session, incident, Verdict.ATTRIBUTED, other, reason=None)
     attribution = decide(session, incident, Verdict.ATTRIBUTED, other, reason="以通话记录为准")
 

@@ -20,6 +20,7 @@ from supervise.attribution.reporters import (
 from supervise.complaints.models import Incident
 from supervise.complaints.reference import BackDatedError
 from supervise.errors import InvalidInputError
+from supervise.labels import use_locale
 from supervise.parties.models import Party
 from tests.factories.attribution import TRIAGER, attribute, make_proven_incident
 from tests.factories.complaints import make_incident, make_number
@@ -127,7 +128,7 @@ def test_a_new_threshold_ends_the_one_before_and_one_that_ended_suspects_nobody(
 def test_a_threshold_that_is_not_above_zero_is_refused_in_words_and_by_the_database(
     session: Session, subscribers: int, within_days: int
 ) -> None:
-    with pytest.raises(InvalidInputError, match="above zero"):
+    with use_locale("en"), pytest.raises(InvalidInputError, match="above zero"):
         set_to(session, subscribers, within_days)
     row = {"counted_per": "number", "legal_note": NOTE, "valid_from": TODAY}
     with pytest.raises(IntegrityError), session.begin_nested():

@@ -13,6 +13,8 @@ from supervise import clock
 from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.attribution.models import Attribution, AttributionState, Finding, IncidentVerdict
+from supervise.attribution.weighing import weigh
+from supervise.attribution.weighing_run import keep_suggestions, suggestion_rows
 from supervise.audit.models import AuditEvent
 from supervise.complaints.models import Incident, IncidentFlag, IncidentKind, Ticket, TicketState
 from supervise.complaints.receive import receive_tickets
@@ -476,7 +478,7 @@ def test_a_verdict_by_the_suggestion_is_in_force_and_against_it_waits(desk: Desk
     [attribution] = desk.read(sa.select(Attribution))
 
     assert 'value="HX01"' in page
-    assert (no_reason.status_code, waits.status_code) == (422, 303)
+    assert (no_reason.status_code, waits.status_code) == (400, 303)
     assert attribution.state is AttributionState.WAITING
     assert desk.as_(Role.TRIAGER).post(f"/incidents/overrides/{attribution.id}/confirm").status_code == 403
     assert "分公司书面说明" in supervisor.get("/incidents/overrides").text
@@ -631,6 +633,7 @@ def test_tickets_are_linked_and_parted_and_calls_merged_or_kept_apart(desk: Desk
 
 def test_waiting_calls_are_listed_with_what_the_registers_say(desk: Desk) -> None:
     incident_id = desk.incident_of(desk.ticket())
+    desk.write(lambda session: keep_suggestions(session, suggestion_rows(weigh(session, [incident_id]).outcomes)))
 
     page = desk.as_(Role.TRIAGER).get("/incidents/unattributed").text
 
