@@ -103,7 +103,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _demo_environment(environ: Mapping[str, str], instance: Path) -> Mapping[str, str]:
     """Keep a demo's database and keys apart from all others: it is thrown away without a second look."""
-    for name in ("DATABASE_URL", "SUPERVISE_KEY_FILE", "SECRET_KEY_FILE", "SUPERVISE_ANCHOR_FILE"):
+    for name in ("DATABASE_URL", "SUPERVISE_KEY_FILE", "SECRET_KEY_FILE", "SUPERVISE_ANCHOR_FILE", "EVIDENCE_URI"):
         if name in environ:
             raise ConfigError(
                 f"the demo has its own database and keys, but {name} is set: unset it, or start without the demo"
@@ -169,6 +169,8 @@ def _evidence_engine(environ: Mapping[str, str]) -> str:
     uri = environ.get("EVIDENCE_URI", "")
     if name == "duckdb" and "://" in uri.removeprefix("file://"):
         raise ConfigError(f"EVIDENCE_URI names {uri}: DuckDB reads a folder of this machine; Spark reads other URIs")
+    if uri and "://" not in uri.removeprefix("file://"):
+        _refuse_unwritable_folder("EVIDENCE_URI", Path(uri.removeprefix("file://")))
     return name
 
 

@@ -75,12 +75,35 @@ def test_the_demo_keeps_its_keys(tmp_path: Path) -> None:
     assert load_settings(environ) == load_settings(environ)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "SUPERVISE_KEY_FILE", "SECRET_KEY_FILE", "SUPERVISE_ANCHOR_FILE"])
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "SUPERVISE_KEY_FILE", "SECRET_KEY_FILE", "SUPERVISE_ANCHOR_FILE", "EVIDENCE_URI"]
+)
 def test_the_demo_refuses_what_belongs_to_another_database(environ: dict[str, str], name: str) -> None:
     demo = {"SUPERVISE_DEMO": "1", "SUPERVISE_INSTANCE": environ["SUPERVISE_INSTANCE"], name: "something"}
 
     with pytest.raises(ConfigError, match=f"{name} is set: unset it"):
         load_settings(demo)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("EVIDENCE_ENGINE", "pandas", "must be duckdb or spark"),
+        ("EVIDENCE_URI", "s3a://records", "DuckDB reads a folder of this machine"),
+        ("EVIDENCE_URI", "/nowhere/at/all", "EVIDENCE_URI: there is no folder"),
+    ],
+)
+def test_a_record_store_that_cannot_be_read_stops_the_start(
+    environ: dict[str, str], name: str, value: str, sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        load_settings({**environ, name: value})
+
+
+def test_records_may_lie_in_a_folder_of_their_own(environ: dict[str, str], tmp_path: Path) -> None:
+    settings = load_settings({**environ, "EVIDENCE_URI": str(tmp_path)})
+
+    assert (settings.evidence_engine, settings.evidence_uri) == ("duckdb", str(tmp_path))
 
 
 def test_a_secret_that_others_can_read_stops_the_start(environ: dict[str, str], tmp_path: Path) -> None:
