@@ -11,6 +11,7 @@ from supervise.attribution.models import Finding, FindingState, IncidentVerdict,
 from supervise.complaints.models import Incident, IncidentState
 from supervise.evidence.clocks import KIND_OF, clock_periods, days_ending_by, expiry_days, within
 from supervise.evidence.models import EvidenceForm, HoldRequest, HoldState
+from supervise.parties.scope import Scope
 
 PAGE = 50
 #: Counting stops here: nobody reads a larger number.
@@ -45,6 +46,7 @@ class Expiring(NamedTuple):
 
 def expiring_evidence(
     session: Session,
+    scope: Scope,
     form: EvidenceForm,
     today: dt.date,
     *,
@@ -52,9 +54,9 @@ def expiring_evidence(
     after: Place | None = None,
     limit: int = PAGE,
 ) -> list[Expiring]:
-    """Return undecided incidents whose evidence ends within so many days, or has ended (None), nobody asked first.
+    """Return undecided incidents in *scope* whose evidence ends within so many days, or has ended (None).
 
-    Then by day, the earliest first. What is kept on request, or known to be lost, is not among them.
+    Those that nobody asked to be kept come first, then by day, the earliest first. What is kept on request, or known to be lost, is not among them.
     """
     asked = HoldRequest.id.is_not(None)
     query = (
@@ -67,7 +69,7 @@ def expiring_evidence(
     )
     if after is not None:
         query = query.where(_beyond(asked, after))
-    rows = session.execute(query).all()
+    rows = session.execute(scope.limit(query, unit=Incident.unit_id)).all()
     days = expiry_days(session, {(row[0].kind, row[0].occurred_on) for row in rows})
     return [Expiring(row[0], row[1], row[2], days[row[0].kind, row[0].occurred_on]) for row in rows]
 
@@ -79,16 +81,19 @@ def _beyond(asked: ColumnElement[bool], after: Place) -> ColumnElement[bool]:
 
 
 def every_expiring(
-    session: Session, form: EvidenceForm, today: dt.date, *, within_days: int | None
+    session: Session, scope: Scope, form: EvidenceForm, today: dt.date, *, within_days: int | None
 ) -> Iterator[Expiring]:
     """Yield what ``expiring_evidence`` lists, all of it, a slice at a time."""
-    rows = expiring_evidence(session, form, today, within_days=within_days, limit=_SLICE)
+    rows = expiring_evidence(session, scope, form, today, within_days=within_days, limit=_SLICE)
     while rows:
         yield from rows
-        rows = expiring_evidence(session, form, today, within_days=within_days, after=rows[-1].place, limit=_SLICE)
+        after = rows[-1].place
+        rows = expiring_evidence(session, scope, form, today, within_days=within_days, after=after, limit=_SLICE)
 
 
-def count_expiring(session: Session, form: EvidenceForm, today: dt.date, *, within_days: int | None) -> int:
+def count_expiring(
+    session: Session, scope: Scope, form: EvidenceForm, today: dt.date, *, within_days: int | None
+) -> int:
     """Return how many incidents ``expiring_evidence`` lists; at most ``COUNT_MAX``."""
     rows: Select[int] = (
         select(Incident.id)
@@ -96,7 +101,8 @@ def count_expiring(session: Session, form: EvidenceForm, today: dt.date, *, with
         .where(*_undecided(session, form, today, within_days))
         .limit(COUNT_MAX)
     )
-    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+    limited = scope.limit(rows, unit=Incident.unit_id)
+    return session.scalar(select(func.count()).select_from(limited.subquery())) or 0
 
 
 def _undecided(

@@ -32,6 +32,7 @@ from supervise.evidence.retention import (
 )
 from supervise.evidence.sources import SourceHasRecordsError, end_source
 from supervise.evidence.store import store_of
+from supervise.parties.scope import Scope
 from tests.factories.complaints import make_incident
 from tests.factories.records import make_source, write_records
 
@@ -88,14 +89,18 @@ def test_undecided_calls_whose_recording_ends_are_listed_until_decided_or_kept(s
     answer_hold(session, holds_of(session, kept)[0].id, state=HoldState.KEPT, answer="已封存", actor_id=1)
     recording = EvidenceForm.RECORDING
 
-    listed = expiring_evidence(session, recording, TODAY, within_days=7)
-    first = expiring_evidence(session, recording, TODAY, within_days=7, limit=1)
-    rest = expiring_evidence(session, recording, TODAY, within_days=7, after=first[-1].place)
+    listed = expiring_evidence(session, Scope.everything(), recording, TODAY, within_days=7)
+    first = expiring_evidence(session, Scope.everything(), recording, TODAY, within_days=7, limit=1)
+    rest = expiring_evidence(session, Scope.everything(), recording, TODAY, within_days=7, after=first[-1].place)
 
     assert [(row.incident.id, row.days_left(TODAY)) for row in listed] == [(soon, 5), (asked, 2)]
     assert [row.incident.id for row in first + rest] == [soon, asked]
-    assert [row.incident.id for row in every_expiring(session, recording, TODAY, within_days=None)] == [late]
-    assert count_expiring(session, recording, TODAY, within_days=60) == 3
+    assert [
+        row.incident.id for row in every_expiring(session, Scope.everything(), recording, TODAY, within_days=None)
+    ] == [late]
+    assert count_expiring(session, Scope.everything(), recording, TODAY, within_days=60) == 3
+    assert expiring_evidence(session, Scope.nothing(), recording, TODAY, within_days=7) == []
+    assert count_expiring(session, Scope.nothing(), recording, TODAY, within_days=60) == 0
     assert fresh not in {row.incident.id for row in listed}
     assert [type(row.refusal) for row in results] == [type(None), type(None)]
 

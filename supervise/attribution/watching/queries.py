@@ -66,13 +66,6 @@ class FindingLine(NamedTuple):
     party: Party | None
 
 
-class RecordMark(NamedTuple):
-    """What is known here of a record: its subscriber's mask, and the incident that was opened from it."""
-
-    mask: str | None
-    incident_id: int | None
-
-
 def _in_scope(scope: Scope) -> sa.ColumnElement[bool]:
     """The one condition that list, page, export and drawing share."""
     return scope.condition(unit=WatchFindingDay.unit_id, party=WatchFindingDay.party_id)

@@ -13,10 +13,12 @@ from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.expiring import COUNT_MAX, PAGE, Place, count_expiring, every_expiring, expiring_evidence
+from supervise.desk.reach import incident_in_reach
 from supervise.errors import InvalidInputError
 from supervise.evidence.holds import ask_holds
 from supervise.evidence.models import EvidenceForm
 from supervise.labels import N_, _
+from supervise.parties.scope import Scope
 from supervise.views.addresses import address_with
 from supervise.views.picked import picked_ids
 from supervise.views.records.blueprint import bp, number_in
@@ -60,11 +62,12 @@ def expiring() -> ResponseReturnValue:
     wanted, today = _wanted(), clock.today()
     form, after = wanted["form"], _place_of(request.args.get("after", ""))
     with db.reading() as session:
-        rows = expiring_evidence(session, form, today, within_days=wanted["within_days"], after=after, limit=PAGE + 1)
+        scope, within_days = Scope.of(session, current_user()), wanted["within_days"]
+        rows = expiring_evidence(session, scope, form, today, within_days=within_days, after=after, limit=PAGE + 1)
         counts = {
             one: (
-                count_expiring(session, one, today, within_days=wanted["days"]),
-                count_expiring(session, one, today, within_days=None),
+                count_expiring(session, scope, one, today, within_days=wanted["days"]),
+                count_expiring(session, scope, one, today, within_days=None),
             )
             for one in EvidenceForm
         }
@@ -94,7 +97,7 @@ def export_expiring() -> ResponseReturnValue:
         "expiring-evidence",
         _("Evidence that expires"),
         EXPIRING_COLUMNS,
-        lambda session, _scope: every_expiring(session, wanted["form"], today, within_days=wanted["within_days"]),
+        lambda session, scope: every_expiring(session, scope, wanted["form"], today, within_days=wanted["within_days"]),
     )
 
 
@@ -105,5 +108,9 @@ def ask_selected() -> ResponseReturnValue:
     asked_of = request.form.get("asked_of", "").strip()
     if not 0 < len(asked_of) <= _ASKED_OF_CHARS_MAX:
         raise NobodyNamedError
-    results = db.decide(ask_holds, picked_ids(), asked_of=asked_of, actor_id=current_user().id)
+    me, ids = current_user(), picked_ids()
+    with db.reading() as session:
+        for incident_id in ids:
+            incident_in_reach(session, Scope.of(session, me), incident_id)
+    results = db.decide(ask_holds, ids, asked_of=asked_of, actor_id=me.id)
     return render_template("records/asked.html", results=results, asked_of=asked_of, back_url=url_for(".expiring"))
