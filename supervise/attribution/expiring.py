@@ -56,7 +56,8 @@ def expiring_evidence(
 ) -> list[Expiring]:
     """Return undecided incidents in *scope* whose evidence ends within so many days, or has ended (None).
 
-    Those that nobody asked to be kept come first, then by day, the earliest first. What is kept on request, or known to be lost, is not among them.
+    Those that nobody asked to be kept come first, then by day, the earliest first. What is kept on request, or known
+    to be lost, is not among them.
     """
     asked = HoldRequest.id.is_not(None)
     query = (
