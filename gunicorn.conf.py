@@ -1,6 +1,9 @@
 """Gunicorn's settings; the command line and the environment (GUNICORN_CMD_ARGS) go before them."""
 
 import os
+from typing import Any
+
+from supervise.attribution.weighing import compile_questions
 
 wsgi_app = "wsgi:app"
 bind = "127.0.0.1:8000"
@@ -22,3 +25,8 @@ loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn makes the file itself
 # Nobody talks to the master while it runs but the process that started it.
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:  # noqa: ARG001 - gunicorn's hook
+    """Compile the questions about calls, so that nobody's first page waits for the compiler."""
+    compile_questions()

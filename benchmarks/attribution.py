@@ -11,6 +11,7 @@ one incident within 60 ms (95th percentile) whether there are 5 or 50 million re
 Run: ``python -m benchmarks.attribution`` from the checkout; each measurement has a process of its own.
 """
 
+import dataclasses
 import datetime as dt
 import multiprocessing
 import random
@@ -348,6 +349,7 @@ def one_by_one(url: str, folder: str) -> Single:
             assert incident_id in found
         asked = ask(session, [incident_id]).incidents
         files = current_files(session, RecordKind.CALLS, set(asked["on_day"].to_pylist()))
+        files = dataclasses.replace(files, wanted=matching.subscribers_of(asked))
         plan = store_of(session).local.plan(matching.FITTING_CALLS, {"incidents": asked, "calls": files})
     read = re.findall(r"(?:Total Files Read|Row Groups Scanned): [\d/ ]*\d", plan)
     times.sort()

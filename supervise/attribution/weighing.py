@@ -21,8 +21,8 @@ from supervise.attribution.watch_thresholds import ThresholdRow, threshold_perio
 from supervise.bulk import among
 from supervise.complaints.models import Incident, IncidentKind, Precision, SubscriberNumber
 from supervise.evidence.coverage import covered_days
-from supervise.evidence.engine import Engine
-from supervise.evidence.matching import AskedIncident, Found, asked_table, matching_records
+from supervise.evidence.engine import DuckDBEngine, Engine
+from supervise.evidence.matching import MATCHING_QUERIES, AskedIncident, Found, asked_table, matching_records
 from supervise.evidence.models import RecordKind
 from supervise.evidence.store import store_of
 from supervise.parties.models import Party
@@ -80,6 +80,12 @@ class Asked(NamedTuple):
     denied: Sequence[said.Denied]
     #: ``registers.COVERED``.
     covered: pa.Table
+
+
+def compile_questions() -> None:
+    """Compile what every page of an incident asks, as a process does once; the compiler takes a third of a second."""
+    for query in (*MATCHING_QUERIES, GROUNDS_QUERY, OUTCOMES_QUERY):
+        query.sql(DuckDBEngine.name)
 
 
 def weigh(session: Session, incident_ids: Collection[int], *, whole: WholeRegisters | None = None) -> Weighed:

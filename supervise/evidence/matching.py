@@ -4,6 +4,7 @@ Facts only: what a record proves, and whom, is the next subject's question (``at
 each record that fits, the nearest in time first. Whom an anonymous report is about, no record can say.
 """
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy.orm import Session
 
-from supervise.evidence.engine import RecordQuery, unbound
+from supervise.evidence.engine import FEW_ROWS, RecordQuery, Wanted, unbound
 from supervise.evidence.models import RecordKind
 from supervise.evidence.record_types import CALLS, MESSAGES, MOMENT, ORDERS
 from supervise.evidence.store import current_files, store_of
@@ -137,11 +138,13 @@ _INCIDENTS = unbound("incidents", INCIDENTS)
 FITTING_CALLS = _query("fitting_calls", fitting_calls(_INCIDENTS, unbound("calls", CALLS.schema)))
 FITTING_MESSAGES = _query("fitting_messages", fitting_messages(_INCIDENTS, unbound("messages", MESSAGES.schema)))
 FOLLOWING_ORDERS = _query("following_orders", following_orders(_INCIDENTS, unbound("orders", ORDERS.schema)))
+MATCHING_QUERIES = (FITTING_CALLS, FITTING_MESSAGES, FOLLOWING_ORDERS)
 
 
 def matching_records(session: Session, asked: pa.Table) -> Found:
     """Return the records that fit the *asked* incidents (``INCIDENTS``); only files of their days are read."""
     store = store_of(session)
+    wanted = subscribers_of(asked)
     answers = []
     for query, kind, first, end in (
         (FITTING_CALLS, RecordKind.CALLS, "from_at", "to_at"),
@@ -150,10 +153,18 @@ def matching_records(session: Session, asked: pa.Table) -> Found:
     ):
         files = current_files(session, kind, _days(asked, kind, first, end))
         if files.paths:
+            files = dataclasses.replace(files, wanted=wanted)
             answers.append(store.engine.run(query, {"incidents": asked, kind.value: files}))
         else:
             answers.append(query.schema.empty_table())
     return Found(*answers)
+
+
+def subscribers_of(asked: pa.Table) -> Wanted | None:
+    """Return whose records can fit: for a few incidents the files are looked through for nothing else."""
+    if len(asked) > FEW_ROWS:
+        return None
+    return Wanted("subscriber_index", pc.unique(asked["subscriber_index"].drop_null()).to_pylist())
 
 
 def _days(asked: pa.Table, kind: RecordKind, first: str, end: str) -> set[dt.date]:

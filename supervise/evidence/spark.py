@@ -61,6 +61,7 @@ class SparkEngine:
 def _as_frame(session: SparkSession, rows: Rows) -> DataFrame:
     if isinstance(rows, Files):
         if rows.paths:
-            return session.read.parquet(*rows.paths)
+            frame = session.read.parquet(*rows.paths)
+            return frame if rows.wanted is None else frame.filter(frame[rows.wanted.column].isin(*rows.wanted.values))
         rows = rows.schema.empty_table()
     return session.createDataFrame(rows)

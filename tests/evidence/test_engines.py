@@ -1,5 +1,6 @@
 """The two engines give the same rows for the same question; what a query means is tested beside its subject."""
 
+import dataclasses
 import datetime as dt
 import shutil
 from collections.abc import Iterator
@@ -88,8 +89,11 @@ def test_spark_and_duckdb_find_the_same_records(session: Session, incidents: lis
         (matching.FITTING_MESSAGES, RecordKind.MESSAGES, 1),
         (matching.FOLLOWING_ORDERS, RecordKind.ORDERS, 2),
     ):
-        rows = same_rows(query, {"incidents": asked, kind.value: current_files(session, kind)}, engines)
+        files = current_files(session, kind)
+        rows = same_rows(query, {"incidents": asked, kind.value: files}, engines)
         assert len(rows) == found, query.name
+        wanted = dataclasses.replace(files, wanted=matching.subscribers_of(asked))
+        assert same_rows(query, {"incidents": asked, kind.value: wanted}, engines) == rows
 
 
 def test_spark_and_duckdb_come_to_the_same_grounds_and_outcomes(
