@@ -127,7 +127,9 @@ def suggestions(
     found = {}
     for one in facts:
         suggestion = builder.suggestion(one)
-        if with_neighbours and not suggestion.candidates and one.caller_number is not None:
+        # An official number is dialled by many and held by nobody.
+        is_official = suggestion.method is Method.OFFICIAL_RULE
+        if with_neighbours and not (suggestion.candidates or is_official) and one.caller_number is not None:
             around = neighbour_reasons(session, one.caller_number, one.occurred_at)
             suggestion = dataclasses.replace(suggestion, reasons=(*suggestion.reasons, *around))
         found[one.id] = suggestion
@@ -162,11 +164,14 @@ class _Builder:
         official = self.officials.get((one.caller_number or "", one.occurred_on))
         candidates = self._candidates(one)
         holders = sum(any(ground.kind is GroundKind.HOLDER for ground in each.grounds) for each in candidates)
-        reasons = _reasons(one, official, self.carriers, holders)
+        verdict, method = _conclusion(outcome, candidates, is_official=official is not None)
+        if official is not None:
+            reasons = _official_reasons(official, self.carriers, verdict)
+        else:
+            reasons = _reasons(one, holders)
         if outcome["is_official"] and not outcome["is_recorded"]:
             # First: it is also why the call cannot be accepted in bulk.
             reasons.insert(0, _why_unrecorded(self.coverage[one.occurred_on], could_tell=outcome["is_covered"]))
-        verdict, method = _conclusion(outcome, candidates, is_official=official is not None)
         against = tuple(self._contradictions(outcome, candidates))
         return Suggestion(one.id, verdict, method, candidates, tuple(reasons), against, outcome["party_id"])
 
@@ -283,27 +288,29 @@ def _facts(session: Session, incident_ids: Collection[int]) -> list[CallFacts]:
     return facts
 
 
-def _reasons(one: CallFacts, official: OfficialNumber | None, carriers: Mapping[str, str], count: int) -> list[Reason]:
+def _official_reasons(official: OfficialNumber, carriers: Mapping[str, str], verdict: Verdict | None) -> list[Reason]:
+    use = (
+        N_("%(digits)s was an official outbound number of carrier %(carrier)s on that day.")
+        if official.use is OfficialUse.OUTBOUND
+        else N_("%(digits)s was a service hotline of carrier %(carrier)s on that day.")
+    )
+    reasons: list[Reason] = [[use, {"digits": official.digits, "carrier": carriers[official.carrier_code]}]]
+    if verdict is not Verdict.SPOOFED:
+        reasons.append([N_("It is no unauthorised number; staff number and time show who called."), {}])
+    return reasons
+
+
+def _reasons(one: CallFacts, holders: int) -> list[Reason]:
     if one.caller_number is None:
         return [[N_("The report names no calling number."), {}]]
-    reasons: list[Reason] = []
-    if official is not None:
-        use = (
-            N_("%(digits)s was an official outbound number of carrier %(carrier)s on that day.")
-            if official.use is OfficialUse.OUTBOUND
-            else N_("%(digits)s was a service hotline of carrier %(carrier)s on that day.")
-        )
-        reasons.append([use, {"digits": official.digits, "carrier": carriers[official.carrier_code]}])
-        reasons.append([N_("It is no unauthorised number; staff number and time show who called."), {}])
-    if count == 0:
-        reasons.append(
-            [N_("Nobody held %(digits)s at %(at)s."), {"digits": one.caller_number, "at": china_time(one.occurred_at)}]
-        )
-    elif count > 1 and one.precision is Precision.DAY:
-        reasons.append([N_("The number changed hands on that day and the time is not known: ask both."), {}])
-    elif count > 1:
-        reasons.append([N_("The number changed hands within that minute: ask both."), {}])
-    return reasons
+    if holders == 0:
+        facts = {"digits": one.caller_number, "at": china_time(one.occurred_at)}
+        return [[N_("Nobody held %(digits)s at %(at)s."), facts]]
+    if holders > 1 and one.precision is Precision.DAY:
+        return [[N_("The number changed hands on that day and the time is not known: ask both."), {}]]
+    if holders > 1:
+        return [[N_("The number changed hands within that minute: ask both."), {}]]
+    return []
 
 
 def stored_chain(chain: Iterable[ChainLink]) -> list[Any]:

@@ -19,6 +19,7 @@ from supervise.complaints.reference import BackDatedError
 from supervise.db import take_turn
 from supervise.errors import InvalidInputError, NotFoundError
 from supervise.labels import N_
+from supervise.parties.officials import official_uses_at
 
 
 class Suspicion(NamedTuple):
@@ -47,14 +48,17 @@ def threshold_on(session: Session, counted_per: CountedPer, on: dt.date) -> Repo
 def suspected_numbers(session: Session, numbers: Collection[str], on: dt.date) -> dict[str, Suspicion]:
     """Return which of these calling numbers are suspected on a day, by number.
 
-    Counted are different subscribers with a confirmed incident: not reports, not tickets, not incidents.
+    Counted are different subscribers with a confirmed incident: not reports, not tickets, not incidents. An official
+    number is no suspect: many dial from it, anybody may show it, and the record of each call says who it was.
     """
     threshold = threshold_on(session, CountedPer.NUMBER, on)
-    if threshold is None or not numbers:
+    officials = official_uses_at(session, {(number, on) for number in numbers})
+    suspects = {number for number in numbers if (number, on) not in officials}
+    if threshold is None or not suspects:
         return {}
     query = (
         select(Incident.caller_number, func.count(Incident.number_id.distinct()))
-        .where(Incident.caller_number.in_(numbers), *_counted(threshold, on))
+        .where(Incident.caller_number.in_(suspects), *_counted(threshold, on))
         .group_by(Incident.caller_number)
     )
     rows = session.execute(query).all()

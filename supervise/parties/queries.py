@@ -1,7 +1,7 @@
 """Named reads of org units and parties, each within a scope: lists for pages and exports, and what one page shows."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
@@ -106,6 +106,12 @@ def unit_in_scope(session: Session, scope: Scope, unit_id: int) -> OrgUnit:
     """
     scope.check(unit_id)
     return found(session.get(OrgUnit, unit_id))
+
+
+def unit_kinds(session: Session, unit_ids: Collection[int]) -> dict[int, UnitKind]:
+    """Return the level of each unit in the carrier's tree: a hall answers as a hall, not as a branch."""
+    query = select(OrgUnit.id, OrgUnit.kind).where(OrgUnit.id.in_(unit_ids))
+    return {row.id: row.kind for row in session.execute(query)}
 
 
 def placements_of(session: Session, unit_id: int) -> list[PlacementRow]:

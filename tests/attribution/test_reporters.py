@@ -21,10 +21,11 @@ from supervise.complaints.models import Incident
 from supervise.complaints.reference import BackDatedError
 from supervise.errors import InvalidInputError
 from supervise.labels import use_locale
-from supervise.parties.models import Party
+from supervise.parties.models import OfficialUse, Party
+from supervise.parties.officials import declare_official
 from tests.factories.attribution import TRIAGER, attribute, make_proven_incident
 from tests.factories.complaints import make_incident, make_number
-from tests.factories.parties import make_party
+from tests.factories.parties import make_carrier, make_party
 
 CALLER, TODAY = "02988880000", dt.date(2026, 6, 30)
 NOTE = "内部规定第3条"
@@ -87,6 +88,25 @@ def test_what_is_not_confirmed_or_lies_before_the_days_is_not_counted(session: S
     assert suspected_numbers(session, [CALLER], TODAY) == {}
     report(session, party, "13900000005", day=TODAY - dt.timedelta(days=29))
     assert suspected_numbers(session, [CALLER], TODAY)[CALLER].subscribers == 3
+
+
+def test_an_official_number_is_never_suspected(session: Session, party: Party) -> None:
+    carrier = make_carrier(session)
+    for subscriber in ("13900000001", "13900000002", "13900000003"):
+        report(session, party, subscriber)
+    assert CALLER in suspected_numbers(session, [CALLER], TODAY)
+
+    declare_official(
+        session,
+        carrier_code=carrier.code,
+        digits=CALLER,
+        use=OfficialUse.HOTLINE,
+        legal_basis=NOTE,
+        valid_from=TODAY,
+        actor_id=TRIAGER,
+    )
+
+    assert suspected_numbers(session, [CALLER], TODAY) == {}
 
 
 def test_a_party_is_suspected_by_the_reporters_of_all_its_numbers(session: Session, party: Party) -> None:

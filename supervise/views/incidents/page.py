@@ -30,6 +30,8 @@ from supervise.desk.offences import offences_on
 from supervise.desk.parties import codes_of, parties_to_choose
 from supervise.desk.reach import incident_in_reach
 from supervise.desk.story import IncidentStory, has_proven, incident_story, probable_same
+from supervise.parties.models import UnitKind
+from supervise.parties.queries import unit_kinds
 from supervise.parties.scope import Scope
 from supervise.views.checklist_form import LOGGED
 from supervise.views.forms import Form, RevealForm
@@ -54,8 +56,9 @@ class _Beside(NamedTuple):
     items: list[EvidenceItem]
     suggested: tuple[str, ...]
     parties: tuple[tuple[str, str], ...]
-    #: Codes of the suggested parties, by party id.
+    #: Codes of the suggested parties, by party id; what the carrier's own among them are in its tree, by unit id.
     codes: Mapping[int, str]
+    unit_kinds: Mapping[int, UnitKind]
     same: tuple[Incident, ...]
     same_tickets: Mapping[int, list[tuple[int, str]]]
     proofs: Proofs
@@ -154,14 +157,15 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
     incident = story.call.incident
     same = duplicate_candidates(session, incident) if incident.state is not IncidentState.MERGED else []
     suggestion = story.call.suggestion
-    ids = [candidate.party_id for candidate in suggestion.candidates] if suggestion else []
+    candidates = suggestion.candidates if suggestion else ()
     asked = inquiries_of(session, incident.id)
     return _Beside(
         tuple(offences_on(session, incident.occurred_on)),
         items_on(evidence_items(session), incident.occurred_on),
         suggested_offences(session, [incident])[incident.id],
         tuple(parties_to_choose(session)),
-        codes_of(session, ids),
+        codes_of(session, [candidate.party_id for candidate in candidates]),
+        unit_kinds(session, [candidate.chain[0].unit_id for candidate in candidates if candidate.chain[0].unit_id]),
         tuple(same),
         probable_same(session, scope, same),
         proofs_of(session, incident),

@@ -1,7 +1,11 @@
 """The pages of responsible parties: list, page, enter, edit, standing, other names, ties, merging."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from reports.registers import PARTY_COLUMNS, party_lines
 from supervise import clock, db
@@ -46,12 +50,19 @@ from supervise.views.registers import (
 
 bp = Blueprint("parties", __name__, url_prefix="/parties")
 
+
+def _kinds(session: Session, rows: Sequence[Party]) -> dict[str, Any]:
+    """Return what the carrier's own parties are in its tree."""
+    return {"unit_kinds": queries.unit_kinds(session, [row.org_unit_id for row in rows if row.org_unit_id is not None])}
+
+
 PARTIES = RegisterList(
     name="parties",
     title=N_("Parties"),
     form=lambda: PartyFilterForm(formdata=request.args),
     rows=queries.parties_by_name,
     cursor=by_text_and_id(lambda row: (row.name, row.id)),
+    beside=_kinds,
     columns=PARTY_COLUMNS,
     lines=party_lines,
     imports=ImportKind.PARTIES,
@@ -82,6 +93,7 @@ def detail(party_id: int) -> ResponseReturnValue:
         chain = chain_at(session, party_id, clock.today())
         facts = {
             "party": party,
+            **_kinds(session, [party]),
             "suspicion": suspected_parties(session, [party_id], clock.today()).get(party_id)
             if sees_suspicion()
             else None,
