@@ -171,11 +171,11 @@ class IncidentSuggestion(Base):
 
 
 class EvidenceRound(Base):
-    """The last walk over incidents of one kind: what records and registers said by then is reflected."""
+    """The last walk over incidents, or over watched days: what records and registers said by then is reflected."""
 
     __tablename__ = "evidence_round"
 
-    #: Which walk: ``weigh`` or ``recheck``.
+    #: Which walk: ``weigh``, ``recheck`` or ``watch``.
     name: Mapped[str] = mapped_column(primary_key=True)
     begun_at: Mapped[dt.datetime]
 

@@ -14,7 +14,7 @@ from supervise.audit.models import AuditEvent
 from supervise.complaints.models import Incident
 from supervise.evidence.models import RecordImport, RecordImportState
 
-WEIGH, RECHECK = "weigh", "recheck"
+WEIGH, RECHECK, WATCH = "weigh", "recheck", "watch"
 #: Changes to these may lead any incident to another party.
 _REGISTERS = (
     "phone_number",

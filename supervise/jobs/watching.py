@@ -1,6 +1,7 @@
-"""Watching the records: each day that got more of them is looked through again, unasked."""
+"""Watching the records: a day that got more of them, or whose registers were corrected, is looked through, unasked."""
 
-from supervise import db
+from supervise import clock, db
+from supervise.attribution.rounds import WATCH, note_round
 from supervise.attribution.watching.keeping import due_days, keep, look
 from supervise.jobs.surroundings import Surroundings
 
@@ -9,10 +10,11 @@ AT_ONCE = 200
 
 
 def watch_records(_surroundings: Surroundings) -> None:
-    """Look through what got records since it was last looked through, the newest days first.
+    """Look through what got records, or other registers, since it was last looked through, the newest days first.
 
     The records are read outside the transaction that writes; what is imported meanwhile makes the day due again.
     """
+    begun_at = clock.now()
     with db.reading() as session:
         due = [(kind, day) for day, kinds in due_days(session).items() for kind in kinds]
     for kind, day in due[:AT_ONCE]:
@@ -20,3 +22,5 @@ def watch_records(_surroundings: Surroundings) -> None:
             looked = look(session, kind, day)
         if looked is not None:
             db.decide(keep, looked)
+    if len(due) <= AT_ONCE:
+        db.decide(note_round, WATCH, begun_at)

@@ -1,14 +1,20 @@
-"""Keeping what was found, by party and day; a day is looked through again when it got more records."""
+"""Keeping what was found, by party and day.
+
+A day is looked through again when it got more records, or when a register behind what was found was corrected.
+"""
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.attribution.models import EvidenceRound
+from supervise.attribution.rounds import WATCH
+from supervise.attribution.watching.corrections import Corrections, Days, corrections_since
 from supervise.attribution.watching.kinds import BASES, Irregularity
 from supervise.attribution.watching.looking import Read, Watch, parties_of
 from supervise.attribution.watching.models import WatchDay, WatchFindingDay
@@ -38,23 +44,38 @@ class Looked(NamedTuple):
 
 
 def due_days(session: Session) -> dict[dt.date, list[Irregularity]]:
-    """Return the kinds that may find more than they did on each day, the newest day first."""
+    """Return the kinds that may find something else than they did on each day, the newest day first."""
     there = _partitions(session)
-    looked = {
-        (row.kind, row.on_day): Seen(row.partitions, row.newest_partition_id)
-        for row in session.scalars(select(WatchDay))
-    }
+    looked = {(row.kind, row.on_day): row for row in session.scalars(select(WatchDay))}
+    corrections = corrections_since(session, _corrected_until(session, looked.values()))
     due: dict[dt.date, list[Irregularity]] = {}
     for day in sorted({day for days in there.values() for day in days}, reverse=True):
         watch = Watch(session, day)
         for kind, basis in BASES.items():
             if day not in there[basis.records] or not watch.is_watched(kind):
                 continue
-            now = _seen(there, watch.reads(kind))
-            before = looked.get((kind, day))
-            if before is None or now.partitions > before.partitions or now.newest_id > before.newest_id:
+            before, reads = looked.get((kind, day)), watch.reads(kind)
+            if before is None or _has_more(before, _seen(there, reads)) or _is_corrected(before, reads, corrections):
                 due.setdefault(day, []).append(kind)
     return due
+
+
+def _has_more(before: WatchDay, now: Seen) -> bool:
+    return now.partitions > before.partitions or now.newest_id > before.newest_partition_id
+
+
+def _is_corrected(before: WatchDay, reads: Sequence[Read], corrections: Corrections) -> bool:
+    of_kind = [read for read in reads if read.records is BASES[before.kind].records]
+    days = Days(min(read.first for read in of_kind), max(read.last for read in of_kind) + dt.timedelta(days=1))
+    return corrections.concern(before.kind, days, before.computed_at)
+
+
+def _corrected_until(session: Session, looked: Collection[WatchDay]) -> dt.datetime:
+    """Return the moment until which corrections are in what was found; what came after it may be."""
+    last = session.get(EvidenceRound, WATCH, populate_existing=True)
+    if last is not None:
+        return last.begun_at
+    return min((day.computed_at for day in looked), default=clock.now())
 
 
 def look(session: Session, kind: Irregularity, day: dt.date) -> Looked | None:
@@ -68,7 +89,10 @@ def look(session: Session, kind: Irregularity, day: dt.date) -> Looked | None:
 
 
 def keep(session: Session, looked: Looked) -> None:
-    """Put what was found in the place of what was found before; the line of a party keeps its id, and its address."""
+    """Put what was found in the place of what was found before; the line of a party keeps its id, and its address.
+
+    A line of which nothing is left stays, with nothing in it: people may have worked on it.
+    """
     take_turn(session, f"watch:{looked.kind.value}:{looked.on_day}")
     day = session.scalars(
         select(WatchDay).where(WatchDay.kind == looked.kind, WatchDay.on_day == looked.on_day)
@@ -90,7 +114,10 @@ def keep(session: Session, looked: Looked) -> None:
             for name, value in facts.items():
                 setattr(row, name, value)
     for gone in before.values():
-        session.delete(gone)
+        # Its address still leads to what was opened from it.
+        gone.records = gone.subscribers = 0
+        gone.looked_at = None if gone.looked_at is None else 0
+        gone.is_suspected = False
     insert_rows(session, WatchFindingDay.__table__, new)
 
 

@@ -145,7 +145,10 @@ def _narrowed(query: S, scope: Scope, kind: Irregularity, filters: FindingFilter
         .outerjoin(Party, Party.id == WatchFindingDay.party_id)
         .where(WatchFindingDay.kind == kind, WatchFindingDay.on_day.between(*filters.span), _in_scope(scope))
     )
-    if not filters.unsuspected:
+    if filters.unsuspected:
+        # A line whose records turned out to be another party's has nothing left in it.
+        query = query.where(sa.or_(WatchFindingDay.is_suspected, WatchFindingDay.looked_at > 0))
+    else:
         query = query.where(WatchFindingDay.is_suspected)
     if filters.party:
         text = filters.party

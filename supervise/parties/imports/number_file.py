@@ -237,6 +237,8 @@ def _set_ends(session: Session, rows: Sequence[NumberRow], judgements: Mapping[i
     )
     for some in slices(rows):
         ends = [{"holder": judgements[row.row_number].subject_id, "until": row.held_to} for row in some]
+        known = sa.select(_HOLDERS.c.id, _HOLDERS.c.held_to).where(_HOLDERS.c.id.in_([end["holder"] for end in ends]))
+        before = dict(iter(session.execute(known)))
         session.execute(statement, ends)
         record_events(
             session,
@@ -246,9 +248,9 @@ def _set_ends(session: Session, rows: Sequence[NumberRow], judgements: Mapping[i
             changes=(
                 (
                     numbers[row.digits].number_id,
-                    {"holder_id": judgements[row.row_number].subject_id, "held_to": row.held_to},
+                    {"holder_id": end["holder"], "held_to": [before[end["holder"]], end["until"]]},
                 )
-                for row in some
+                for row, end in zip(some, ends, strict=True)
             ),
         )
 

@@ -164,13 +164,16 @@ def _set_ends(session: Session, rows: Sequence[StaffRow], staff_ids: Mapping[int
         .values(valid_to=sa.bindparam("until"), version=_STAFF.c.version + 1)
     )
     for some in slices(rows):
-        session.execute(statement, [{"staff": staff_ids[row.row_number], "until": row.valid_to} for row in some])
+        ends = {staff_ids[row.row_number]: row.valid_to for row in some}
+        known = sa.select(_STAFF.c.id, _STAFF.c.valid_to).where(_STAFF.c.id.in_(ends))
+        before = dict(iter(session.execute(known)))
+        session.execute(statement, [{"staff": staff_id, "until": end} for staff_id, end in ends.items()])
         record_events(
             session,
             actor_id=actor_id,
             action="staff_number.ended",
             subject="staff_number",
-            changes=((staff_ids[row.row_number], {"valid_to": row.valid_to}) for row in some),
+            changes=((staff_id, {"valid_to": [before[staff_id], end]}) for staff_id, end in ends.items()),
         )
 
 
