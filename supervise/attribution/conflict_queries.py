@@ -50,6 +50,12 @@ def conflicts_to_settle(session: Session, *, after_id: int = 0, limit: int = PAG
     return [ConflictRow._make(row) for row in session.execute(query)]
 
 
+def conflict_of(session: Session, incident_id: int, conflict_id: int) -> AnswerConflict | None:
+    """Return a contradiction about an incident by its id; None: it is none of this incident's."""
+    query = select(AnswerConflict).where(AnswerConflict.incident_id == incident_id, AnswerConflict.id == conflict_id)
+    return session.scalars(query).one_or_none()
+
+
 def last_conflict(session: Session, incident_id: int) -> AnswerConflict | None:
     """Return the last contradiction about an incident, open or ended."""
     query = select(AnswerConflict).where(AnswerConflict.incident_id == incident_id)

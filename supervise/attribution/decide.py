@@ -45,6 +45,12 @@ class VerdictChangedError(ConflictError):
     message = N_("The verdict was changed meanwhile: you saw no. %(shown)d, in force is no. %(current)d; look again")
 
 
+class OverrideDecidedError(AlreadyDecidedError):
+    """The second person was not the first second person."""
+
+    message = N_("Somebody else has confirmed or rejected this override meanwhile; look again")
+
+
 class OverrideWaitingError(ConflictError):
     """A decision against the suggestion still waits for its second person."""
 
@@ -150,7 +156,7 @@ def confirm_override(session: Session, attribution_id: int, *, actor_id: int) ->
     """Put an override into force, as the second person.
 
     Raises:
-        AlreadyDecidedError: if it no longer waits.
+        OverrideDecidedError: if it no longer waits.
         SamePersonError: if *actor_id* decided it.
         VerdictChangedError: if another verdict came into force meanwhile.
         MoneyHangsOnItError: if an approved amount rests on the verdict in force.
@@ -170,7 +176,7 @@ def reject_override(session: Session, attribution_id: int, reason: str, *, actor
     """Reject an override, as the second person; the verdict before it stays in force.
 
     Raises:
-        AlreadyDecidedError: if it no longer waits.
+        OverrideDecidedError: if it no longer waits.
         SamePersonError: if *actor_id* decided it.
     """
     attribution = _waiting(session, attribution_id, actor_id)
@@ -225,7 +231,7 @@ def _waiting(session: Session, attribution_id: int, actor_id: int) -> Attributio
     _locked(session, incident_id)
     attribution = session.get_one(Attribution, attribution_id, populate_existing=True)
     if attribution.state is not AttributionState.WAITING:
-        raise AlreadyDecidedError
+        raise OverrideDecidedError
     if attribution.decided_by == actor_id:  # also a CHECK of the table
         raise SamePersonError
     return attribution

@@ -34,6 +34,19 @@ class MoneyHangsOnItError(ConflictError):
     message = N_("An approved amount rests on the findings of this call; reverse it first")
 
 
+class FindingsChangedError(ConflictError):
+    """Another verdict came into force, or somebody recorded findings, while the user was deciding on them."""
+
+    message = N_("The verdict or the findings of this call changed while you looked; look again")
+
+
+class Seen(NamedTuple):
+    """What the user had on screen: the verdict in force, and the findings that hold."""
+
+    verdict_id: int
+    finding_ids: frozenset[int]
+
+
 class Proof(NamedTuple):
     """One offence type, proven or not, and the evidence."""
 
@@ -46,10 +59,13 @@ class Proof(NamedTuple):
     verified_by: VerificationKind | None = None
 
 
-def record_findings(session: Session, incident_id: int, proofs: Sequence[Proof], *, actor_id: int) -> Sequence[Finding]:
+def record_findings(
+    session: Session, incident_id: int, proofs: Sequence[Proof], *, actor_id: int, seen: Seen | None = None
+) -> Sequence[Finding]:
     """Record which offences of one incident are proven; a finding the other way round is overturned by it.
 
     Raises:
+        FindingsChangedError: if what holds is not what was *seen*.
         NoVerdictError: if no party answers for it.
         AlreadyDecidedError: if it was found so before.
         MoneyHangsOnItError: if an approved amount rests on the finding that this would overturn.
@@ -57,6 +73,8 @@ def record_findings(session: Session, incident_id: int, proofs: Sequence[Proof],
         ChecklistError: if it is to be proven, and the answers to the type's checklist do not prove it.
         UnverifiedError: if it is to be proven, and neither the log nor the proof says how it was verified.
     """
+    if seen is not None and _held_now(session, incident_id) != seen:
+        raise FindingsChangedError
     [result] = record_findings_for(session, [incident_id], proofs, actor_id=actor_id)
     if result.refusal is not None:
         raise result.refusal
@@ -65,6 +83,14 @@ def record_findings(session: Session, incident_id: int, proofs: Sequence[Proof],
         .where(Finding.incident_id == incident_id, Finding.state != FindingState.OVERTURNED)
         .order_by(Finding.id)
     ).all()
+
+
+def _held_now(session: Session, incident_id: int) -> Seen:
+    """Return what holds once the incident is locked: verdicts and findings go by that lock."""
+    session.execute(select(Incident.id).where(Incident.id == incident_id).with_for_update(key_share=True)).all()
+    verdict = session.get(IncidentVerdict, incident_id, populate_existing=True)
+    live = select(Finding.id).where(Finding.incident_id == incident_id, Finding.state != FindingState.OVERTURNED)
+    return Seen(verdict.attribution_id if verdict else 0, frozenset(session.scalars(live)))
 
 
 def record_findings_for(

@@ -8,8 +8,10 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from supervise.access.roles import Role
-from supervise.attribution.decide import decide_verdict
+from supervise.attribution.decide import decide_verdict, reject_override
+from supervise.attribution.findings import Proof, record_findings
 from supervise.attribution.models import IncidentVerdict, Verdict
+from supervise.attribution.proof_models import VerificationKind
 from supervise.attribution.traceback_models import TracebackHop, TracebackTask
 from supervise.audit.models import AuditEvent
 from supervise.complaints.models import Ticket, TicketIncident
@@ -21,7 +23,8 @@ from tests.factories.parties import make_party
 from tests.views.desk_pages import Desk, open_desk
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-STRANGER = "17199900001"
+HEARD = Proof("unauthorised_number", True, "录音第12秒", None, VerificationKind.RECORDING_REVIEW)  # noqa: FBT003
+ANOTHER, STRANGER = TRIAGER + 1, "17199900001"
 ENGLISH = {"Accept-Language": "en"}
 
 
@@ -109,8 +112,8 @@ def test_a_verdict_that_changed_meanwhile_is_shown_beside_the_one_that_was_seen(
     late = triager.post(f"/incidents/{incident_id}/verdict", data=typed, headers=ENGLISH)
 
     assert late.status_code == 409
-    saw = late.text.split("The verdict that you saw</h3>")[1].split("</section>")[0]
-    now = late.text.split("The verdict in force now</h3>")[1].split("</section>")[0]
+    saw = late.text.split("The verdict that you saw</h2>")[1].split("</section>")[0]
+    now = late.text.split("The verdict in force now</h2>")[1].split("</section>")[0]
     assert ("Insufficient evidence" in saw, "回拨为空号" in saw) == (True, True)
     assert ("Private dispute" in now, "债务纠纷" in now) == (True, True)
     assert "话单已核对" in late.text
@@ -127,6 +130,42 @@ def test_a_verdict_that_changed_meanwhile_is_shown_beside_the_one_that_was_seen(
 def _decide(session: Session, incident_id: int, verdict: Verdict, reason: str, shown_id: int | None) -> int:
     made = decide_verdict(session, incident_id, verdict, None, reason=reason, shown_id=shown_id, actor_id=TRIAGER)
     return made.id
+
+
+def test_findings_on_a_verdict_that_changed_meanwhile_are_not_recorded_and_both_versions_are_shown(desk: Desk) -> None:
+    incident_id = desk.incident_of(desk.ticket())
+    triager = desk.as_(Role.TRIAGER)
+    triager.post(f"/incidents/{incident_id}/verdict", data={"shown": "", "verdict": "attributed", "party": "HX01"})
+    [seen] = desk.read(sa.select(IncidentVerdict.attribution_id))
+    shown = re.search(r'name="shown"[^>]*value="([0-9;]+)"', triager.get(f"/incidents/{incident_id}").text)
+    assert shown is not None
+    assert shown[1] == str(seen)
+    typed = {"shown": shown[1], "proven": "frequency", "evidence_note": "一日三次", "verified_by": "recording_review"}
+    desk.write(lambda session: record_findings(session, incident_id, [HEARD], actor_id=TRIAGER))
+
+    late = triager.post(f"/incidents/{incident_id}/findings", data=typed, headers=ENGLISH)
+
+    assert late.status_code == 409
+    saw, now = (late.text.split(f"{title}</h2>")[1].split("</section>")[0] for title in ("you saw", "holds now"))
+    assert ("Nothing is found yet." in saw, "录音第12秒" in saw) == (True, False)
+    assert ("华信代理" in now, "录音第12秒" in now) == (True, True)
+    assert "一日三次" in late.text
+    [current] = re.findall(r'name="shown"[^>]*value="([0-9]+;[0-9]+:proven)"', late.text)
+    assert triager.post(f"/incidents/{incident_id}/findings", data={**typed, "shown": current}).status_code == 303
+
+
+def test_an_override_that_another_second_person_rejected_is_shown_with_what_became_of_it(desk: Desk) -> None:
+    incident_id = desk.incident_of(desk.ticket())
+    waits = desk.write(lambda session: _decide(session, incident_id, Verdict.PRIVATE_DISPUTE, "债务纠纷", None))
+    supervisor = desk.as_(Role.SUPERVISOR)
+    desk.write(lambda session: reject_override(session, waits, "话单已证实", actor_id=ANOTHER).id)
+
+    late = supervisor.post(f"/incidents/overrides/{waits}/confirm", headers=ENGLISH)
+
+    assert late.status_code == 409
+    assert "债务纠纷" in late.text.split("waiting for a second person</h2>")[1].split("</section>")[0]
+    assert "Rejected by" in late.text.split("What became of it</h2>")[1].split("</section>")[0]
+    assert desk.read(sa.select(IncidentVerdict.incident_id)) == []
 
 
 def test_a_traceback_is_led_to_its_end_by_its_pages(desk: Desk) -> None:

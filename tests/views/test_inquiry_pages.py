@@ -216,7 +216,7 @@ def test_a_denial_against_the_register_is_settled_by_the_supervisor_beside_both_
     without_reason = browser.post(f"/inquiries/conflicts/{call_id}", data={**form, "reason": ""})
     by_triager = desk.as_(Role.TRIAGER).post(f"/inquiries/conflicts/{call_id}", data=form)
     settled = browser.post(f"/inquiries/conflicts/{call_id}", data=form)
-    again = browser.post(f"/inquiries/conflicts/{call_id}", data=form)
+    again = browser.post(f"/inquiries/conflicts/{call_id}", data={**form, "reason": "以登记册为准"})
 
     assert "Contradicting answers to settle" in home.text
     assert "号码早已转出。" in page.text
@@ -227,5 +227,10 @@ def test_a_denial_against_the_register_is_settled_by_the_supervisor_beside_both_
         303,
         409,
     ]
+    assert "Somebody else settled it while you were deciding" in again.text
+    saw, now = (again.text.split(f"{title}</h2>")[1].split("</section>")[0] for title in ("you saw", "holds now"))
+    assert ("denies it" in saw, "登记无转出" in saw) == (True, False)
+    assert "Settled: 登记无转出" in now
+    assert "以登记册为准" in again.text
     assert desk.read(sa.select(AnswerConflict.state)) == [ConflictState.SETTLED]
     assert desk.read(sa.select(IncidentVerdict.incident_id)) == [call_id]

@@ -9,7 +9,7 @@ from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.checklists import evidence_items, items_on
 from supervise.attribution.decide import ReasonMissingError, VerdictChangedError, decide_verdict
-from supervise.attribution.findings import record_findings
+from supervise.attribution.findings import FindingsChangedError, record_findings
 from supervise.attribution.models import AttributionState, Verdict
 from supervise.desk.bulk import propose_amounts
 from supervise.desk.offences import offences_on
@@ -18,6 +18,7 @@ from supervise.desk.reach import incident_in_reach
 from supervise.labels import _, translate
 from supervise.parties.scope import Scope
 from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.changed import LostRace
 from supervise.views.incidents.forms import FindingsForm, VerdictForm
 from supervise.views.incidents.page import incident_page
 from supervise.views.refusals import record_refusal
@@ -54,7 +55,7 @@ def verdict(incident_id: int) -> ResponseReturnValue:
     except VerdictChangedError as error:
         # Not the page of every conflict: both verdicts are shown, and what was typed is kept.
         record_refusal(error)
-        return incident_page(incident_id, {"verdict": form}, changed=error)
+        return incident_page(incident_id, {"verdict": form}, changed=LostRace("verdict", form.shown_id))
     if decided.state is AttributionState.WAITING:
         flash(_("It is decided against the suggestion and takes effect when a second person confirms it"), "warning")
     else:
@@ -73,7 +74,13 @@ def findings(incident_id: int) -> ResponseReturnValue:
         form = FindingsForm.asking(items)(offences_on(session, incident.occurred_on))
     if not form.validate():
         return incident_page(incident_id, {"findings": form})
-    db.decide(record_findings, incident_id, form.proofs, actor_id=me.id)
+    try:
+        db.decide(record_findings, incident_id, form.proofs, actor_id=me.id, seen=form.seen)
+    except FindingsChangedError as error:
+        record_refusal(error)
+        seen = form.seen
+        race = LostRace("findings", seen.verdict_id if seen else None, form.states_seen)
+        return incident_page(incident_id, {"findings": form}, changed=race)
     flash(_("The findings are recorded"), "success")
     return redirect(url_for(".detail", incident_id=incident_id), code=303)
 

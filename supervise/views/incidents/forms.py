@@ -7,8 +7,8 @@ from wtforms import HiddenField, RadioField, SelectMultipleField, StringField, T
 from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from supervise.attribution.findings import Proof
-from supervise.attribution.models import CHARGEABLE_VERDICTS, Verdict
+from supervise.attribution.findings import Proof, Seen
+from supervise.attribution.models import CHARGEABLE_VERDICTS, FindingState, Verdict
 from supervise.complaints.models import OffenceType
 from supervise.labels import _, _l
 from supervise.views.checklist_form import ChecklistForm
@@ -59,6 +59,8 @@ class FindingsForm(ChecklistForm):
     """Which offences are proven, by which checklist, and which are found not to be, with one note of evidence."""
 
     ticked_in = "proven"
+    #: The verdict and the findings that the user saw, each finding with its state: ``7;12:proven``.
+    shown = HiddenField(validators=[Optional(), Regexp(r"^[0-9]{1,18}(;[0-9]{1,18}:(not_)?proven)*$")])
     proven = SelectMultipleField(
         _l("Proven"), validators=[Optional()], widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
     )
@@ -78,6 +80,20 @@ class FindingsForm(ChecklistForm):
         choices = [(offence.code, named(offence)) for offence in offences]
         self.proven.choices = choices
         self.not_proven.choices = choices
+
+    @property
+    def seen(self) -> Seen | None:
+        """The verdict and findings that the user saw; None: the form does not say."""
+        if not self.shown.data:
+            return None
+        return Seen(int(self.shown.data.partition(";")[0]), frozenset(self.states_seen))
+
+    @property
+    def states_seen(self) -> dict[int, FindingState]:
+        """The findings that the user saw, each in the state that it was in."""
+        _verdict, *findings = (self.shown.data or "").split(";")
+        pairs = (finding.split(":") for finding in findings)
+        return {int(finding_id): FindingState(state) for finding_id, state in pairs}
 
     def validate_not_proven(self, field: SelectMultipleField) -> None:
         """Refuse both answers to one question, and no answer at all."""

@@ -9,7 +9,7 @@ from supervise.access.policy import require
 from supervise.access.queries import display_names
 from supervise.access.roles import Permission
 from supervise.attribution import queries
-from supervise.attribution.decide import confirm_override, reject_override
+from supervise.attribution.decide import OverrideDecidedError, confirm_override, reject_override
 from supervise.attribution.recheck import dismiss_proposal
 from supervise.desk.parties import names_of
 from supervise.desk.reach import incident_of_attribution, incident_of_proposal
@@ -17,7 +17,10 @@ from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.penalties.queries import unpriced_incidents
 from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.changed import LostRace
 from supervise.views.incidents.forms import ReasonForm
+from supervise.views.incidents.page import incident_page
+from supervise.views.refusals import record_refusal
 
 
 @bp.get("/unpriced")
@@ -69,8 +72,11 @@ def confirm(attribution_id: int) -> ResponseReturnValue:
     """Put an override into force, as the second person."""
     me = current_user()
     with db.reading() as session:
-        incident_of_attribution(session, Scope.of(session, me), attribution_id)
-    db.decide(confirm_override, attribution_id, actor_id=me.id)
+        incident_id = incident_of_attribution(session, Scope.of(session, me), attribution_id).id
+    try:
+        db.decide(confirm_override, attribution_id, actor_id=me.id)
+    except OverrideDecidedError as error:
+        return _decided_meanwhile(error, incident_id, attribution_id)
     flash(_("The override is in force"), "success")
     return redirect(url_for(".overrides"), code=303)
 
@@ -81,12 +87,21 @@ def reject(attribution_id: int) -> ResponseReturnValue:
     """Reject an override; the verdict before it stays in force."""
     me, form = current_user(), ReasonForm()
     with db.reading() as session:
-        incident_of_attribution(session, Scope.of(session, me), attribution_id)
+        incident_id = incident_of_attribution(session, Scope.of(session, me), attribution_id).id
     if not form.validate():
         return _overrides_page(form, attribution_id)
-    db.decide(reject_override, attribution_id, form.reason.data, actor_id=me.id)
+    try:
+        db.decide(reject_override, attribution_id, form.reason.data, actor_id=me.id)
+    except OverrideDecidedError as error:
+        return _decided_meanwhile(error, incident_id, attribution_id)
     flash(_("The override is rejected"), "success")
     return redirect(url_for(".overrides"), code=303)
+
+
+def _decided_meanwhile(error: OverrideDecidedError, incident_id: int, attribution_id: int) -> ResponseReturnValue:
+    """Show the override that was seen beside what became of it."""
+    record_refusal(error)
+    return incident_page(incident_id, changed=LostRace("override", attribution_id))
 
 
 @bp.get("/proposals")

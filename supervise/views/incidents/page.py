@@ -13,7 +13,6 @@ from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.checklists import evidence_items, items_on
 from supervise.attribution.conflict_queries import last_conflict
-from supervise.attribution.decide import VerdictChangedError
 from supervise.attribution.findings import suggested_offences
 from supervise.attribution.inquiry_models import AnswerConflict
 from supervise.attribution.inquiry_queries import AnswerLine, InquiryFacts, answer_lines, inquiries_of
@@ -25,7 +24,6 @@ from supervise.attribution.watching.queries import records_of_incident
 from supervise.complaints.link import duplicate_candidates
 from supervise.complaints.models import Incident, IncidentState
 from supervise.complaints.originals import reveal_message
-from supervise.desk.calls import VerdictLine
 from supervise.desk.offences import offences_on
 from supervise.desk.parties import codes_of, parties_to_choose
 from supervise.desk.reach import incident_in_reach
@@ -36,6 +34,7 @@ from supervise.parties.scope import Scope
 from supervise.views.checklist_form import LOGGED
 from supervise.views.forms import Form, RevealForm
 from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.changed import LostRace, changed_of, findings_now
 from supervise.views.incidents.evidence_forms import EvidenceForm, VerificationForm
 from supervise.views.incidents.forms import FindingsForm, LinkForm, ReasonForm, VerdictForm
 from supervise.views.incidents.holds import Keeping, keeping_of
@@ -73,13 +72,6 @@ class _Beside(NamedTuple):
     opened: tuple[WatchedIncident, ...]
 
 
-class Changed(NamedTuple):
-    """A verdict changed while the user was deciding."""
-
-    #: What they saw in force; None: nothing.
-    seen: VerdictLine | None
-
-
 @bp.get("/<int:incident_id>")
 @require(Permission.READ_TICKETS)
 def detail(incident_id: int) -> ResponseReturnValue:
@@ -104,12 +96,12 @@ def incident_page(
     incident_id: int,
     filled: Mapping[str, Form] | None = None,
     message: str | None = None,
-    changed: VerdictChangedError | None = None,
+    changed: LostRace | None = None,
 ) -> ResponseReturnValue:
     """Return the page; a form in *filled* was refused and shows why, which makes the answer a 400.
 
-    *message* is the text of an SMS in full, which this answer alone shows. After *changed* the page shows the verdict
-    that the user saw beside the one in force, and is a 409.
+    *message* is the text of an SMS in full, which this answer alone shows. After *changed* the page shows what the
+    user saw beside what holds now, and is a 409.
 
     Raises:
         NotFoundError: if there is no such incident, or no ticket within the user's scope reports it.
@@ -120,9 +112,9 @@ def incident_page(
         story = incident_story(session, scope, incident_id)
         beside = _beside(session, scope, story)
     forms = _forms(story, beside) | dict(filled or {})
-    if changed is not None:
-        # Whoever decides again has seen what is in force now.
-        forms["verdict"].shown.data = str(changed.parameters["current"] or "")
+    if changed is not None and changed.form in (filled or {}):
+        # Whoever decides again has seen what holds now.
+        forms[changed.form].shown.data = _shown(story)[changed.form]
     is_live = story.call.incident.state is not IncidentState.MERGED
     page = render_template(
         "incidents/detail.html",
@@ -134,7 +126,7 @@ def incident_page(
         money=money_words([story.call]),
         timeline_items=told(story.timeline, story.names),
         of_permissions=_OF_PERMISSIONS,
-        changed=Changed(_seen(story, changed)) if changed is not None else None,
+        changed=changed_of(story, changed) if changed is not None else None,
         may_decide=is_live and me.can(Permission.TRIAGE),
         may_link=is_live and me.can(Permission.TRIAGE, Permission.CREATE_TICKETS),
         may_propose=is_live and me.can(Permission.TRIAGE) and has_proven(story.call),
@@ -144,13 +136,16 @@ def incident_page(
         may_confirm=me.can(Permission.CONFIRM_OVERRIDES),
         may_release=me.can(Permission.TRIAGE, Permission.CONFIRM_OVERRIDES),
         me_id=me.id,
-        refused=[name for name, form in forms.items() if form.errors or (changed and name == "verdict")],
+        refused=[name for name, form in forms.items() if form.errors or (changed and name == changed.form)],
     )
-    return page, (409 if changed else 400) if filled else 200
+    return page, 409 if changed else 400 if filled else 200
 
 
-def _seen(story: IncidentStory, changed: VerdictChangedError) -> VerdictLine | None:
-    return next((line for line in story.call.earlier if line.attribution.id == changed.parameters["shown"]), None)
+def _shown(story: IncidentStory) -> dict[str, str]:
+    """Return what the forms carry of what is on screen: the verdict in force, and with it the findings that hold."""
+    verdict = str(story.call.in_force.attribution.id) if story.call.in_force else ""
+    held = [f"{line.finding.id}:{line.finding.state.value}" for line in findings_now(story)]
+    return {"verdict": verdict, "findings": ";".join([verdict, *held]) if verdict else ""}
 
 
 def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
@@ -179,20 +174,23 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
 
 
 def _forms(story: IncidentStory, beside: _Beside) -> dict[str, Form]:
-    in_force, suggestion = story.call.in_force, story.call.suggestion
-    only = suggestion.unambiguous if suggestion else None
+    in_force, suggestion, shown = story.call.in_force, story.call.suggestion, _shown(story)
+    # Whoever leads, whatever speaks against it: deciding so needs a word then.
+    leading = suggestion.leading if suggestion else None
     verdict = VerdictForm(
         formdata=None,
-        shown=str(in_force.attribution.id) if in_force else "",
+        shown=shown["verdict"],
         verdict=suggestion.verdict.value if suggestion and suggestion.verdict and not in_force else None,
-        party=beside.codes.get(only.party_id) if only and not in_force else None,
+        party=beside.codes.get(leading.party_id) if leading and not in_force else None,
     )
     proven = list(beside.suggested) if not story.call.findings else None
     # Where the log confirms the call, how it was verified need not be said again.
     how = {"verified_by": LOGGED} if beside.proofs.is_verified else {}
     return {
         "verdict": verdict,
-        "findings": FindingsForm.asking(beside.items)(beside.offences, formdata=None, proven=proven, **how),
+        "findings": FindingsForm.asking(beside.items)(
+            beside.offences, formdata=None, shown=shown["findings"], proven=proven, **how
+        ),
         "evidence": EvidenceForm(formdata=None),
         "verification": VerificationForm(beside.proofs.evidence, formdata=None),
         "link": LinkForm(formdata=None),

@@ -11,7 +11,7 @@ from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.answer_files import NewFile, attach_files, file_of_inquiry
-from supervise.attribution.inquiries import Answer, answer_inquiry
+from supervise.attribution.inquiries import Answer, AnswerChangedError, answer_inquiry
 from supervise.attribution.inquiry_models import AnswerKind
 from supervise.attribution.inquiry_queries import inquiry_in_scope, parties_below
 from supervise.audit.record import record_event
@@ -26,6 +26,7 @@ from supervise.views.background import surroundings
 from supervise.views.inquiries.blueprint import bp
 from supervise.views.inquiries.forms import AnswerForm
 from supervise.views.inquiries.page import inquiry_page
+from supervise.views.refusals import record_refusal
 
 
 @bp.post("/<int:inquiry_id>/answer")
@@ -45,16 +46,21 @@ def answer(inquiry_id: int) -> ResponseReturnValue:
     except RefusalError as error:
         form.files.errors = [str(error)]
         return inquiry_page(inquiry_id, {"answer": form})
-    db.decide(
-        _answer,
-        inquiry_id,
-        form.answer,
-        scope,
-        files,
-        shown_number=int(form.shown.data),
-        party=facts.party.name,
-        actor_id=me.id,
-    )
+    seen_number = int(form.shown.data)
+    try:
+        db.decide(
+            _answer,
+            inquiry_id,
+            form.answer,
+            scope,
+            files,
+            shown_number=seen_number,
+            party=facts.party.name,
+            actor_id=me.id,
+        )
+    except AnswerChangedError as error:
+        record_refusal(error)
+        return inquiry_page(inquiry_id, {"answer": form}, seen_number)
     if form.answer.kind in {AnswerKind.NOT_OURS, AnswerKind.HANDED_ON}:
         flash(_("Your answer is recorded; if a record says otherwise, a supervisor decides"), "success")
     else:

@@ -37,8 +37,13 @@ def detail(inquiry_id: int) -> ResponseReturnValue:
     return inquiry_page(inquiry_id)
 
 
-def inquiry_page(inquiry_id: int, filled: Mapping[str, Form] | None = None) -> ResponseReturnValue:
+def inquiry_page(
+    inquiry_id: int, filled: Mapping[str, Form] | None = None, seen_number: int | None = None
+) -> ResponseReturnValue:
     """Return the page; a form in *filled* was refused and shows why, which makes the answer a 400.
+
+    *seen_number* is the last answer that the user saw who answered too late, 0 for none: the page shows it beside the
+    one that holds, and is a 409.
 
     Raises:
         NotFoundError: if there is no such inquiry, or the asked party lies outside the user's scope.
@@ -54,6 +59,9 @@ def inquiry_page(inquiry_id: int, filled: Mapping[str, Form] | None = None) -> R
         blank = _blank_forms(session, facts, lines, may_answer=may_answer)
         names = display_names(session, _people(me, inquiry, lines))
     is_open = inquiry.state is InquiryState.OPEN
+    if filled and seen_number is not None:
+        # Whoever answers again has seen what holds now.
+        filled["answer"].shown.data = blank["answer"].shown.data
     page = render_template(
         "inquiries/detail.html",
         facts=facts,
@@ -64,13 +72,15 @@ def inquiry_page(inquiry_id: int, filled: Mapping[str, Form] | None = None) -> R
         names=names,
         forms=blank | dict(filled or {}),
         refused=list(filled or ()),
+        is_late=seen_number is not None,
+        seen=next((line for line in lines if line.answer.number == seen_number), None),
         may_answer=may_answer,
         is_overdue=is_open and inquiry.due_on < clock.today(),
         may_extend=is_open and inquiry.extended_at is None and me.can(Permission.TRIAGE),
         may_withdraw=is_open and me.can(Permission.TRIAGE),
         may_read_incident=me.can(Permission.READ_TICKETS),
     )
-    return page, 400 if filled else 200
+    return page, 409 if seen_number is not None else 400 if filled else 200
 
 
 def _may_answer(me: CurrentUser, scope: Scope, facts: InquiryFacts) -> bool:
