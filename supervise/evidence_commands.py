@@ -39,6 +39,13 @@ evidence = AppGroup("evidence", help="Call, SMS, order and quality records: impo
     help="First and last day for which the file is complete; a day without a row had no records.",
 )
 @click.option("--corrects", is_flag=True, help="The file replaces what its platforms delivered before for its days.")
+@click.option(
+    "--accept-refused",
+    "refused_accepted",
+    type=click.IntRange(min=0),
+    default=0,
+    help="So many refused rows of a correction you have seen, and accept that its days lose them.",
+)
 @click.option("--user", "username", required=True, help="The user who acts; their permissions apply.")
 def import_file(
     *,
@@ -47,6 +54,7 @@ def import_file(
     platform: str | None,
     covers: tuple[dt.datetime, dt.datetime] | None,
     corrects: bool,
+    refused_accepted: int,
     username: str,
 ) -> None:
     """Take over FILE (CSV, XLSX or Parquet) as records of KIND, all of its good rows at once."""
@@ -61,6 +69,7 @@ def import_file(
             platform=platform,
             covers=period,
             corrects=corrects,
+            refused_accepted=refused_accepted,
             actor_id=actor_id,
         )
         _run(file, batch.id)

@@ -17,6 +17,7 @@ from supervise.audit.record import record_event
 from supervise.bulk import insert_rows
 from supervise.db import reserve_ids, take_turn
 from supervise.errors import NotFoundError, RefusalError
+from supervise.evidence.corrections import LostRowsError, is_changed_since, refuse_lost_rows
 from supervise.evidence.models import (
     RecordImport,
     RecordImportState,
@@ -26,7 +27,13 @@ from supervise.evidence.models import (
     RefusedRecord,
 )
 from supervise.evidence.partitions import Written
-from supervise.evidence.refusals import AlreadyImportedError, ImportStateError, PeriodError, SourceKindError
+from supervise.evidence.refusals import (
+    AlreadyImportedError,
+    CorrectedSinceError,
+    ImportStateError,
+    PeriodError,
+    SourceKindError,
+)
 from supervise.evidence.rows import REFUSED_KEPT, Allowed, Platform, Refused
 from supervise.files.remarks import Remark
 from supervise.files.uploads import shown_file_name
@@ -80,8 +87,12 @@ def open_import(
     platform: str | None = None,
     covers: tuple[dt.date, dt.date] | None = None,
     corrects: bool = False,
+    refused_accepted: int = 0,
 ) -> RecordImport:
     """Write down that a file of *kind* is to be taken over; *platform* is that of all rows, *covers* half-open.
+
+    A correction replaces its days only if it has exactly as many refused rows as *refused_accepted*: whoever imports it
+    has seen them.
 
     Raises:
         NotFoundError: if there is no such platform.
@@ -100,12 +111,14 @@ def open_import(
         covers_from=covers[0] if covers else None,
         covers_to=covers[1] if covers else None,
         corrects=corrects,
+        refused_accepted=refused_accepted if corrects else 0,
         started_by=actor_id,
         started_at=clock.now(),
     )
     session.add(batch)
     session.flush()
-    _record_event(session, batch, "record_import.opened", changes={"kind": kind, "corrects": corrects})
+    accepted = {"refused_accepted": batch.refused_accepted} if batch.refused_accepted else {}
+    _record_event(session, batch, "record_import.opened", changes={"kind": kind, "corrects": corrects, **accepted})
     return batch
 
 
@@ -167,22 +180,31 @@ def beat(session: Session, import_id: int, version: int) -> None:
     )
 
 
-def refuse_known_file(session: Session, kind: RecordKind, sha256: str) -> None:
+def refuse_known_file(session: Session, kind: RecordKind, sha256: str, *, corrects: bool | None = None) -> None:
     """Refuse a file whose very bytes were taken over before; files without a row are alike, and tell of other days.
 
+    If its days were changed since, it may come again as a correction (*corrects*; None: not said yet).
+
     Raises:
-        AlreadyImportedError: naming that import.
+        AlreadyImportedError, CorrectedSinceError: naming that import.
     """
-    earlier = session.scalar(
-        select(RecordImport.id).where(
+    earlier = session.scalars(
+        select(RecordImport)
+        .where(
             RecordImport.kind == kind,
             RecordImport.sha256 == sha256,
             RecordImport.state == RecordImportState.COMMITTED,
             RecordImport.rows_total > 0,
         )
-    )
-    if earlier is not None:
-        raise AlreadyImportedError(import_id=earlier)
+        .order_by(RecordImport.finished_at.desc())
+        .limit(1)
+    ).one_or_none()
+    if earlier is None:
+        return
+    if not is_changed_since(session, earlier):
+        raise AlreadyImportedError(import_id=earlier.id)
+    if corrects is False:
+        raise CorrectedSinceError(import_id=earlier.id)
 
 
 def current_partitions(session: Session, places: Collection[Place]) -> dict[Place, list[tuple[int, str | None]]]:
@@ -210,6 +232,8 @@ def commit_import(session: Session, started: Started, prepared: Prepared) -> Non
 
     Raises:
         AlreadyImportedError: if another import of the same bytes was faster.
+        CorrectedSinceError: if the bytes were taken over, and their days changed since, and this is no correction.
+        LostRowsError: if it is a correction with other refused rows than were accepted.
         ImportStateError: if the import was taken from the caller.
         ComparedTooEarlyError: if records of its platforms and days came meanwhile.
     """
@@ -217,7 +241,8 @@ def commit_import(session: Session, started: Started, prepared: Prepared) -> Non
     batch = _locked(session, started.import_id)
     if batch.state is not RecordImportState.RUNNING or batch.version != started.version:
         raise ImportStateError
-    refuse_known_file(session, started.kind, prepared.sha256)
+    refuse_known_file(session, started.kind, prepared.sha256, corrects=started.corrects)
+    refuse_lost_rows(batch, _refused_of(prepared))
     places = _places_of(started, prepared)
     current = current_partitions(session, places)
     if started.corrects:
@@ -227,6 +252,13 @@ def commit_import(session: Session, started: Started, prepared: Prepared) -> Non
         _refuse_if_compared_too_early(prepared, current)
     _write_partitions(session, batch, prepared.written, places, current)
     _finish(session, batch, prepared)
+
+
+def _refused_of(prepared: Prepared) -> Refused:
+    """Return the refused rows: those that could not be read, and those that others contradict."""
+    parts = [prepared.refused, *(one.refused for one in prepared.written)]
+    kept = sorted(row for part in parts for row in part.kept)
+    return Refused(sum(part.rows for part in parts), kept[:REFUSED_KEPT])
 
 
 def _places_of(started: Started, prepared: Prepared) -> set[Place]:
@@ -291,14 +323,14 @@ def _finish(session: Session, batch: RecordImport, prepared: Prepared) -> None:
     batch.rows_total = prepared.rows_total
     batch.rows_new = sum(one.rows for one in prepared.written)
     batch.rows_known = sum(one.known for one in prepared.written)
-    batch.rows_refused = prepared.refused.rows + sum(one.refused.rows for one in prepared.written)
+    refused = _refused_of(prepared)
+    batch.rows_refused = refused.rows
     days = [one.spilt.on_day for one in prepared.written]
     if batch.covers_from is None and days:
         batch.covers_from, batch.covers_to = min(days), max(days) + dt.timedelta(days=1)
     batch.state, batch.finished_at = RecordImportState.COMMITTED, clock.now()
     session.flush()
-    kept = sorted([*prepared.refused.kept, *(row for one in prepared.written for row in one.refused.kept)])
-    _keep_refused(session, batch.id, kept[:REFUSED_KEPT])
+    _keep_refused(session, batch.id, refused.kept)
     _record_event(
         session,
         batch,
@@ -338,6 +370,8 @@ def refuse_import(
         return
     end_refused(session, batch, error)
     batch.sha256 = sha256
+    if isinstance(error, LostRowsError):
+        refused = error.refused
     if refused is not None:
         batch.rows_total, batch.rows_refused = rows_total, refused.rows
         session.flush()

@@ -72,13 +72,14 @@ class RecordImport(Base):
     __tablename__ = "record_import"
     __table_args__ = (
         # Importing twice adds nothing; a file that was refused may come again, and all files without rows are alike.
+        # A correction replaces: its bytes may return (``manifest.refuse_known_file`` says when).
         Index(
             "uq_record_import_same_file",
             "kind",
             "sha256",
             unique=True,
-            sqlite_where=text("state = 'committed' AND rows_total > 0"),
-            postgresql_where=text("state = 'committed' AND rows_total > 0"),
+            sqlite_where=text("state = 'committed' AND rows_total > 0 AND NOT corrects"),
+            postgresql_where=text("state = 'committed' AND rows_total > 0 AND NOT corrects"),
         ),
         CheckConstraint("state <> 'refused' OR refusal_message IS NOT NULL", name="refusal_has_words"),
         CheckConstraint("(state IN ('waiting', 'running')) = (finished_at IS NULL)", name="finished_at_set"),
@@ -106,6 +107,8 @@ class RecordImport(Base):
     source_id: Mapped[int | None] = mapped_column(ForeignKey("record_source.id"))
     #: It replaces what its platforms delivered before for its days.
     corrects: Mapped[bool] = mapped_column(default=False)
+    #: So many refused rows of a correction whoever imports it has seen, and accepts that its days lose them.
+    refused_accepted: Mapped[int] = mapped_column(default=0)
     state: Mapped[RecordImportState] = mapped_column(default=RecordImportState.WAITING)
     rows_total: Mapped[int] = mapped_column(default=0)
     rows_new: Mapped[int] = mapped_column(default=0)

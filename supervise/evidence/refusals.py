@@ -11,6 +11,15 @@ class AlreadyImportedError(ConflictError):
     message = N_("This very file was taken over before, as import %(import_id)d; nothing was added")
 
 
+class CorrectedSinceError(ConflictError):
+    """The bytes were taken over before, and others stand in their place: whether these are right again, people say."""
+
+    message = N_(
+        "This very file was taken over before, as import %(import_id)d, and its days were changed since; "
+        "if they are to be again as this file says, import it as a correction"
+    )
+
+
 class ImportStateError(ConflictError):
     """The import is not under way any more, or another worker has it."""
 

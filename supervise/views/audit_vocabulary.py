@@ -265,6 +265,7 @@ FIELDS = {
     "counted_per": N_("Counted per"),
     "counterparty_unit_id": N_("Our unit"),
     "corrects": N_("Correction"),
+    "refused_accepted": N_("Refused rows accepted"),
     "covers_from": N_("Complete from"),
     "covers_to": N_("Complete until"),
     "credit_ids": N_("Credits"),

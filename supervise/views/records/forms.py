@@ -4,8 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_wtf.file import FileField, FileRequired
-from wtforms import BooleanField, DateField, HiddenField, SelectField, StringField, TextAreaField, ValidationError
-from wtforms.validators import InputRequired, Length, Optional, Regexp
+from wtforms import (
+    BooleanField,
+    DateField,
+    HiddenField,
+    IntegerField,
+    SelectField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
 
 from supervise.evidence.models import RecordKind, RecordSource
 from supervise.labels import _, _l
@@ -38,6 +47,14 @@ class RecordUploadForm(Form):
     corrects = BooleanField(
         _l("The file corrects: it replaces what its platforms delivered before for its days"),
     )
+    refused_accepted = IntegerField(
+        _l("Refused rows that you accept"),
+        description=_l(
+            "Only for a correction that was refused because of its rows: as many as you have seen there; the days that "
+            "it replaces lose them"
+        ),
+        validators=[Optional(), NumberRange(min=0, message=_l("Enter a whole number"))],
+    )
 
     def __init__(self, sources: Sequence[RecordSource], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -50,6 +67,11 @@ class RecordUploadForm(Form):
             raise ValidationError(_("Give both days or neither"))
         if field.data and field.data < self.covers_from.data:
             raise ValidationError(_("The last day is before the first"))
+
+    def validate_refused_accepted(self, field: IntegerField) -> None:
+        """Refuse words about refused rows where no day is replaced: they are refused, and nothing is lost."""
+        if field.data and not self.corrects.data:
+            raise ValidationError(_("Only a correction replaces days"))
 
 
 class PlatformForm(Form):

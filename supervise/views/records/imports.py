@@ -158,6 +158,7 @@ def new() -> ResponseReturnValue:
             platform=form.platform.data or None,
             covers=covers,
             corrects=form.corrects.data,
+            refused_accepted=form.refused_accepted.data or 0,
             actor_id=current_user().id,
         )
     except RefusalError as error:
