@@ -125,20 +125,6 @@ class Keyring:
         """Return 32 hex digits by which equal normalised numbers are found, and nothing else is learnt."""
         return hmac.new(self.index_key, number.encode(), hashlib.sha256).hexdigest()[:_INDEX_DIGITS]
 
-    def keyed_hashes(self, texts: Iterable[bytes]) -> str:
-        """Return the HMAC-SHA256 of each of *texts* under the index key, 64 hex digits each, one after the other.
-
-        The first 32 digits of a number's are its ``blind_index``. Beside masked words a plain hash would give the
-        hidden digits away after ten thousand tries.
-        """
-        keyed = hmac.new(self.index_key, digestmod=hashlib.sha256).copy  # the key is taken in once, not for each text
-        digests = []
-        for text in texts:
-            one = keyed()
-            one.update(text)
-            digests.append(one.digest())
-        return b"".join(digests).hex()
-
 
 @functools.lru_cache(maxsize=16)
 def _cipher(key: bytes) -> AESGCM:

@@ -70,11 +70,3 @@ def test_an_old_file_is_read_after_the_key_was_rotated(keyring: Keyring) -> None
 
     assert decrypted(rotated, content) == b"old"
     assert encrypted(rotated, b"new").startswith(b"t2|")
-
-
-def test_a_number_keyed_among_many_has_its_blind_index(keyring: Keyring) -> None:
-    numbers = ["13912345678", "02988880000", "10086"]
-
-    hashes = keyring.keyed_hashes(number.encode() for number in numbers)
-
-    assert [hashes[at * 64 :][:32] for at in range(3)] == [keyring.blind_index(number) for number in numbers]

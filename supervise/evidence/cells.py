@@ -5,7 +5,7 @@ import uses, so that a number in the records equals the same number in a complai
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from supervise import phone
 from supervise.cipher import Keyring
 from supervise.errors import InvalidInputError
+from supervise.evidence.keying import KeyedHashes
 from supervise.evidence.record_types import TYPES, Reading
 from supervise.evidence.times import MomentColumn
 from supervise.files.remarks import Remark, remark
@@ -28,7 +29,6 @@ _CONTENT_CHARS = 2_000
 _REMEMBERED = 1 << 17
 #: No call lasts longer than a week.
 _SECONDS_MAX = 7 * 24 * 3600
-_HASH_DIGITS = 64
 _INDEX_DIGITS = 32
 _MOBILE = "^1[3-9][0-9]{9}$"
 _UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{fffe}\x{ffff}]"
@@ -62,9 +62,6 @@ def column_reader(reading: Reading, keyring: Keyring) -> ColumnReader:
     if reading is Reading.MOMENT:
         moments = MomentColumn()
         return lambda cells: Read(*moments.read(cells))
-    if reading is Reading.SUBSCRIBER:
-        normalise = functools.lru_cache(maxsize=_REMEMBERED)(phone.normalise)
-        return lambda cells: _read_subscribers(cells, keyring, normalise)
     if reading is Reading.IDENTITY:
         return lambda cells: _read_texts(
             cells, _MASKED, lambda text, chars_max: _identity(text, chars_max, keyring), _TEXT_CHARS
@@ -108,18 +105,34 @@ class _Remembered:
         return Read(values.take(coded.indices), _of_rows(coded.indices, errors))
 
 
-def content_hashes(cells: pa.Array, keyring: Keyring) -> pa.Array:
-    """Return the keyed hash of each whole text, numbers included: it tells equal contents, and nobody's number."""
+class SubscriberReader:
+    """Reads the column of subscribers' numbers: the keyed index of each."""
+
+    def __init__(self, keys: KeyedHashes) -> None:
+        self._keys = keys
+        self._normalise = functools.lru_cache(maxsize=_REMEMBERED)(phone.normalise)
+
+    def __call__(self, cells: pa.Array) -> Read:
+        """Return what *cells* hold."""
+        numbers, errors = cells, {}
+        # A mobile number in plain digits, as nearly all are, is its own normal form.
+        other = pc.fill_null(pc.invert(pc.match_substring_regex(cells, _MOBILE)), fill_value=False)
+        places = pc.indices_nonzero(other).to_pylist()
+        if places:
+            values, found = _each(cells.filter(other).to_pylist(), self._normalise)
+            numbers = pc.replace_with_mask(cells, other, pa.array(values, pa.string()))
+            errors = {places[place]: error for place, error in found.items()}
+        return Read(pc.utf8_slice_codeunits(self._keys.of(numbers), 0, _INDEX_DIGITS), errors)
+
+
+def content_hashes(cells: pa.Array, keys: KeyedHashes) -> pa.Array:
+    """Return the keyed hash of each whole text, numbers included: it tells equal contents, and nobody's number.
+
+    Beside masked words a plain hash would give the hidden digits away after ten thousand tries.
+    """
     coded = cells.dictionary_encode()
-    texts = [parse_text(text).encode() for text in coded.dictionary.to_pylist()]
-    return _keyed(texts, keyring).take(coded.indices)
-
-
-def _keyed(texts: Sequence[bytes], keyring: Keyring) -> pa.Array:
-    """Return the keyed hash of each of *texts*, as strings of 64 digits."""
-    hashes = pa.py_buffer(keyring.keyed_hashes(texts).encode())
-    fixed = pa.Array.from_buffers(pa.binary(_HASH_DIGITS), len(texts), [None, hashes])
-    return fixed.cast(pa.binary()).cast(pa.string())
+    texts = pa.array(map(parse_text, coded.dictionary.to_pylist()), pa.string())
+    return keys.of(texts).take(coded.indices)
 
 
 def remark_on(heading: str, error: InvalidInputError, *, subscriber: bool = False) -> Remark:
@@ -162,22 +175,6 @@ def _of_rows(indices: pa.Array, errors: Mapping[int, InvalidInputError]) -> dict
         return {}
     bad = pc.indices_nonzero(pc.is_in(indices, pa.array(list(errors), indices.type)))
     return {row: errors[indices[row].as_py()] for row in bad.to_pylist()}
-
-
-def _read_subscribers(cells: pa.Array, keyring: Keyring, normalise: Callable[[str], str]) -> Read:
-    coded = cells.dictionary_encode()
-    texts = coded.dictionary.cast(pa.binary()).to_pylist()
-    errors: dict[int, InvalidInputError] = {}
-    plain = pc.match_substring_regex(coded.dictionary, _MOBILE)
-    # A mobile number in plain digits, as nearly all are, is its own normal form.
-    for place in pc.indices_nonzero(pc.invert(plain)).to_pylist():
-        try:
-            texts[place] = normalise(texts[place].decode()).encode()
-        except InvalidInputError as error:
-            errors[place] = error
-    indexes = pc.utf8_slice_codeunits(_keyed(texts, keyring), 0, _INDEX_DIGITS)
-    # What could not be read is in its row's reason; the row goes no further.
-    return Read(indexes.take(coded.indices), _of_rows(coded.indices, errors))
 
 
 def _read_texts(cells: pa.Array, closer: str, look: Callable[[str, int], str | None], chars_max: int) -> Read:

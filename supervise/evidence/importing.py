@@ -27,10 +27,10 @@ from supervise.evidence.manifest import (
     start_import,
 )
 from supervise.evidence.partitions import PartitionWriter, Spilt, Written
-from supervise.evidence.reading import RawBatch, RecordFile, open_records
+from supervise.evidence.reading import RecordFile, ahead, open_records
 from supervise.evidence.record_types import RECORD_TYPES
 from supervise.evidence.refusals import NoGoodRowsError, NoRowsError
-from supervise.evidence.rows import Refused, RowReader
+from supervise.evidence.rows import KeyedBatch, Refused, RowReader
 from supervise.evidence.store import store_of
 from supervise.evidence.warehouse import Warehouse
 
@@ -118,7 +118,7 @@ class _Run:
         allowed = self._started.allowed
         with open_records(file, self._kind_of, needs_platform=allowed.only is None) as opened:
             rows = RowReader(self._kind_of, allowed, opened, self._keyring)
-            batches = (self._passed(batch, opened) for batch in opened.batches)
+            batches = (self._passed(batch, opened) for batch in ahead(rows.keyed(opened.batches)))
             writer.spill(rows.good_rows(batches))
         self.rows_total, refused = rows.rows_read, rows.refused()
         if not self.rows_total and (allowed.only is None or allowed.covers is None):
@@ -128,9 +128,9 @@ class _Run:
             raise NoGoodRowsError(rows=refused.rows)
         return _Read(sha256, self.rows_total, refused)
 
-    def _passed(self, batch: RawBatch, opened: RecordFile) -> RawBatch:
+    def _passed(self, batch: KeyedBatch, opened: RecordFile) -> KeyedBatch:
         if opened.size:
-            self._tell(_READING_STEPS * min(batch.position, opened.size) // opened.size)
+            self._tell(_READING_STEPS * min(batch.raw.position, opened.size) // opened.size)
         return batch
 
     def _commit(self, writer: PartitionWriter, spilt: dict[Place, Spilt], read: _Read) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from supervise.evidence.engine import DuckDBEngine, read_parquet
@@ -64,6 +65,8 @@ class PartitionWriter:
     scratch: Path
     engine: DuckDBEngine
     import_id: int
+    #: A part of so many bytes, unpacked, is sorted in memory; a longer one by DuckDB, on the disk.
+    at_hand_bytes: int = 64 << 20
 
     def spill(self, rows: Iterator[pa.RecordBatch]) -> None:
         """Set *rows* down by platform and day; the next are made in this thread while some are written in another."""
@@ -95,14 +98,9 @@ class PartitionWriter:
             source_id, day = divmod(counted["values"], _DAYS_MAX)
             folder = self.scratch / "spilt" / str(source_id) / (_EPOCH + dt.timedelta(days=day)).isoformat()
             folder.mkdir(parents=True, exist_ok=True)
-            pq.write_table(
-                table.slice(start, counted["counts"]),
-                folder / f"{piece}.parquet",
-                # Read once and deleted: packing it costs more than the disk.
-                compression="none",
-                use_dictionary=False,
-                write_statistics=False,
-            )
+            # Read once and deleted: packing it costs more than the disk.
+            with pa.OSFile(str(folder / f"{piece}.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as sink:
+                sink.write_table(table.slice(start, counted["counts"]))
             start += counted["counts"]
 
     def spilt(self, platforms: dict[int, str]) -> list[Spilt]:
@@ -110,17 +108,26 @@ class PartitionWriter:
         found = []
         for folder in (self.scratch / "spilt").glob("*/*"):
             source_id, day = int(folder.parent.name), dt.date.fromisoformat(folder.name)
-            files = tuple(sorted(map(str, folder.glob("*.parquet"))))
+            files = tuple(sorted(map(str, folder.glob("*.arrow"))))
             found.append(Spilt(source_id, platforms[source_id], day, files))
         return sorted(found, key=lambda one: (one.on_day, one.platform))
 
     def write(self, spilt: Spilt, existing: Sequence[str]) -> Written:
         """Write the rows that neither this file nor the files *existing* of that platform and day had before."""
         fetched = [str(self.warehouse.fetch(path, self.scratch)) for path in existing]
+        ours = ds.dataset(list(spilt.files), format="ipc")
+        if sum(Path(file).stat().st_size for file in spilt.files) <= self.at_hand_bytes:
+            ours = ours.to_table()
         with self.engine.cursor() as cursor:
-            judged = _judge(cursor, self.kind_of, spilt, fetched)
+            cursor.register("ours", ours)
+            judged = _judge(cursor, self.kind_of, fetched)
             part = self.scratch / f"{secrets.token_hex(8)}.parquet"
-            rows = _write_sorted(cursor, self.kind_of, spilt, part, skips_judged=judged)
+            if isinstance(ours, pa.Table):
+                ours = _in_order(cursor, self.kind_of, ours, skips_judged=judged)
+                cursor.unregister("ours")
+                rows = _write_at_hand(self.kind_of, ours, part)
+            else:
+                rows = _write_from_disk(cursor, self.kind_of, part, skips_judged=judged)
             known, refused = _counts(cursor) if judged else (0, Refused(0, ()))
         if not rows:
             part.unlink()
@@ -141,49 +148,78 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _judge(cursor: duckdb.DuckDBPyConnection, kind_of: RecordType, spilt: Spilt, existing: Sequence[str]) -> bool:
+def _judge(cursor: duckdb.DuckDBPyConnection, kind_of: RecordType, existing: Sequence[str]) -> bool:
     """Make the table ``judged`` of the rows that are not new, if there are any: known, or in contradiction."""
-    ours = read_parquet(spilt.files)
-    doubtful = f"SELECT record_id FROM {ours} GROUP BY record_id HAVING count(*) > 1"  # noqa: S608 - own names
+    doubtful = "SELECT record_id FROM ours GROUP BY record_id HAVING count(*) > 1"
     content = "row(" + ", ".join(f'"{name}"' for name in kind_of.schema.names) + ")"
-    stored = "SELECT record_id, content FROM ours WHERE false"
+    stored = "SELECT record_id, content FROM doubted WHERE false"
     if existing:
         theirs = read_parquet(existing)
-        doubtful += f" UNION SELECT record_id FROM {ours} WHERE record_id IN (SELECT record_id FROM {theirs})"  # noqa: S608 - own names
+        doubtful += f" UNION SELECT record_id FROM ours WHERE record_id IN (SELECT record_id FROM {theirs})"  # noqa: S608 - own names
         stored = f"SELECT record_id, {content} AS content FROM {theirs}"  # noqa: S608 - own names
     cursor.execute(f"CREATE TEMP TABLE doubtful AS {doubtful}")
-    if cursor.execute("SELECT count(*) FROM doubtful").fetchone() == (0,):
+    if not cursor.execute("SELECT record_id FROM doubtful LIMIT 1").fetchall():
         return False
     cursor.execute(
         f"""CREATE TEMP TABLE judged AS
-        WITH ours AS (
-            SELECT record_id, {ROW_NUMBER}, {content} AS content FROM {ours}
+        WITH doubted AS (
+            SELECT record_id, {ROW_NUMBER}, {content} AS content FROM ours
             WHERE record_id IN (SELECT record_id FROM doubtful)
         ), firsts AS (
             SELECT record_id, min({ROW_NUMBER}) AS first_row, arg_min(content, {ROW_NUMBER}) AS content
-            FROM ours GROUP BY record_id
+            FROM doubted GROUP BY record_id
         ), stored AS ({stored})
-        SELECT ours.{ROW_NUMBER}, stored.record_id IS NOT NULL AS is_stored, firsts.first_row,
-            ours.content IS NOT DISTINCT FROM
+        SELECT doubted.{ROW_NUMBER}, stored.record_id IS NOT NULL AS is_stored, firsts.first_row,
+            doubted.content IS NOT DISTINCT FROM
             CASE WHEN stored.record_id IS NULL THEN firsts.content ELSE stored.content END AS is_same
-        FROM ours JOIN firsts ON firsts.record_id = ours.record_id
-        LEFT JOIN stored ON stored.record_id = ours.record_id
-        WHERE stored.record_id IS NOT NULL OR ours.{ROW_NUMBER} <> firsts.first_row"""  # noqa: S608 - own names
+        FROM doubted JOIN firsts ON firsts.record_id = doubted.record_id
+        LEFT JOIN stored ON stored.record_id = doubted.record_id
+        WHERE stored.record_id IS NOT NULL OR doubted.{ROW_NUMBER} <> firsts.first_row"""  # noqa: S608 - own names
     )
     return True
 
 
-def _write_sorted(
-    cursor: duckdb.DuckDBPyConnection, kind_of: RecordType, spilt: Spilt, target: Path, *, skips_judged: bool
+def _in_order(
+    cursor: duckdb.DuckDBPyConnection, kind_of: RecordType, ours: pa.Table, *, skips_judged: bool
+) -> pa.Table:
+    """Return the new rows of *ours* in the order and with the columns of the store."""
+    if skips_judged:
+        judged = cursor.sql(f"SELECT {ROW_NUMBER} FROM judged").to_arrow_table()[ROW_NUMBER]  # noqa: S608 - own names
+        ours = ours.filter(pc.invert(pc.is_in(ours[ROW_NUMBER], judged.combine_chunks())))
+    order = pc.sort_indices(ours, [(name, "ascending") for name in _order(kind_of)])
+    return ours.select(kind_of.schema.names).take(order)
+
+
+def _write_at_hand(kind_of: RecordType, rows: pa.Table, target: Path) -> int:
+    """Write *rows*; return how many they are."""
+    pq.write_table(
+        rows,
+        target,
+        row_group_size=_ROW_GROUP,
+        compression="zstd",
+        compression_level=1,
+        # What a file is sorted by hardly repeats.
+        use_dictionary=[name for name in kind_of.schema.names if name not in _order(kind_of)],
+        store_schema=False,
+    )
+    return len(rows)
+
+
+def _write_from_disk(
+    cursor: duckdb.DuckDBPyConnection, kind_of: RecordType, target: Path, *, skips_judged: bool
 ) -> int:
+    """Write the new rows in order, sorted outside of the memory; return how many they are."""
     columns = ", ".join(f'"{name}"' for name in kind_of.schema.names)
     new = f"WHERE {ROW_NUMBER} NOT IN (SELECT {ROW_NUMBER} FROM judged)" if skips_judged else ""  # noqa: S608 - own names
     counted = cursor.execute(
-        f"COPY (SELECT {columns} FROM {read_parquet(spilt.files)} {new} "  # noqa: S608 - own names
-        f"ORDER BY {kind_of.sorted_by}, {kind_of.moment}, record_id) TO {_quoted(str(target))} "
+        f"COPY (SELECT {columns} FROM ours {new} ORDER BY {', '.join(_order(kind_of))}) TO {_quoted(str(target))} "  # noqa: S608 - own names
         f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {_ROW_GROUP})"
     ).fetchone()
     return int(counted[0]) if counted else 0
+
+
+def _order(kind_of: RecordType) -> tuple[str, str, str]:
+    return kind_of.sorted_by, kind_of.moment, "record_id"
 
 
 def _counts(cursor: duckdb.DuckDBPyConnection) -> tuple[int, Refused]:

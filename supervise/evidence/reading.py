@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +27,7 @@ from supervise.files.remarks import Remark, remark
 from supervise.files.unreadable import UnreadableError
 from supervise.labels import N_
 
+B = TypeVar("B")
 #: The name in a batch of the column that says which platform a row is of.
 PLATFORM = "platform"
 _PARQUET = b"PAR1"
@@ -155,7 +156,7 @@ def _csv_batches(
                 column_types=dict.fromkeys(names, pa.string()), include_columns=[names[at] for at in places.values()]
             ),
         )
-        for batch in _ahead(_joined(reader)):
+        for batch in ahead(_joined(reader)):
             cells = {name: batch.column(names[place]) for name, place in places.items()}
             yield RawBatch(cells, numbers.of_next(batch.num_rows), {}, file.tell())
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
@@ -204,8 +205,8 @@ def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.concat_batches(waiting)
 
 
-def _ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield *batches*, the next one being read while one is worked on."""
+def ahead(batches: Iterable[B]) -> Iterator[B]:
+    """Yield *batches*, the next one being made in another thread while one is worked on."""
     following = iter(batches)
     with ThreadPoolExecutor(max_workers=1) as pool:
         coming = pool.submit(next, following, None)
