@@ -13,10 +13,12 @@ Run: ``python -m benchmarks.attribution`` from the checkout; each measurement ha
 
 import dataclasses
 import datetime as dt
+import importlib.util
 import multiprocessing
 import random
 import re
 import resource
+import shutil
 import statistics
 import tempfile
 import time
@@ -31,7 +33,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from supervise import clock
 from supervise.attribution.candidates import suggestions
-from supervise.attribution.weighing import ask, judge, whole_registers
+from supervise.attribution.weighing import ask, judge, weigh, whole_registers
 from supervise.attribution.weighing_run import PART, keep_suggestions, suggestion_rows, undecided_by_day
 from supervise.bulk import slices
 from supervise.complaints.models import Incident, SubscriberNumber
@@ -204,20 +206,21 @@ class Side(NamedTuple):
     answer: str
 
 
-def opened_world(url: str, folder: str) -> Database:
+def opened_world(url: str, folder: str, engine: str = "duckdb") -> Database:
     """Return the database with its records."""
-    return Database(url, {SESSION_KEY: open_store("duckdb", folder, Path(folder) / "scratch")})
+    return Database(url, {SESSION_KEY: open_store(engine, folder, Path(folder) / "scratch")})
 
 
-def by_our_expressions(url: str, folder: str, count: int) -> Side:
+def by_our_expressions(url: str, folder: str, count: int, engine: str = "duckdb") -> Side:
     """Weigh the first *count* incidents in parts, and keep the suggestions."""
-    database = opened_world(url, folder)
-    started = time.perf_counter()
+    database = opened_world(url, folder, engine)
     questions, answers = 0.0, []
     with database.session(writes=False) as session:
+        # Libraries are loaded, the engine starts, and each question is compiled once.
+        weigh(session, [1])
+        started = time.perf_counter()
         whole = whole_registers(session)
         ids = undecided_by_day(session, up_to=count)
-        judge(session, ask(session, ids[:1]), whole)  # the engine starts, and compiles each query once
         for part in slices(ids, PART):
             asked = ask(session, part)
             begun = time.perf_counter()
@@ -391,6 +394,7 @@ def compare(url: str, folder: str) -> None:
             f"peak {peak:.0f} MB; by hand {hand.questions:.2f} s, peak {hand_peak:.0f} MB"
         )
     say(f"growth from 24,134 to 1,000,000 for each incident: {per_row[SIZES[1]] / per_row[SIZES[0]]:.2f} times")
+    by_the_other_engine(url, folder, SIZES[0])
     orm, _peak = measured(by_orm, url, folder)
     for count in SIZES:
         say(f"ORM row by row: {orm * 1000:.2f} ms each, {orm / per_row[count]:.0f} times ours at {count:,}")
@@ -399,6 +403,19 @@ def compare(url: str, folder: str) -> None:
         f"one incident of 5 million records: median {single.median:.0f} ms, p95 {single.p95:.0f} ms, peak {peak:.0f} MB"
     )
     say(f"  {single.plan}")
+
+
+def by_the_other_engine(url: str, folder: str, count: int) -> None:
+    """Print how long Spark takes in local mode, and whether its rows are the same."""
+    if shutil.which("java") is None or importlib.util.find_spec("pyspark") is None:
+        say("Spark: not asked, Java or pyspark is missing")
+        return
+    ours, _peak = measured(by_our_expressions, url, folder, count)
+    spark, peak = measured(by_our_expressions, url, folder, count, "spark")
+    same = "the same answers" if ours.answer == spark.answer else "DIFFERENT ANSWERS"
+    say(
+        f"{count:,} incidents by Spark, local mode: {spark.questions:.1f} s, {same}, peak {peak:.0f} MB beside the JVM"
+    )
 
 
 def make_world(url: str, folder: str) -> None:
