@@ -18,6 +18,7 @@ from supervise.access import identity, passwords
 from supervise.access.policy import PUBLIC, declare_endpoint
 from supervise.complaints.subscribers import refuse_other_keys
 from supervise.config import PROJECT, UPLOAD_BYTES_MAX, Settings, load_settings
+from supervise.evidence.codes import KEYRING_KEY
 from supervise.evidence.store import SESSION_KEY, open_store
 from supervise.jobs.queue import JobQueue
 from supervise.jobs.surroundings import Surroundings
@@ -180,7 +181,7 @@ def equip(app: Flask, settings: Settings) -> None:
     uri = settings.evidence_uri or str(settings.instance / "evidence")
     scratch = settings.instance / "evidence"
     records = open_store(settings.evidence_engine, uri, scratch, spark_master=settings.spark_master)
-    db.init_app(app, settings.database_url, {SESSION_KEY: records})
+    db.init_app(app, settings.database_url, {SESSION_KEY: records, KEYRING_KEY: settings.keyring})
     db.check_sqlite_settings(app.extensions["supervise.db"])
     passwords.init_app(
         app, passwords.Passwords(rounds=settings.password_rounds, memory_kib=settings.password_memory_kib)

@@ -24,6 +24,7 @@ from supervise import models
 from supervise.cipher import Keyring
 from supervise.config import Settings
 from supervise.db import Database
+from supervise.evidence.codes import KEYRING_KEY
 from supervise.evidence.store import SESSION_KEY
 from tests.application import opened_application
 from tests.databases import (
@@ -104,7 +105,7 @@ def _standing_database(engine_name: str, request: pytest.FixtureRequest) -> Iter
 
 
 @pytest.fixture
-def session(_standing_database: Database) -> Iterator[Session]:
+def session(_standing_database: Database, keyring: Keyring) -> Iterator[Session]:
     """A session whose work is rolled back at the end, after all constraints were checked.
 
     A test that breaks a constraint on purpose rolls the session back itself.
@@ -115,7 +116,7 @@ def session(_standing_database: Database) -> Iterator[Session]:
             connection,
             expire_on_commit=False,
             join_transaction_mode="create_savepoint",
-            info={SESSION_KEY: shared_store()},
+            info={SESSION_KEY: shared_store(), KEYRING_KEY: keyring},
         ) as session:
             yield session
             if session.is_active:

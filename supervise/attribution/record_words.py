@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from supervise import clock, money
 from supervise.attribution.grades import GroundKind
+from supervise.evidence.codes import shown
 from supervise.evidence.matching import Found
 from supervise.labels import N_
 
@@ -66,7 +67,7 @@ def _staff_called(row: Row) -> Reason:
             "Call record %(record)s of platform %(platform)s: %(caller)s called at %(at)s for %(seconds)d seconds, "
             "dialled by staff number %(staff)s."
         ),
-        {**_call_facts(row), "staff": row["staff_number"]},
+        {**_call_facts(row), "staff": shown(row["staff_number"])},
     ]
 
 
@@ -99,8 +100,8 @@ def _order_facts(row: Row) -> dict[str, Any]:
     return {
         "order": row["record_id"],
         "at": china_time(row["ordered_at"]),
-        "before": row["plan_before"] or "-",
-        "after": row["plan_after"] or "-",
+        "before": shown(row["plan_before"] or "-"),
+        "after": shown(row["plan_after"] or "-"),
         "difference": money.format_yuan(row["price_difference_fen"] or 0),
     }
 
@@ -111,7 +112,7 @@ def _sold_by_channel(row: Row) -> Reason:
             "Order %(order)s followed at %(at)s under channel code %(channel)s: plan %(before)s to %(after)s, "
             "%(difference)s yuan a month more."
         ),
-        {**_order_facts(row), "channel": row["channel_code"]},
+        {**_order_facts(row), "channel": shown(row["channel_code"])},
     ]
 
 
@@ -121,7 +122,7 @@ def _sold_by_staff(row: Row) -> Reason:
             "Order %(order)s followed at %(at)s under staff number %(staff)s: plan %(before)s to %(after)s, "
             "%(difference)s yuan a month more."
         ),
-        {**_order_facts(row), "staff": row["staff_number"]},
+        {**_order_facts(row), "staff": shown(row["staff_number"])},
     ]
 
 

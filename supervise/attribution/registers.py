@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from supervise import clock
 from supervise.bulk import slices
+from supervise.evidence.codes import NUMBER_CHARS, is_index, recorder
 from supervise.evidence.models import RecordSource
 from supervise.evidence.record_types import MOMENT
 from supervise.parties.chain import LAST_DAY, lineages
@@ -141,6 +142,20 @@ def _holders(session: Session, names: Collection[str] | None) -> Iterator[tuple[
         yield digits, is_prefix, party_id, held_from, held_to or _LAST_MOMENT
 
 
+def _of_codes(
+    session: Session, query: Select[*tuple[Any, ...]], column: InstrumentedAttribute[str], codes: Collection[str] | None
+) -> Iterator[Any]:
+    """Yield the rows of *query* whose *column* is one of the *codes* of records; None: all."""
+    yield from _selected(session, query, column, codes)
+    if codes is not None and any(map(is_index, codes)):
+        recorded, wanted = recorder(session), set(codes)
+        # An index does not tell what it is of: the few codes that may hold a number are looked through.
+        longer = query.add_columns(column).where(func.length(column) >= NUMBER_CHARS)
+        yield from (
+            row[:-1] for row in session.execute(longer) if row[-1] not in wanted and recorded(row[-1]) in wanted
+        )
+
+
 def _staff(session: Session, staff_numbers: Collection[str] | None) -> Iterator[tuple[Any, ...]]:
     query = select(
         StaffNumber.carrier_code,
@@ -149,7 +164,9 @@ def _staff(session: Session, staff_numbers: Collection[str] | None) -> Iterator[
         StaffNumber.valid_from,
         StaffNumber.valid_to,
     ).join(Party, Party.id == StaffNumber.employer_id)
-    return map(_closed, _selected(session, query, StaffNumber.staff_number, staff_numbers))
+    recorded = recorder(session)
+    for carrier, code, *rest in _of_codes(session, query, StaffNumber.staff_number, staff_numbers):
+        yield _closed((carrier, recorded(code), *rest))
 
 
 def _channels(session: Session, channel_codes: Collection[str] | None) -> Iterator[tuple[Any, ...]]:
@@ -159,7 +176,9 @@ def _channels(session: Session, channel_codes: Collection[str] | None) -> Iterat
         SalesChannel.valid_from,
         SalesChannel.valid_to,
     ).join(Party, Party.id == SalesChannel.party_id)
-    return map(_closed, _selected(session, query, SalesChannel.channel_code, channel_codes))
+    recorded = recorder(session)
+    for code, *rest in _of_codes(session, query, SalesChannel.channel_code, channel_codes):
+        yield _closed((recorded(code), *rest))
 
 
 def _officials(session: Session, numbers: Collection[str] | None) -> Iterator[tuple[Any, ...]]:

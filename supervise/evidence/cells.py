@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from supervise import phone
 from supervise.cipher import Keyring
 from supervise.errors import InvalidInputError
+from supervise.evidence.codes import in_records
 from supervise.evidence.keying import KeyedHashes
 from supervise.evidence.record_types import TYPES, Reading
 from supervise.evidence.times import MomentColumn
@@ -71,7 +72,7 @@ def column_reader(reading: Reading, keyring: Keyring) -> ColumnReader:
     if reading is Reading.CONTENT:
         return lambda cells: _read_distinct(cells, lambda text: _masked(text, _CONTENT_CHARS), pa.string())
     if reading is Reading.CODE:
-        return lambda cells: _read_texts(cells, _LOOK_CLOSER, _printable, _CODE_CHARS)
+        return _Remembered(lambda text: _code(text, keyring), pa.string())
     return _Remembered(_PARSERS[reading], TYPES[reading])
 
 
@@ -212,6 +213,11 @@ def _identity(text: str, chars_max: int, keyring: Keyring) -> str | None:
         return words
     # The same name in records of another kind gets the same index, but nobody's number does.
     return keyring.blind_index(f"record {words}")
+
+
+def _code(text: str, keyring: Keyring) -> str | None:
+    words = _printable(text, _CODE_CHARS)
+    return words if words is None else in_records(words, keyring)
 
 
 def _message_class(text: str) -> str:

@@ -22,7 +22,7 @@ class Reading(Enum):
 
     #: A name in the source's own system; if it holds what could be a subscriber's number, its keyed index instead.
     IDENTITY = auto()
-    #: Short business words as they stand: campaign, staff number, plan, channel code.
+    #: Short business words: staff number, plan, channel code; if one holds a telephone number, its keyed index instead.
     CODE = auto()
     #: Words that may hold numbers: masked.
     TEXT = auto()

@@ -17,6 +17,7 @@ from supervise.attribution.watch_thresholds import ThresholdRow
 from supervise.complaints.models import Subscriber, SubscriberNumber
 from supervise.contracts.plan_queries import PlanPeriod, plan_periods
 from supervise.donotcall.models import PermissionEvent, PermissionScope
+from supervise.evidence.codes import recorder
 from supervise.evidence.models import RecordSource
 from supervise.evidence.record_types import MOMENT
 from supervise.parties.capability_queries import capability_periods
@@ -113,7 +114,8 @@ def desks(session: Session, days: Days) -> pa.Table:
         .join(Party, Party.id == StaffNumber.employer_id)
         .where(overlaps(StaffNumber.valid_from, StaffNumber.valid_to, days.first, days.stop))
     )
-    return table_of(session.execute(query), DESKS)
+    recorded = recorder(session)
+    return table_of(((platform, recorded(code), *rest) for platform, code, *rest in session.execute(query)), DESKS)
 
 
 def lines(session: Session, senders: Collection[str], days: Days) -> pa.Table:
@@ -161,8 +163,9 @@ def officials(session: Session, days: Days) -> pa.Table:
 
 def channels(session: Session, days: Days) -> pa.Table:
     """Return to whom each channel code led on the day (``CHANNELS``)."""
+    recorded = recorder(session)
     rows = (
-        (one.channel_code, one.kind.value, one.party_id)
+        (recorded(one.channel_code), one.kind.value, one.party_id)
         for one in sales_channel_periods(session)
         if _holds(one.valid_from, one.valid_to, days.on)
     )
@@ -182,16 +185,15 @@ def permitted(session: Session, days: Days) -> pa.Table:
 
 def plans(session: Session, days: Days) -> tuple[pa.Table, pa.Table]:
     """Return what the catalogue says of each plan code on the day (``PLANS``), and where it allows it."""
+    recorded = recorder(session)
     by_code: dict[str, PlanPeriod | None] = {}
     for one in plan_periods(session):
         present = _holds(one.published_from, one.published_to, days.on)
-        by_code[one.code] = one if present else by_code.get(one.code)
-    allowed = [
-        (code, channel)
-        for code, one in by_code.items()
-        if one is not None
-        for channel in (*(f"kind:{kind.value}" for kind in one.kinds), *(f"code:{name}" for name in one.channel_codes))
-    ]
+        code = recorded(one.code)
+        by_code[code] = one if present else by_code.get(code)
+    present_ones = {code: one for code, one in by_code.items() if one is not None}
+    allowed = [(code, f"kind:{kind.value}") for code, one in present_ones.items() for kind in one.kinds]
+    allowed += [(code, f"code:{recorded(name)}") for code, one in present_ones.items() for name in one.channel_codes]
     rows = (
         (code, one is not None, one is not None and not (one.kinds or one.channel_codes))
         for code, one in by_code.items()

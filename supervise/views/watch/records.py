@@ -28,6 +28,7 @@ from supervise.attribution.watching.questions import Amount
 from supervise.attribution.watching.words import meaning_of, wrong_in_words
 from supervise.complaints.subscribers import pseudonym
 from supervise.errors import InvalidInputError
+from supervise.evidence import codes
 from supervise.evidence.models import RecordKind
 from supervise.labels import N_
 from supervise.parties.scope import Scope
@@ -119,6 +120,7 @@ def shown(session: Session, kind: Irregularity, rows: Sequence[Mapping[str, Any]
             "name": f"{row['platform']}{_BAR}{row['record_id']}",
             "time": f"{row['at'].astimezone(clock.CHINA):%Y-%m-%d %H:%M:%S}",
             "subscriber": masks.get(row["subscriber_index"]) or pseudonym(row["subscriber_index"]),
+            **{name: row[name] and codes.shown(row[name]) for name in ("staff_number", "channel_code", "plan")},
             "wrong": wrong_in_words(kind, row["detail"]),
             "incident_id": opened.get((row["platform"], row["record_id"])),
         }
