@@ -30,6 +30,7 @@ from supervise.attribution.models import (
 )
 from supervise.audit.record import record_event, record_events
 from supervise.bulk import slices
+from supervise.complaints.link import living_ids
 from supervise.complaints.models import Incident
 from supervise.errors import ConflictError, InvalidInputError, NotFoundError
 from supervise.labels import N_
@@ -63,7 +64,8 @@ def look_for_conflicts(session: Session, incident_ids: Collection[int], *, actor
     A contradiction is kept for a supervisor; one that no longer holds is dissolved. What was settled stays settled
     until a party answers anew. *actor_id* is whoever's answer gave cause, or None.
     """
-    ids = sorted(incident_ids)
+    # Of a call that was recognised as another one, that other one is looked at.
+    ids = sorted({*incident_ids, *living_ids(session, incident_ids)})
     for some in slices(ids):
         locked = select(Incident.id).where(Incident.id.in_(some)).order_by(Incident.id)
         session.execute(locked.with_for_update(key_share=True)).all()
@@ -172,7 +174,7 @@ def _standing(session: Session, incident_id: int, shown_id: int | None) -> Attri
 def _known(session: Session, ids: Sequence[int]) -> dict[int, _Known]:
     given = {
         incident_id: [one for one in answers if one.kind is not None]
-        for incident_id, answers in answers_for(session, ids).items()
+        for incident_id, answers in answers_for(session, living_ids(session, ids)).items()
     }
     spoken = [incident_id for incident_id, answers in given.items() if answers]
     suggested = suggestions(session, spoken)

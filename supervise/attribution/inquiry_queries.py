@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from supervise.attribution.inquiry_models import (
@@ -17,6 +17,7 @@ from supervise.attribution.inquiry_models import (
 )
 from supervise.attribution.models import IncidentVerdict
 from supervise.bulk import slices
+from supervise.complaints.link import merged_into
 from supervise.complaints.models import Incident, IncidentKind, SubscriberNumber
 from supervise.errors import NotFoundError
 from supervise.labels import N_, LabelledEnum
@@ -104,13 +105,17 @@ def answers_for(session: Session, incident_ids: Collection[int]) -> dict[int, li
     """Return what each party says about each incident now, by party id; incidents nobody spoke on are left out.
 
     A party that was asked again keeps its last answer until it gives another; it is silent only if it never answered.
+    What it said of a call that was recognised as this one, it said of this one.
     """
+    lives = merged_into(session, incident_ids)
     given: dict[tuple[int, int], AnswerGiven] = {}
-    for ids in slices(incident_ids):
+    answers: list[tuple[int, AnswerGiven]] = []
+    for ids in slices({*incident_ids, *lives}):
         for incident_id, one in _silences(session, ids):
-            given[incident_id, one.party_id] = one
-        for incident_id, one in _answers(session, ids):  # the oldest first: the last one stays
-            given[incident_id, one.party_id] = one
+            given[lives.get(incident_id, incident_id), one.party_id] = one
+        answers += _answers(session, ids)
+    for incident_id, one in sorted(answers, key=lambda each: each[1].answer_id or 0):  # the last one stays
+        given[lives.get(incident_id, incident_id), one.party_id] = one
     found: dict[int, list[AnswerGiven]] = defaultdict(list)
     for incident_id, party_id in sorted(given):
         found[incident_id].append(given[incident_id, party_id])
@@ -231,7 +236,8 @@ def overdue(today: dt.date) -> ColumnElement[bool]:
 
 def to_decide() -> ColumnElement[bool]:
     """Return the condition that a party answered or was silent, and nobody decided on the incident yet."""
-    decided = exists().where(IncidentVerdict.incident_id == Inquiry.incident_id)
+    lives = func.coalesce(Incident.merged_into_id, Incident.id)
+    decided = exists().where(Incident.id == Inquiry.incident_id, IncidentVerdict.incident_id == lives)
     return and_(Inquiry.state.in_((InquiryState.ANSWERED, InquiryState.DEEMED)), ~decided)
 
 
@@ -325,13 +331,13 @@ def answer_lines(session: Session, inquiry_ids: Collection[int]) -> dict[int, li
 
 
 def inquiries_of(session: Session, incident_id: int) -> Sequence[InquiryFacts]:
-    """Return every inquiry about an incident, the oldest first; for who may read the incident."""
+    """Return every inquiry about an incident, or what was merged into it, the oldest first; for its readers."""
     query = (
         select(Inquiry, Incident, SubscriberNumber.number_mask, Party)
         .join(Incident, Incident.id == Inquiry.incident_id)
         .join(Party, Party.id == Inquiry.party_id)
         .outerjoin(SubscriberNumber, SubscriberNumber.id == Incident.number_id)
-        .where(Inquiry.incident_id == incident_id)
+        .where(or_(Incident.id == incident_id, Incident.merged_into_id == incident_id))
         .order_by(Inquiry.id)
     )
     return [InquiryFacts._make(row) for row in session.execute(query)]

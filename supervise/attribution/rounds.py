@@ -3,8 +3,8 @@
 import datetime as dt
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from supervise.attribution.inquiry_models import Inquiry, InquiryAnswer
 from supervise.attribution.models import EvidenceRound
@@ -55,18 +55,16 @@ class Changed(NamedTuple):
         if self.days is not None:
             concerned.append((Incident.occurred_on >= self.days[0]) & (Incident.occurred_on < self.days[1]))
         if self.answered_since is not None:
-            concerned.append(
-                exists()
-                .where(Inquiry.incident_id == Incident.id)
-                .where(
-                    (Inquiry.deemed_at >= self.answered_since)
-                    | exists()
-                    .where(InquiryAnswer.inquiry_id == Inquiry.id, InquiryAnswer.answered_at >= self.answered_since)
-                    .correlate(Inquiry)
-                )
-                .correlate(Incident)
-            )
+            concerned.append(Incident.id.in_(_answered(self.answered_since)))
         return or_(*concerned)
+
+
+def _answered(since: dt.datetime) -> Select[int]:
+    """Return the select of the incidents that parties answered on, or were silent about; a merged one is the other."""
+    asked = aliased(Incident)
+    said = exists().where(InquiryAnswer.inquiry_id == Inquiry.id, InquiryAnswer.answered_at >= since)
+    query = select(func.coalesce(asked.merged_into_id, asked.id)).join(Inquiry, Inquiry.incident_id == asked.id)
+    return query.where((Inquiry.deemed_at >= since) | said)
 
 
 EVERYTHING = Changed(everything=True, days=None, answered_since=None)

@@ -14,6 +14,7 @@ from supervise.attribution.inquiry_models import DENIALS, AnswerKind, Inquiry
 from supervise.attribution.inquiry_queries import AnswerGiven, answers_for
 from supervise.attribution.models import IncidentVerdict
 from supervise.bulk import among
+from supervise.complaints.link import merged_into
 from supervise.complaints.models import Incident, IncidentState, Ticket, TicketIncident
 from supervise.parties.models import Party, PartyAlias
 
@@ -59,10 +60,12 @@ def claims(session: Session, incident_ids: Collection[int]) -> Iterator[Said]:
 
 def answers(session: Session, incident_ids: Collection[int]) -> tuple[list[Said], list[Denied]]:
     """Return whom the answers to inquiries name, and who denies."""
-    asked = session.scalars(select(Inquiry.incident_id).where(among(session, Inquiry.incident_id, incident_ids)))
+    lives = merged_into(session, incident_ids)
+    of_either = {*incident_ids, *lives}
+    asked = session.scalars(select(Inquiry.incident_id).where(among(session, Inquiry.incident_id, of_either)))
     said: list[Said] = []
     denied: list[Denied] = []
-    for incident_id, given in answers_for(session, set(asked)).items():
+    for incident_id, given in answers_for(session, {lives.get(one, one) for one in asked}).items():
         for answer in given:
             said += (Said(incident_id, ground, party_id) for ground, party_id in _named_by(answer))
             if answer.kind in DENIALS:

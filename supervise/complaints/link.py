@@ -1,10 +1,13 @@
 """A person decides what intake could not: link a ticket to an incident, part them, merge two incidents."""
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
+from supervise.bulk import among
 from supervise.complaints.incidents import CallKey, KnownCalls
 from supervise.complaints.models import (
     Incident,
@@ -96,6 +99,8 @@ def unlink_incident(session: Session, ticket_id: int, incident_id: int, *, reaso
 def merge_incidents(session: Session, merged_id: int, into_id: int, *, reason: str, actor_id: int) -> None:
     """Make two incidents of one call one: the tickets of *merged_id* report *into_id* from now on.
 
+    What was merged into *merged_id* before is merged into *into_id* too: a merged incident names the one that lives.
+
     Raises:
         NotFoundError: if one of them does not exist, or was merged away.
         OtherSubscriberError: if subscriber or kind differ: never merged across subscribers.
@@ -113,12 +118,25 @@ def merge_incidents(session: Session, merged_id: int, into_id: int, *, reason: s
     both = TicketIncident.incident_id == merged_id
     session.execute(sa.delete(TicketIncident).where(both, TicketIncident.ticket_id.in_(there)))
     session.execute(sa.update(TicketIncident).where(both).values(incident_id=into_id, how=LinkHow.LINKED))
+    session.execute(sa.update(Incident).where(Incident.merged_into_id == merged_id).values(merged_into_id=into_id))
     merged.state, merged.merged_into_id = IncidentState.MERGED, into_id
     merged.version += 1
     for incident in (merged, into):
         incident.flags = [flag for flag in incident.flags if flag != IncidentFlag.PROBABLE_DUPLICATE.value]
     session.flush()
     _record(session, "incident.merged", merged_id, {"into_id": into_id}, reason=reason, actor_id=actor_id)
+
+
+def merged_into(session: Session, incident_ids: Collection[int]) -> dict[int, int]:
+    """Return what was merged into the incidents: by id of the one that was merged away, the one that lives."""
+    query = sa.select(Incident.id, Incident.merged_into_id).where(among(session, Incident.merged_into_id, incident_ids))
+    return {row.id: row.merged_into_id for row in session.execute(query.order_by(Incident.id))}
+
+
+def living_ids(session: Session, incident_ids: Collection[int]) -> set[int]:
+    """Return the incidents that these are: one that was merged away is the one that lives."""
+    query = sa.select(sa.func.coalesce(Incident.merged_into_id, Incident.id))
+    return set(session.scalars(query.where(among(session, Incident.id, incident_ids))))
 
 
 def clear_duplicate_flag(session: Session, incident_id: int, *, reason: str, actor_id: int) -> None:

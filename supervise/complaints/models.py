@@ -377,7 +377,7 @@ class Incident(Base):
     sms_cipher: Mapped[bytes | None]
     opt_out_sent: Mapped[bool | None]
     state: Mapped[IncidentState] = mapped_column(default=IncidentState.REPORTED)
-    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("incident.id"))
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("incident.id"), index=True)
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("org_unit.id"), index=True)
     created_at: Mapped[dt.datetime]
     version: Mapped[int] = mapped_column(default=1)

@@ -12,7 +12,9 @@ from supervise.complaints.link import (
     clear_duplicate_flag,
     duplicate_candidates,
     link_incident,
+    living_ids,
     merge_incidents,
+    merged_into,
     unlink_incident,
 )
 from supervise.complaints.models import Incident, IncidentFlag, IncidentState, LinkHow, TicketIncident
@@ -74,6 +76,19 @@ def test_merging_moves_every_ticket_to_the_one_incident(session: Session) -> Non
     assert (merged.state, merged.merged_into_id, merged.flags) == (IncidentState.MERGED, into.id, [])
     assert links(session, merged) == []
     assert len(links(session, into)) == 3
+
+
+def test_a_call_that_is_merged_takes_along_what_was_merged_into_it(session: Session) -> None:
+    number = make_number(session)
+    lives, middle, first = (
+        make_incident(session, number=number, occurred_at=CALLED_AT + dt.timedelta(minutes=late)) for late in (0, 5, 9)
+    )
+
+    merge_incidents(session, first.id, middle.id, reason="same call", actor_id=7)
+    merge_incidents(session, middle.id, lives.id, reason="same call", actor_id=7)
+
+    assert merged_into(session, [lives.id]) == {first.id: lives.id, middle.id: lives.id}
+    assert living_ids(session, [first.id, middle.id, lives.id]) == {lives.id}
 
 
 def test_what_was_verified_is_not_merged_away(session: Session) -> None:

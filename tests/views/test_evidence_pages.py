@@ -93,6 +93,26 @@ def test_evidence_is_not_reached_through_another_call(desk: Desk) -> None:
     assert desk.as_(Role.TRIAGER).post(f"/incidents/{other}/evidence/{attachment_of(desk)}").status_code == 404
 
 
+def test_what_was_attached_and_entered_before_a_merge_is_read_where_the_call_lives(desk: Desk) -> None:
+    at = clock.now() - dt.timedelta(days=1)
+    lives, merged = (desk.incident_of(desk.ticket(called_at=at + dt.timedelta(minutes=late))) for late in (0, 9))
+    attach(desk, merged)
+    triager = desk.as_(Role.TRIAGER)
+    heard = {"verification_kind": "call_back", "outcome": "confirmed", "what": "回拨为外呼坐席"}
+    assert triager.post(f"/incidents/{merged}/verifications", data=heard).status_code == 303
+    one = triager.post(f"/incidents/{merged}/merge", data={"row_id": str(lives), "reason": "同一次来电"})
+    assert one.status_code == 303
+
+    page = triager.get(f"/incidents/{lives}", headers={"Accept-Language": "en"}).text
+
+    log, evidence = (page.split(f'id="{name}"')[1].split("</section>")[0] for name in ("verifications", "evidence"))
+    assert ("回拨为外呼坐席" in log, f"/incidents/{merged}" in log) == (True, True)
+    assert "what proves this call is entered here" in log
+    assert f"/incidents/{merged}/evidence/{attachment_of(desk)}" in evidence
+    assert "/withdraw" not in evidence
+    assert triager.post(f"/incidents/{merged}/evidence/{attachment_of(desk)}").data == LETTER
+
+
 def test_evidence_is_withdrawn_and_held_with_a_reason(desk: Desk) -> None:
     incident_id = decided_call(desk)
     attach(desk, incident_id)

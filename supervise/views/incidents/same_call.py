@@ -10,6 +10,7 @@ from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.complaints import link
 from supervise.complaints.models import Ticket
+from supervise.desk.merging import merge_calls
 from supervise.desk.reach import incident_in_reach, ticket_in_reach
 from supervise.labels import _
 from supervise.parties.scope import Scope
@@ -66,7 +67,7 @@ def merge(incident_id: int) -> ResponseReturnValue:
         if not form.validate():
             return incident_page(incident_id, {"row": form})
         into_id = incident_in_reach(session, scope, int(form.row_id.data)).id
-    db.decide(link.merge_incidents, incident_id, into_id, reason=form.reason.data, actor_id=me.id)
+    db.decide(merge_calls, incident_id, into_id, reason=form.reason.data, actor_id=me.id)
     flash(_("The two are one call now"), "success")
     return redirect(url_for(".detail", incident_id=into_id), code=303)
 
