@@ -86,6 +86,8 @@ TICKET_READERS = (CLERK, TRIAGER, SUPERVISOR, AUDITOR)
 PENALTY_READERS = (CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR)
 CREDIT_READERS = (CLERK, TRIAGER, SUPERVISOR, FINANCE, AUDITOR)
 INQUIRY_READERS = (TRIAGER, SUPERVISOR, BRANCH, PARTNER, AUDITOR)
+#: A suspicion is no business of whom it is about before somebody asks.
+WATCH_READERS = (TRIAGER, SUPERVISOR, AUDITOR)
 LEDGER_READERS = (TRIAGER, SUPERVISOR, FINANCE, AUDITOR)
 #: The world's other batch has no lines.
 OF_BATCH = {"batch_id": "sent_batch_id", "import_id": "return_file_id"}
@@ -370,17 +372,17 @@ EXPECTATIONS: dict[str, Expectation] = {
     "tickets.reopen": only(CLERK, TRIAGER),
     "tickets.new_call": only(CLERK, TRIAGER),
     "incidents.unpriced": only(TRIAGER),
-    "incidents.unattributed": only(TRIAGER),
+    "incidents.unattributed": only(TRIAGER, SUPERVISOR, AUDITOR),
     "incidents.accept_proven": only(TRIAGER),
     "incidents.weigh_anew": only(TRIAGER),
-    "incidents.tracebacks": only(TRIAGER),
-    "incidents.traceback": only(TRIAGER),
+    "incidents.tracebacks": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "incidents.traceback": only(TRIAGER, SUPERVISOR, AUDITOR),
     "incidents.add_hop": only(TRIAGER),
     "incidents.answer_hop": only(TRIAGER),
     "incidents.end": only(TRIAGER),
-    "incidents.proposals": only(TRIAGER),
+    "incidents.proposals": only(TRIAGER, SUPERVISOR, AUDITOR),
     "incidents.dismiss": only(TRIAGER, rows={"proposal_id": "second_look_id"}),
-    "incidents.overrides": only(TRIAGER, SUPERVISOR),
+    "incidents.overrides": only(TRIAGER, SUPERVISOR, AUDITOR),
     "incidents.confirm": only(SUPERVISOR),
     "incidents.reject": only(SUPERVISOR),
     "incidents.detail": only(*TICKET_READERS),
@@ -399,12 +401,12 @@ EXPECTATIONS: dict[str, Expectation] = {
     "incidents.release_evidence": only(TRIAGER, SUPERVISOR),
     "incidents.enter": only(TRIAGER),
     # watching
-    "watch.index": only(*INQUIRY_READERS),
-    "watch.findings": only(*INQUIRY_READERS, rows={"kind": "irregularity"}),
-    "watch.chart": only(*INQUIRY_READERS, rows={"kind": "irregularity"}),
-    "watch.export": only(*INQUIRY_READERS, rows={"kind": "irregularity"}),
-    "watch.records": only(*INQUIRY_READERS),
-    "watch.export_records": only(*INQUIRY_READERS),
+    "watch.index": only(*WATCH_READERS),
+    "watch.findings": only(*WATCH_READERS, rows={"kind": "irregularity"}),
+    "watch.chart": only(*WATCH_READERS, rows={"kind": "irregularity"}),
+    "watch.export": only(*WATCH_READERS, rows={"kind": "irregularity"}),
+    "watch.records": only(*WATCH_READERS),
+    "watch.export_records": only(*WATCH_READERS),
     "watch.open_from": only(TRIAGER),
     # inquiries
     "inquiries.index": only(*INQUIRY_READERS),

@@ -47,7 +47,7 @@ class Permission(StrEnum):
     CONFIRM_OVERRIDES = "confirm_overrides"
     READ_INQUIRIES = "read_inquiries"
     ANSWER_INQUIRIES = "answer_inquiries"
-    #: What watching the records found: suspicions, never offences.
+    #: What watching the records found: suspicions, never offences. A charged party learns of them by an inquiry.
     READ_WATCH = "read_watch"
     ACKNOWLEDGE_PUSHES = "acknowledge_pushes"
     READ_PENALTIES = "read_penalties"
@@ -118,7 +118,6 @@ _CHARGED_PARTY = frozenset(
         _P.READ_PENALTIES,
         _P.READ_STATEMENTS,
         _P.READ_INQUIRIES,
-        _P.READ_WATCH,
         _P.ANSWER_INQUIRIES,
         _P.ACKNOWLEDGE_PUSHES,
         _P.ACKNOWLEDGE_PENALTIES,
