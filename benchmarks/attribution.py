@@ -27,6 +27,7 @@ from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -128,8 +129,8 @@ def make_records(session: Session, times: int = 1) -> None:
         rows = calls_between(on_day, day * per_day, (day + 1) * per_day)
         if more:
             rows += f" UNION ALL {calls_between(on_day, CALLS * 2 + day * more, CALLS * 2 + (day + 1) * more)}"
-        with store.local.cursor() as cursor:
-            cursor.execute(
+        with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+            connection.execute(
                 f"COPY (SELECT * FROM ({rows}) ORDER BY subscriber_index) TO '{target}' "
                 "(FORMAT parquet, COMPRESSION zstd)"
             )

@@ -16,12 +16,11 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from supervise.evidence.engine import DuckDBEngine, read_parquet
 from supervise.evidence.record_types import RecordType
-from supervise.evidence.rows import REFUSED_KEPT, ROW_NUMBER, SOURCE_ID, Refused
+from supervise.evidence.rows import REFUSED_KEPT, ROW_NUMBER, SOURCE_ID, Refused, stored_schema
 from supervise.evidence.warehouse import Warehouse, digest_of
 from supervise.files.remarks import Remark, remark
 from supervise.labels import N_
@@ -115,9 +114,8 @@ class PartitionWriter:
     def write(self, spilt: Spilt, existing: Sequence[str]) -> Written:
         """Write the rows that neither this file nor the files *existing* of that platform and day had before."""
         fetched = [str(self.warehouse.fetch(path, self.scratch)) for path in existing]
-        ours = ds.dataset(list(spilt.files), format="ipc")
-        if sum(Path(file).stat().st_size for file in spilt.files) <= self.at_hand_bytes:
-            ours = ours.to_table()
+        is_short = sum(Path(file).stat().st_size for file in spilt.files) <= self.at_hand_bytes
+        ours = pa.concat_tables(map(_read, spilt.files)) if is_short else _OnDisk(self.kind_of, spilt.files)
         with self.engine.cursor() as cursor:
             cursor.register("ours", ours)
             judged = _judge(cursor, self.kind_of, fetched)
@@ -137,6 +135,26 @@ class PartitionWriter:
         size, digest = part.stat().st_size, digest_of(part)
         self.warehouse.place(part, path)
         return Written(spilt, path, rows, size, digest, known, refused)
+
+
+class _OnDisk:
+    """Rows that were set down; DuckDB reads them a file at a time, as often as it asks (Arrow's own protocol)."""
+
+    def __init__(self, kind_of: RecordType, files: Sequence[str]) -> None:
+        self._schema = stored_schema(kind_of)
+        self._files = files
+
+    def __arrow_c_schema__(self) -> object:
+        return self._schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        batches = (batch for file in self._files for batch in _read(file).to_batches())
+        return pa.RecordBatchReader.from_batches(self._schema, batches).__arrow_c_stream__(requested_schema)
+
+
+def _read(file: str) -> pa.Table:
+    with pa.OSFile(file) as source:
+        return pa.ipc.open_file(source).read_all()
 
 
 def _ended(writing: "Future[None] | None") -> None:
