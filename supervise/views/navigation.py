@@ -70,7 +70,12 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("home.index", N_("Home"), "house"),
             Entry("tickets.queue", N_("Tickets"), "inbox", frozenset({P.READ_TICKETS})),
-            Entry("incidents.unattributed", N_("To attribute"), "signpost-split", frozenset({P.TRIAGE})),
+            Entry(
+                "incidents.unattributed",
+                N_("To attribute"),
+                "signpost-split",
+                frozenset({P.TRIAGE, P.CONFIRM_OVERRIDES, P.READ_AUDIT}),
+            ),
             Entry("inquiries.index", N_("Inquiries"), "question-circle", frozenset({P.READ_INQUIRIES})),
             Entry("watch.index", N_("Watching"), "binoculars", frozenset({P.READ_WATCH})),
             Entry("approvals.index", N_("To approve"), "check2-square", frozenset({P.APPROVE_MONEY})),

@@ -2,4 +2,8 @@
 
 from flask import Blueprint
 
+from supervise.access.roles import Permission
+
 bp = Blueprint("incidents", __name__, url_prefix="/incidents")
+#: Who reads how calls are attributed: whoever decides, whoever confirms, whoever examines it later.
+READERS = (Permission.TRIAGE, Permission.CONFIRM_OVERRIDES, Permission.READ_AUDIT)

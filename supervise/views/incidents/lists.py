@@ -16,7 +16,7 @@ from supervise.desk.reach import incident_of_attribution, incident_of_proposal
 from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.penalties.queries import unpriced_incidents
-from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.blueprint import READERS, bp
 from supervise.views.incidents.changed import LostRace
 from supervise.views.incidents.forms import ReasonForm
 from supervise.views.incidents.page import incident_page
@@ -43,7 +43,7 @@ def unpriced() -> ResponseReturnValue:
 
 
 @bp.get("/overrides")
-@require(Permission.CONFIRM_OVERRIDES, Permission.TRIAGE)
+@require(*READERS)
 def overrides() -> ResponseReturnValue:
     """List the decisions against the suggestion that wait for a second person."""
     return _overrides_page(ReasonForm(formdata=None), None)
@@ -105,7 +105,7 @@ def _decided_meanwhile(error: OverrideDecidedError, incident_id: int, attributio
 
 
 @bp.get("/proposals")
-@require(Permission.TRIAGE)
+@require(*READERS)
 def proposals() -> ResponseReturnValue:
     """List the calls that the registers of today would attribute otherwise."""
     return _proposals_page(ReasonForm(formdata=None), None)
@@ -123,6 +123,7 @@ def _proposals_page(form: ReasonForm, refused_id: int | None) -> ResponseReturnV
         names=names,
         form=form,
         refused_id=refused_id,
+        may_triage=current_user().can(Permission.TRIAGE),
         next_url=url_for(".proposals", after=rows[-1].proposal_id) if more else None,
     )
     return page, 400 if form.errors else 200

@@ -33,7 +33,7 @@ from supervise.parties.queries import unit_kinds
 from supervise.parties.scope import Scope
 from supervise.views.checklist_form import LOGGED
 from supervise.views.forms import Form, RevealForm
-from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.blueprint import READERS, bp
 from supervise.views.incidents.changed import LostRace, changed_of, findings_now
 from supervise.views.incidents.evidence_forms import EvidenceForm, VerificationForm
 from supervise.views.incidents.forms import FindingsForm, LinkForm, ReasonForm, VerdictForm
@@ -133,6 +133,7 @@ def incident_page(
         may_reveal=me.can(Permission.REVEAL_NUMBERS),
         message=message,
         may_read_inquiries=me.can(Permission.READ_INQUIRIES),
+        may_read_traceback=me.can(*READERS),
         may_confirm=me.can(Permission.CONFIRM_OVERRIDES),
         may_release=me.can(Permission.TRIAGE, Permission.CONFIRM_OVERRIDES),
         me_id=me.id,

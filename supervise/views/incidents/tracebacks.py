@@ -18,14 +18,14 @@ from supervise.desk.reach import incident_in_reach
 from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.views.forms import Form
-from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.blueprint import READERS, bp
 from supervise.views.incidents.traceback_forms import EndTracebackForm, HopAnswerForm, HopForm
 
 _CLOSED = tuple(state for state in TracebackState if state is not TracebackState.OPEN)
 
 
 @bp.get("/tracebacks")
-@require(Permission.TRIAGE)
+@require(*READERS)
 def tracebacks() -> ResponseReturnValue:
     """List the calls that are traced back, or were, the newest first."""
     is_closed = request.args.get("state") == "closed"
@@ -47,7 +47,7 @@ def tracebacks() -> ResponseReturnValue:
 
 
 @bp.get("/tracebacks/<int:task_id>")
-@require(Permission.TRIAGE)
+@require(*READERS)
 def traceback(task_id: int) -> ResponseReturnValue:
     """Show the way back so far."""
     return _page(task_id, {})
@@ -73,6 +73,7 @@ def _page(task_id: int, filled: Mapping[str, Form]) -> ResponseReturnValue:
         hops=hops,
         waiting=next((hop for hop in hops if hop.outcome is HopOutcome.WAITING), None),
         is_open=task.state is TracebackState.OPEN,
+        may_triage=current_user().can(Permission.TRIAGE),
         names=names,
         forms=forms,
         refused=[name for name, form in forms.items() if form.errors],

@@ -29,7 +29,7 @@ from supervise.parties.scope import Scope
 from supervise.views.addresses import address_with
 from supervise.views.background import wake, words_of
 from supervise.views.bulk_runs import have_run
-from supervise.views.incidents.blueprint import bp
+from supervise.views.incidents.blueprint import READERS, bp
 
 #: Evidence that is kept for so long or less is marked.
 _SOON_DAYS = 7
@@ -42,7 +42,7 @@ class BadPlaceError(InvalidInputError):
 
 
 @bp.get("/unattributed")
-@require(Permission.TRIAGE)
+@require(*READERS)
 def unattributed() -> ResponseReturnValue:
     """List the calls without a verdict, the longest waiting first, with what the evidence said when last weighed."""
     after, says = _place_of(request.args.get("after")), _says_of(request.args.get("says"))
@@ -62,7 +62,8 @@ def unattributed() -> ResponseReturnValue:
         days_left=_days_left(rows, last_days),
         says=says,
         every=list(Says),
-        may_accept=says is Says.PROVEN,
+        may_triage=me.can(Permission.TRIAGE),
+        may_accept=says is Says.PROVEN and me.can(Permission.TRIAGE),
         job=job,
         job_words=words_of(job) if job is not None else None,
         is_own_job=job is not None and job.created_by == me.id,
