@@ -129,7 +129,8 @@ def make_records(session: Session, times: int = 1) -> None:
         rows = calls_between(on_day, day * per_day, (day + 1) * per_day)
         if more:
             rows += f" UNION ALL {calls_between(on_day, CALLS * 2 + day * more, CALLS * 2 + (day + 1) * more)}"
-        with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
             connection.execute(
                 f"COPY (SELECT * FROM ({rows}) ORDER BY subscriber_index) TO '{target}' "
                 "(FORMAT parquet, COMPRESSION zstd)"
