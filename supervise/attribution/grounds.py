@@ -34,7 +34,6 @@ GROUNDS = pa.schema(
 class _Registers:
     """The registers, unbound."""
 
-    names = unbound("names", registers.NAMES)
     holders = unbound("holders", registers.HOLDERS)
     staff = unbound("staff", registers.STAFF)
     platforms = unbound("platforms", registers.PLATFORMS)
@@ -74,23 +73,13 @@ def _reported(incidents: ir.Table) -> ir.Table:
 
 
 def _held(asked: ir.Table) -> ir.Table:
-    """Return the origin of *asked*'s rows with each party that held ``number`` in ``[first, end)``.
-
-    Of the beginnings under which a 106 port is registered, the longest that somebody held then counts.
-    """
-    named = asked.join(_R.names, asked.number == _R.names.digits).drop("digits")
+    """Return the origin of *asked*'s rows with each party that held ``number`` in ``[first, end)``."""
     then = [
-        named.name == _R.holders.name,
-        named.is_whole | _R.holders.is_prefix,
-        _R.holders.held_from < named.end,
-        _R.holders.held_to > named.first,
+        asked.number == _R.holders.name,
+        _R.holders.held_from < asked.end,
+        _R.holders.held_to > asked.first,
     ]
-    origin = [named[name] for name in _ORIGIN]
-    found = named.join(_R.holders, then).select(*origin, length=named.length, party_id=_R.holders.party_id)
-    each = ibis.window(group_by=[found[name] for name in ("ground", "incident_id", "platform", "record_id")])
-    # A column of its own: a window inside a filter is QUALIFY, which Spark does not know.
-    measured = found.mutate(longest=found.length.max().over(each))
-    return measured.filter(measured.length == measured.longest).drop("length", "longest")
+    return asked.join(_R.holders, then).select(*(asked[name] for name in _ORIGIN), party_id=_R.holders.party_id)
 
 
 def _staffed(calls: ir.Table, orders: ir.Table) -> ir.Table:

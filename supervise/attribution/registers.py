@@ -3,12 +3,12 @@
 Open ends are far days and moments, so that a join has no case for them; merged parties appear as what they became.
 """
 
+import datetime as dt
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -18,23 +18,21 @@ from supervise.evidence.codes import NUMBER_CHARS, is_index, recorder
 from supervise.evidence.models import RecordSource
 from supervise.evidence.record_types import MOMENT
 from supervise.parties.chain import LAST_DAY, lineages
-from supervise.parties.holders import PORT, registered_names
+from supervise.parties.holders import PORT, held_between, holdings_of
 from supervise.parties.models import NumberHolder, OfficialNumber, Party, PhoneNumber, SalesChannel, StaffNumber
 
 _LAST_MOMENT = clock.start_of_day(LAST_DAY)
+_FIRST_MOMENT = dt.datetime.min.replace(tzinfo=dt.UTC)
 
-#: Who held what under which registered number; ``is_prefix``: it holds for every longer number as well.
+#: Who held a calling number when, never two at a time; a port by the longest of its beginnings that somebody held.
 HOLDERS = pa.schema(
     [
         ("name", pa.string()),
-        ("is_prefix", pa.bool_()),
         ("party_id", pa.int64()),
         ("held_from", MOMENT),
         ("held_to", MOMENT),
     ]
 )
-#: Under which names a number may be registered: itself, and for a 106 port each of its beginnings.
-NAMES = pa.schema([("digits", pa.string()), ("name", pa.string()), ("length", pa.int32()), ("is_whole", pa.bool_())])
 STAFF = pa.schema(
     [
         ("carrier_code", pa.string()),
@@ -60,7 +58,6 @@ COVERED = pa.schema([("on_day", pa.date32())])
 class Registers(NamedTuple):
     """What joins with the records that were found."""
 
-    names: pa.Table
     holders: pa.Table
     staff: pa.Table
     platforms: pa.Table
@@ -83,37 +80,42 @@ def registers_for(
 ) -> Registers:
     """Return what the registers say on these numbers, staff numbers and channel codes.
 
-    Without staff numbers they are read whole, for a run over many incidents; the names come with each of its parts.
+    Without staff numbers they are read whole, for a run over many incidents; ports come with each of its parts
+    (``with_ports``).
     """
-    names = names_of(numbers)
     whole = staff_numbers is None
-    return Registers(
-        names=names,
-        holders=table_of(_holders(session, None if whole else set(names["name"].to_pylist())), HOLDERS),
+    plain = {digits for digits in numbers if not _is_port(digits)}
+    found = Registers(
+        holders=table_of(_holders(session, None if whole else plain), HOLDERS),
         staff=table_of(_staff(session, staff_numbers), STAFF),
         platforms=table_of(session.execute(select(RecordSource.code, RecordSource.carrier_code)), PLATFORMS),
         channels=table_of(_channels(session, channel_codes), CHANNELS),
         officials=table_of(_officials(session, None if whole else numbers), OFFICIALS),
     )
+    return with_ports(session, found, numbers)
 
 
-def names_of(numbers: Collection[str]) -> pa.Table:
-    """Return under which names the numbers may be registered (``NAMES``)."""
-    plain = [digits for digits in numbers if not digits.startswith(PORT)]
-    whole = pa.array(plain, pa.string())
-    table = pa.table([whole, whole, pc.utf8_length(whole), pa.repeat(pa.scalar(value=True), len(whole))], schema=NAMES)
-    ports = (row for digits in numbers if digits.startswith(PORT) for row in _names(digits))
-    return pa.concat_tables([table, table_of(ports, NAMES)])
+def with_ports(session: Session, tables: Registers, numbers: Collection[str]) -> Registers:
+    """Return the registers with the holders of those of *numbers* that are ports."""
+    ports = sorted(filter(_is_port, numbers))
+    if not ports:
+        return tables
+    held = holdings_of(session, set(ports))
+    rows = (
+        (port, one.party_id, start, end)
+        for port in ports
+        for one, start, end in held_between(port, held, _FIRST_MOMENT, _LAST_MOMENT)
+    )
+    return tables._replace(holders=pa.concat_tables([tables.holders, table_of(rows, HOLDERS)]))
+
+
+def _is_port(digits: str) -> bool:
+    return digits.startswith(PORT)
 
 
 def lineage_of(session: Session, party_ids: Collection[int]) -> pa.Table:
     """Return who stood above each of the parties, on which days (``LINEAGE``)."""
     return table_of(lineages(session, party_ids), LINEAGE)
-
-
-def _names(digits: str) -> Iterator[tuple[str, str, int, bool]]:
-    for name in registered_names(digits):
-        yield digits, name, len(name), name == digits
 
 
 def _selected(
@@ -130,16 +132,16 @@ def _holders(session: Session, names: Collection[str] | None) -> Iterator[tuple[
     query = (
         select(
             PhoneNumber.digits,
-            PhoneNumber.is_prefix,
             func.coalesce(Party.merged_into_id, Party.id),
             NumberHolder.held_from,
             NumberHolder.held_to,
         )
         .join(PhoneNumber, PhoneNumber.id == NumberHolder.number_id)
         .join(Party, Party.id == NumberHolder.party_id)
+        .where(PhoneNumber.digits.not_like(f"{PORT}%"))
     )
-    for digits, is_prefix, party_id, held_from, held_to in _selected(session, query, PhoneNumber.digits, names):
-        yield digits, is_prefix, party_id, held_from, held_to or _LAST_MOMENT
+    for digits, party_id, held_from, held_to in _selected(session, query, PhoneNumber.digits, names):
+        yield digits, party_id, held_from, held_to or _LAST_MOMENT
 
 
 def _of_codes(

@@ -202,7 +202,7 @@ def whole_registers(session: Session) -> WholeRegisters:
 def _registers(session: Session, asked: pa.Table, found: Found, whole: WholeRegisters | None) -> registers.Registers:
     numbers = _values(asked["caller"], found.calls["caller"], found.messages["port"])
     if whole is not None:
-        return whole.tables._replace(names=registers.names_of(numbers))
+        return registers.with_ports(session, whole.tables, numbers)
     return registers.registers_for(
         session,
         numbers=numbers,

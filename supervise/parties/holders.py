@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import func, select
@@ -81,6 +81,32 @@ def registered_names(digits: str) -> Iterator[str]:
     if digits.startswith(PORT):
         for length in range(len(digits) - 1, _SHORTEST_PORT - 1, -1):
             yield digits[:length]
+
+
+def held_between(
+    digits: str, holdings: Mapping[str, Sequence[Holding]], first: dt.datetime, end: dt.datetime
+) -> Iterator[tuple[Holding, dt.datetime, dt.datetime]]:
+    """Yield who held *digits* when in ``[first, end)``, never two at a time: of a port's beginnings the longest counts.
+
+    *holdings* are those of all its names (``holdings_of``).
+    """
+    free = [(first, end)]
+    for name in registered_names(digits):
+        for one in holdings.get(name, ()):
+            if name == digits or one.is_prefix:
+                taken = [(max(start, one.held_from), min(stop, one.held_to or stop)) for start, stop in free]
+                yield from ((one, start, stop) for start, stop in taken if start < stop)
+                free = [piece for gap in free for piece in _without(gap, one)]
+        if not free:
+            return
+
+
+def _without(gap: tuple[dt.datetime, dt.datetime], one: Holding) -> Iterator[tuple[dt.datetime, dt.datetime]]:
+    start, stop = gap
+    if start < min(one.held_from, stop):
+        yield start, min(one.held_from, stop)
+    if one.held_to is not None and max(one.held_to, start) < stop:
+        yield max(one.held_to, start), stop
 
 
 def holdings_of(session: Session, all_digits: set[str]) -> dict[str, list[Holding]]:

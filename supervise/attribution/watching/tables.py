@@ -4,8 +4,8 @@ Everything is cut to the days asked about, so that an equality and at most one p
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 
 import pyarrow as pa
 from sqlalchemy import func, or_, select
@@ -21,7 +21,7 @@ from supervise.evidence.codes import recorder
 from supervise.evidence.models import RecordSource
 from supervise.evidence.record_types import MOMENT
 from supervise.parties.capability_queries import capability_periods
-from supervise.parties.holders import Holding, holdings_of, registered_names
+from supervise.parties.holders import held_between, holdings_of
 from supervise.parties.models import (
     Capability,
     OfficialNumber,
@@ -122,29 +122,12 @@ def lines(session: Session, senders: Collection[str], days: Days) -> pa.Table:
     """Return who held each of *senders* (``LINES``); of the beginnings of a 106 port the longest that was held."""
     held = holdings_of(session, set(senders))
     first, stop = clock.start_of_day(days.first), clock.start_of_day(days.stop)
-    return table_of((row for sender in sorted(senders) for row in _line(sender, held, first, stop)), LINES)
-
-
-def _line(
-    sender: str, held: dict[str, list[Holding]], first: dt.datetime, stop: dt.datetime
-) -> Iterator[tuple[Any, ...]]:
-    free = [(first, stop)]
-    for name in registered_names(sender):
-        for one in held.get(name, ()):
-            if name == sender or one.is_prefix:
-                taken = [(max(start, one.held_from), min(end, one.held_to or end)) for start, end in free]
-                yield from ((sender, name, one.party_id, start, end) for start, end in taken if start < end)
-                free = [piece for gap in free for piece in _without(gap, one)]
-        if not free:
-            return
-
-
-def _without(gap: tuple[dt.datetime, dt.datetime], one: Holding) -> Iterator[tuple[dt.datetime, dt.datetime]]:
-    start, end = gap
-    if start < min(one.held_from, end):
-        yield start, min(one.held_from, end)
-    if one.held_to is not None and max(one.held_to, start) < end:
-        yield max(one.held_to, start), end
+    rows = (
+        (sender, one.digits, one.party_id, start, end)
+        for sender in sorted(senders)
+        for one, start, end in held_between(sender, held, first, stop)
+    )
+    return table_of(rows, LINES)
 
 
 def officials(session: Session, days: Days) -> pa.Table:
