@@ -48,6 +48,8 @@ from supervise.donotcall.record import record_reported_refusals
 from supervise.evidence.holds import answer_hold, ask_holds
 from supervise.evidence.models import HoldRequest, HoldState
 from supervise.parties.scope import Scope
+from supervise.penalties.approve import Shown, approve, return_penalties
+from supervise.penalties.models import Penalty, PenaltyState
 from supervise.penalties.propose import propose_penalties
 
 _PRIVATE = "18652010088"
@@ -160,6 +162,8 @@ def _handed_over(step: _Telling, delivery: _Telling) -> list[Step | Delivery]:
         step(days - 2, "10:00", _accept, ("4A", "4B")),
         step(days - 2, "16:00", _prove, ("4A", "4B")),
         step(days - 4, "10:00", _close, ("4A", "4B")),
+        step(3, "15:00", _propose_anew, "4A"),
+        step(3, "16:00", _approve, ("4A", "4B")),
         step(7, "14:00", _take_in, "4C", 50, (HANDED_OVER, days, "00:00"), precision=day),
         step(7, "14:30", _take_in, "4D", 51, (HANDED_OVER, days, "00:00"), precision=day),
         step(7, "15:00", _ask, ("4C", "4D"), "HT", question),
@@ -264,6 +268,24 @@ def _prove(story: Story, keys: Sequence[str], session: Session) -> None:
     ids = [story.incidents[key] for key in keys]
     propose_penalties(session, ids, actor_id=triager)
     propose_credits(session, ids, actor_id=triager)
+
+
+def _propose_anew(story: Story, key: str, session: Session) -> None:
+    """Other offences of its party were approved meanwhile, so that another tier applies: returned, priced again."""
+    ids = [penalty.id for penalty in _waiting(session, story, (key,))]
+    reason = "同一责任方的其他违规已先行审批，适用档位变化，请重新提出。"
+    return_penalties(session, ids, reason, actor_id=story.registers.users["supervisor"])
+    propose_penalties(session, [story.incidents[key]], actor_id=story.registers.users["triager"])
+
+
+def _approve(story: Story, keys: Sequence[str], session: Session) -> None:
+    shown = [Shown(penalty.id, penalty.content_sha256) for penalty in _waiting(session, story, keys)]
+    approve(session, shown, actor_id=story.registers.users["supervisor"])
+
+
+def _waiting(session: Session, story: Story, keys: Sequence[str]) -> Sequence[Penalty]:
+    of_calls = Penalty.incident_id.in_([story.incidents[key] for key in keys])
+    return session.scalars(select(Penalty).where(of_calls, Penalty.state == PenaltyState.PROPOSED)).all()
 
 
 def _close(story: Story, keys: Sequence[str], session: Session) -> None:
