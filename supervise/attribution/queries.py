@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -27,6 +27,8 @@ class WaitingOverride(NamedTuple):
 
     attribution_id: int
     incident_id: int
+    caller_number: str | None
+    occurred_at: dt.datetime
     verdict: Verdict
     party: str | None
     reason: str | None
@@ -39,10 +41,14 @@ class OpenProposal(NamedTuple):
 
     proposal_id: int
     incident_id: int
-    #: Whom the verdict in force names, and whom the register names now.
+    caller_number: str | None
+    occurred_at: dt.datetime
+    #: Whom the verdict in force names, and whom records and registers name now.
     party_id: int | None
     proposed_party_id: int | None
     proposed_party: str | None
+    #: What they say now, as sentences are stored.
+    reasons: list[Any]
     found_at: dt.datetime
 
 
@@ -65,12 +71,15 @@ def waiting_overrides(session: Session) -> Sequence[WaitingOverride]:
         select(
             Attribution.id,
             Attribution.incident_id,
+            Incident.caller_number,
+            Incident.occurred_at,
             Attribution.verdict,
             Party.name,
             Attribution.reason,
             Attribution.decided_by,
             Attribution.decided_at,
         )
+        .join(Incident, Incident.id == Attribution.incident_id)
         .join(Party, Party.id == Attribution.party_id, isouter=True)
         .where(Attribution.state == AttributionState.WAITING)
         .order_by(Attribution.id)
@@ -84,11 +93,15 @@ def open_proposals(session: Session, *, after_id: int = 0, limit: int = PAGE) ->
         select(
             ReattributionProposal.id,
             ReattributionProposal.incident_id,
+            Incident.caller_number,
+            Incident.occurred_at,
             IncidentVerdict.party_id,
             ReattributionProposal.party_id,
             Party.name,
+            ReattributionProposal.reasons,
             ReattributionProposal.found_at,
         )
+        .join(Incident, Incident.id == ReattributionProposal.incident_id)
         .join(IncidentVerdict, IncidentVerdict.incident_id == ReattributionProposal.incident_id, isouter=True)
         .join(Party, Party.id == ReattributionProposal.party_id, isouter=True)
         .where(ReattributionProposal.state == ProposalState.OPEN, ReattributionProposal.id > after_id)

@@ -24,7 +24,15 @@ from supervise.complaints.models import (
 from supervise.desk.calls import CallStory, call_stories
 from supervise.desk.models import ReplyTemplate, ResolutionCode
 from supervise.desk.reach import incident_in_reach, incidents_by_ticket, ticket_in_reach
-from supervise.desk.timeline import Happening, ReplyLine, happenings, happenings_of_calls, replies_of
+from supervise.desk.timeline import (
+    Happening,
+    ReplyLine,
+    happenings,
+    happenings_of_calls,
+    happenings_of_inquiries,
+    in_time,
+    replies_of,
+)
 from supervise.donotcall.models import PermissionEvent
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
@@ -137,8 +145,8 @@ def ticket_story(session: Session, scope: Scope, ticket_id: int) -> TicketStory:
     )
 
 
-def incident_story(session: Session, scope: Scope, incident_id: int) -> IncidentStory:
-    """Return the story of one incident, with what the registers say about it.
+def incident_story(session: Session, scope: Scope, incident_id: int, *, with_inquiries: bool = False) -> IncidentStory:
+    """Return the story of one incident, with what the registers say about it, and what parties were asked of it.
 
     Raises:
         NotFoundError: if there is none, or no ticket in scope reports it.
@@ -146,6 +154,8 @@ def incident_story(session: Session, scope: Scope, incident_id: int) -> Incident
     incident = incident_in_reach(session, scope, incident_id)
     [call] = call_stories(session, scope, [incident.id], suggest_all=True)
     timeline = happenings_of_calls(session, [call])
+    if with_inquiries:
+        timeline = in_time([*timeline, *happenings_of_inquiries(session, incident.id)])
     return IncidentStory(call, tuple(timeline), _names(session, [call], timeline))
 
 

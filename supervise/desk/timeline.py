@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from supervise.attribution.inquiry_queries import answer_lines, inquiries_of
 from supervise.attribution.models import Attribution, AttributionState, FindingState
 from supervise.audit.models import AuditEvent
 from supervise.complaints import originals
@@ -32,6 +33,9 @@ _TOLD = {
     "evidence.hold_released": N_("The hold on evidence was released"),
     "evidence.withdrawn": N_("Evidence was withdrawn"),
     "verification.entered": N_("A verification was entered"),
+    "conflict.settled": N_("The contradiction between answers was settled"),
+    "hold_request.asked": N_("Somebody was asked to keep the evidence"),
+    "hold_request.answered": N_("The request to keep the evidence was answered"),
     "ticket.call_added": N_("A call was added"),
     originals.ACTION: "",
 }
@@ -92,7 +96,7 @@ def happenings(
         *happenings_of_calls(session, calls),
         *_events(session, [("ticket", ticket.id), ("subscriber_number", ticket.number_id)]),
     ]
-    return sorted(found, key=lambda happening: happening.at, reverse=True)
+    return in_time(found)
 
 
 def happenings_of_calls(session: Session, calls: Sequence[CallStory]) -> list[Happening]:
@@ -100,7 +104,32 @@ def happenings_of_calls(session: Session, calls: Sequence[CallStory]) -> list[Ha
     found = [happening for call in calls for happening in _of_call(call)]
     found += _penalty_steps(session, calls)
     found += _events(session, [("incident", call.incident.id) for call in calls])
+    return in_time(found)
+
+
+def in_time(found: Iterable[Happening]) -> list[Happening]:
+    """Return what happened, the newest first."""
     return sorted(found, key=lambda happening: happening.at, reverse=True)
+
+
+def happenings_of_inquiries(session: Session, incident_id: int) -> Iterator[Happening]:
+    """Yield what parties were asked about an incident and what they answered, for who may read inquiries."""
+    asked = inquiries_of(session, incident_id)
+    answers = answer_lines(session, [facts.inquiry.id for facts in asked])
+    for facts in asked:
+        inquiry, party = facts.inquiry, {"party": facts.party.name}
+        yield Happening(inquiry.asked_at, inquiry.asked_by, N_("Asked: %(party)s"), party, inquiry.question)
+        for line in answers[inquiry.id]:
+            answer = line.answer
+            parameters = {**party, "answer": answer.kind}
+            message = N_("%(party)s answered: %(answer)s")
+            yield Happening(answer.answered_at, answer.answered_by, message, parameters, answer.body, "primary")
+        if inquiry.deemed_at is not None:
+            message = N_("%(party)s did not answer in time: deemed not contested")
+            yield Happening(inquiry.deemed_at, None, message, party, tone="warning")
+        if inquiry.withdrawn_at is not None:
+            message, reason = N_("The question to %(party)s was withdrawn"), inquiry.withdrawal_reason
+            yield Happening(inquiry.withdrawn_at, inquiry.withdrawn_by, message, party, reason)
 
 
 def _steps(session: Session, ticket_id: int) -> Iterator[Happening]:

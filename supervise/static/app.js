@@ -16,6 +16,7 @@ document.addEventListener("DOMContentLoaded", () => {
   all("form[data-bulk]").forEach(setUpBulk);
   all("[data-progress]").forEach(pollProgress);
   all("[data-repeat]").forEach(setUpRepeat);
+  all("[data-only-for]").forEach(setUpOnlyFor);
   all("textarea").forEach(growWithText);
   // Time runs to the right: on a telephone the newest bars come first.
   for (const chart of all(".chart")) chart.scrollLeft = chart.scrollWidth;
@@ -251,6 +252,20 @@ function setUpRepeat(box) {
     refresh();
     add.focus();
   });
+  refresh();
+}
+
+// ---- Fields that only some answers have: beside another answer they are out of reach, and not sent ----
+
+function setUpOnlyFor(field) {
+  const answers = field.dataset.onlyFor.split(" ");
+  const choices = all("input[type=radio]", field.form).filter((choice) => choice.name === field.dataset.onlyWith);
+  const refresh = () => {
+    const chosen = choices.find((choice) => choice.checked);
+    field.disabled = Boolean(chosen) && !answers.includes(chosen.value);
+  };
+  for (const choice of choices) choice.addEventListener("change", refresh);
+  window.addEventListener("pageshow", refresh);
   refresh();
 }
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -34,6 +35,11 @@ class Form(FlaskForm):  # type: ignore[misc]
         def get_translations(self, _form: object) -> Any:
             """Return WTForms' catalogue for the current locale."""
             return _wtforms_catalogue(current_locale())
+
+
+def only_for(field: str, *answers: str) -> dict[str, str]:
+    """Return what a browser needs to put a field out of reach unless the choice *field* is one of *answers*."""
+    return {"data-only-with": field, "data-only-for": " ".join(answers)}
 
 
 class RevealForm(Form):
@@ -113,9 +119,11 @@ class MomentField(DateTimeLocalField):  # type: ignore[misc]
 
     data: dt.datetime | None
 
-    def __init__(self, label: Any, validators: Any = (), **kwargs: Any) -> None:
+    def __init__(
+        self, label: Any, validators: Any = (), *, render_kw: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
         formats = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
-        super().__init__(label, validators, format=formats, render_kw={"step": "1"}, **kwargs)
+        super().__init__(label, validators, format=formats, render_kw={"step": "1", **(render_kw or {})}, **kwargs)
 
     @property
     def moment(self) -> dt.datetime:

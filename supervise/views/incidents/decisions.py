@@ -94,7 +94,7 @@ def amounts(incident_id: int) -> ResponseReturnValue:
         incident_in_reach(session, Scope.of(session, me), incident_id)
     for words, [result] in db.decide(propose_amounts, [incident_id], me.id):
         if result.refusal is None:
-            flash(translate(words), "success")
+            flash(_("%(what)s: done", what=translate(words)), "success")
         else:
             flash(_("%(what)s: no. %(why)s", what=translate(words), why=str(result.refusal)), "warning")
     return redirect(url_for(".detail", incident_id=incident_id), code=303)

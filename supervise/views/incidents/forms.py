@@ -13,7 +13,7 @@ from supervise.complaints.models import OffenceType
 from supervise.labels import _, _l
 from supervise.views.checklist_form import ChecklistForm
 from supervise.views.filters import named
-from supervise.views.forms import Form
+from supervise.views.forms import Form, only_for
 
 _REASON_CHARS_MAX = 500
 
@@ -22,12 +22,17 @@ class VerdictForm(Form):
     """Who answers for the call; ``shown`` is the verdict in force that the user saw, empty for none."""
 
     shown = HiddenField(validators=[Optional(), Regexp(r"^[0-9]{1,18}$")])
-    verdict = RadioField(_l("Verdict"), validators=[InputRequired(_l("Choose a verdict"))])
+    verdict = RadioField(
+        _l("Verdict"),
+        description=_l("“Attributed” and “official number” name a party that answers; the others name nobody"),
+        validators=[InputRequired(_l("Choose a verdict"))],
+    )
     party = StringField(
         _l("Responsible party"),
         description=_l("Code or name; only where somebody answers for the call"),
         # Not optional: that would skip validate_party, which knows when it may be empty.
         validators=[Length(max=100)],
+        render_kw=only_for("verdict", *CHARGEABLE_VERDICTS),
     )
     reason = TextAreaField(
         _l("Reason"),

@@ -109,12 +109,12 @@ def incident_page(
     me = current_user()
     with db.reading() as session:
         scope = Scope.of(session, me)
-        story = incident_story(session, scope, incident_id)
+        may_read_inquiries = me.can(Permission.READ_INQUIRIES)
+        story = incident_story(session, scope, incident_id, with_inquiries=may_read_inquiries)
         beside = _beside(session, scope, story)
     forms = _forms(story, beside) | dict(filled or {})
     if changed is not None and changed.form in (filled or {}):
-        # Whoever decides again has seen what holds now.
-        forms[changed.form].shown.data = _shown(story)[changed.form]
+        forms[changed.form].shown.data = _shown(story)[changed.form]  # whoever decides again has seen it
     is_live = story.call.incident.state is not IncidentState.MERGED
     page = render_template(
         "incidents/detail.html",
@@ -132,7 +132,7 @@ def incident_page(
         may_propose=is_live and me.can(Permission.TRIAGE) and has_proven(story.call),
         may_reveal=me.can(Permission.REVEAL_NUMBERS),
         message=message,
-        may_read_inquiries=me.can(Permission.READ_INQUIRIES),
+        may_read_inquiries=may_read_inquiries,
         may_read_traceback=me.can(*READERS),
         may_confirm=me.can(Permission.CONFIRM_OVERRIDES),
         may_release=me.can(Permission.TRIAGE, Permission.CONFIRM_OVERRIDES),

@@ -148,10 +148,13 @@ def _seen(session: Session, story: IncidentStory, form: SettleForm) -> _Seen:
 
 
 def _blank_form(story: IncidentStory, found: AnswerConflict) -> SettleForm:
-    in_force = story.call.in_force
+    in_force, suggestion = story.call.in_force, story.call.suggestion
+    leading = suggestion.leading if suggestion else None
     return SettleForm(
         may_stand=in_force is not None,
         formdata=None,
+        verdict=suggestion.verdict.value if suggestion and suggestion.verdict and not in_force else None,
+        party=leading.chain[0].name if leading and not in_force else None,
         conflict=str(found.id),
         shown=str(in_force.attribution.id) if in_force else "",
     )

@@ -13,7 +13,7 @@ from supervise.attribution.inquiry_queries import Standing
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Verdict
 from supervise.labels import _, _l
 from supervise.parties.models import Party
-from supervise.views.forms import FilterForm, Form, MemberField, MomentField
+from supervise.views.forms import FilterForm, Form, MemberField, MomentField, only_for
 
 _TEXT_MAX = 4_000
 _REASON_MAX = 500
@@ -58,6 +58,9 @@ class AskForm(Form):
     )
 
 
+_NAMES_ANOTHER = only_for("kind", AnswerKind.AGENT, AnswerKind.HANDED_ON)
+
+
 class AnswerForm(Form):
     """What the asked party says."""
 
@@ -68,10 +71,18 @@ class AnswerForm(Form):
         _l("Agent, or new holder of the number"),
         description=_l("Only for “an agent of ours” and “number handed on”"),
         validators=[Optional()],
+        render_kw=_NAMES_ANOTHER,
     )
-    named_text = StringField(_l("Or its name, if it is not registered"), validators=[Optional(), Length(max=200)])
+    named_text = StringField(
+        _l("Or its name, if it is not registered"),
+        validators=[Optional(), Length(max=200)],
+        render_kw=_NAMES_ANOTHER,
+    )
     handed_on_at = MomentField(
-        _l("Handed on at"), description=_l("China time; only for “number handed on”"), validators=[Optional()]
+        _l("Handed on at"),
+        description=_l("China time; only for “number handed on”"),
+        validators=[Optional()],
+        render_kw=only_for("kind", AnswerKind.HANDED_ON),
     )
     body = TextAreaField(
         _l("How you know it"),
@@ -155,6 +166,7 @@ class SettleForm(Form):
         description=_l("Code or name; only where somebody answers for the call"),
         # Not optional: that would skip validate_party, which knows when it may be empty.
         validators=[Length(max=100)],
+        render_kw=only_for("verdict", *CHARGEABLE_VERDICTS),
     )
     reason = TextAreaField(
         _l("Reason"),
