@@ -1,4 +1,4 @@
-"""What killed imports leave behind: rows that say "reading", files that no line names, folders of what was read."""
+"""What killed imports leave: rows that say "reading", files that no line names, folders. And files that were dropped."""
 
 import datetime as dt
 import shutil
@@ -18,6 +18,8 @@ from supervise.evidence.warehouse import Warehouse
 _SILENCE = dt.timedelta(minutes=30)
 #: A file in place whose import commits at this moment is younger.
 _COMING_IN = dt.timedelta(hours=1)
+#: Whoever chose the files of a question before they were dropped still finds them: no question takes so long.
+_READ_TO_THE_END = dt.timedelta(hours=1)
 _UNDER_WAY = (RecordImportState.WAITING, RecordImportState.RUNNING)
 
 
@@ -41,22 +43,31 @@ def refuse_broken_imports(session: Session, living_jobs: Collection[int]) -> Seq
 
 
 def sweep_records(session: Session) -> int:
-    """Delete the files that no line names, or a dropped one, an hour after they came; return how many."""
+    """Delete the files that no line names, an hour after they came, or whose line was dropped; return how many."""
     warehouse = Warehouse(store_of(session))
-    old = (clock.now() - _COMING_IN).timestamp()
     # The files are listed first: a line that is written after that names a file that is too young to go.
-    candidates = [path for path, (_size, changed) in warehouse.sizes().items() if changed < old]
+    files = {path: changed for path, (_size, changed) in warehouse.sizes().items()}
+    swept = _dropped(session) & files.keys()
     under_way = session.scalar(select(RecordImport.id).where(RecordImport.state == RecordImportState.RUNNING).limit(1))
-    if under_way is not None:
-        # A long import has files in place for longer than an hour before it commits.
-        return 0
-    kept = select(RecordPartition.path).where(RecordPartition.path.is_not(None), RecordPartition.dropped_at.is_(None))
-    named = set(session.scalars(kept))
-    swept = [path for path in candidates if path not in named]
+    # A long import has files in place for longer than an hour before it commits.
+    if under_way is None:
+        old = (clock.now() - _COMING_IN).timestamp()
+        named = set(session.scalars(select(RecordPartition.path).where(RecordPartition.path.is_not(None))))
+        swept |= {path for path, changed in files.items() if changed < old and path not in named}
+        _clear_incoming(warehouse, old)
     for path in swept:
         warehouse.delete(path)
+    return len(swept)
+
+
+def _dropped(session: Session) -> set[str]:
+    """Return the files whose lines were dropped so long ago that nobody reads them any more."""
+    query = select(RecordPartition.path).where(RecordPartition.dropped_at < clock.now() - _READ_TO_THE_END)
+    return {path for path in session.scalars(query) if path is not None}
+
+
+def _clear_incoming(warehouse: Warehouse, old: float) -> None:
     if warehouse.incoming.is_dir():
         for folder in warehouse.incoming.iterdir():
             if folder.stat().st_mtime < old:
                 shutil.rmtree(folder, ignore_errors=True)
-    return len(swept)
