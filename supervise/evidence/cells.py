@@ -71,6 +71,9 @@ def column_reader(reading: Reading, keyring: Keyring) -> ColumnReader:
         return lambda cells: _read_texts(cells, _MASKED, _masked, _TEXT_CHARS)
     if reading is Reading.CONTENT:
         return lambda cells: _read_distinct(cells, lambda text: _masked(text, _CONTENT_CHARS), pa.string())
+    if reading is Reading.CONTENT_HASH:
+        keys = KeyedHashes(keyring.index_key)
+        return lambda cells: Read(content_hashes(cells, keys), {})
     if reading is Reading.CODE:
         return _Remembered(lambda text: _code(text, keyring), pa.string())
     return _Remembered(_PARSERS[reading], TYPES[reading])

@@ -28,6 +28,8 @@ class Reading(Enum):
     TEXT = auto()
     #: Free text of which only the hash and the masked words are kept.
     CONTENT = auto()
+    #: The hash that a platform gives in the place of the content: keyed anew, so that it tells no more than ours.
+    CONTENT_HASH = auto()
     #: A calling number or a port: business data, plain digits.
     CALLER = auto()
     #: A subscriber's number: its keyed blind index.
@@ -58,6 +60,7 @@ TYPES: Mapping[Reading, pa.DataType] = {
     Reading.CODE: pa.string(),
     Reading.TEXT: pa.string(),
     Reading.CONTENT: pa.string(),
+    Reading.CONTENT_HASH: pa.string(),
     Reading.CALLER: pa.string(),
     Reading.SUBSCRIBER: pa.string(),
     Reading.MOMENT: MOMENT,
@@ -86,8 +89,6 @@ class RecordType:
         """The columns of the Parquet files, in order."""
         fields = [pa.field("platform", pa.string())]
         fields += [pa.field(column.name, TYPES[column.reading]) for column in self.columns]
-        if any(column.reading is Reading.CONTENT for column in self.columns):
-            fields.append(pa.field("content_sha256", pa.string()))
         fields += [pa.field("on_day", pa.date32()), pa.field("minute_of_day", pa.int16())]
         return pa.schema(fields)
 
@@ -124,6 +125,7 @@ MESSAGES = RecordType(
         RecordColumn("opt_out_text", Reading.TEXT, ("退订方式", "退订内容", "opt_out_text")),
         RecordColumn("message_class", Reading.MESSAGE_CLASS, ("短信类别", "短信类型", "class")),
         RecordColumn("content", Reading.CONTENT, ("短信内容", "内容", "content")),
+        RecordColumn("content_sha256", Reading.CONTENT_HASH, ("内容摘要", "短信内容哈希", "content_hash")),
     ),
     moment="sent_at",
 )

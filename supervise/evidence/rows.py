@@ -33,6 +33,7 @@ EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 #: Of so many refused rows a file's reasons are kept; the others are counted.
 REFUSED_KEPT = 10_000
 
+CONTENT_HASH = "content_sha256"
 ROW_NUMBER = "row_number"
 SOURCE_ID = "source_id"
 
@@ -153,13 +154,15 @@ class RowReader:
             heading, cells = self._headings[column.name], batch.raw.cells[column.name]
             hidden = column.reading is Reading.SUBSCRIBER
             read = batch.subscribers if hidden else self._readers[column.name](cells)
-            values[column.name] = read.values
+            # Where a row has its text, the hash is of the text, whatever the platform says.
+            before = [values[column.name]] if column.name in values else []
+            values[column.name] = pc.coalesce(*before, read.values)
             wrong.add({place: remark_on(heading, error, subscriber=hidden) for place, error in read.wrong.items()})
             if column.required and cells.null_count:
                 empty = remark(N_("This cell must not be empty"), column=heading)
                 wrong.add(dict.fromkeys(_true_places(cells.is_null()), empty))
             if column.reading is Reading.CONTENT:
-                values["content_sha256"] = content_hashes(cells, self._keys)
+                values[CONTENT_HASH] = content_hashes(cells, self._keys)
             if column.reading is Reading.MOMENT:
                 self._check_moments(read.values, heading, wrong)
         return values

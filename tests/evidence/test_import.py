@@ -99,6 +99,19 @@ def test_no_number_of_a_subscriber_stands_in_the_store(importer: Importer, keyri
     assert row["content_sha256"].startswith(keyring.blind_index(texts))
 
 
+def test_a_message_may_come_with_the_hash_of_its_text_instead(importer: Importer, keyring: Keyring) -> None:
+    header = ("短信标识", "平台", "端口号", "接收号码", "发送时间", "短信内容", "内容摘要")
+    rest = ["smsc", "1069012345", MOBILE, "2026-11-03 14:05:09"]
+    importer.take(csv_text([["S1", *rest, "", "9f8e"], ["S2", *rest, "升级", "77aa"]], header), RecordKind.MESSAGES)
+
+    hashed, texted = sorted(importer.seen(RecordKind.MESSAGES), key=lambda row: row["record_id"])
+
+    assert (hashed["content"], texted["content"]) == (None, "升级")
+    # Keyed as everything is: the platform's own hash would give a short text away.
+    assert hashed["content_sha256"].startswith(keyring.blind_index("9f8e"))
+    assert texted["content_sha256"].startswith(keyring.blind_index("升级"))
+
+
 def test_a_column_that_nobody_knows_is_not_read(importer: Importer) -> None:
     importer.take(csv_text([[*call(), MOBILE]], (*CALLS_HEADER, "备用号码")))
 
