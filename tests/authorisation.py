@@ -246,6 +246,8 @@ EXPECTATIONS: dict[str, Expectation] = {
     "records.drop": only(SUPERVISOR, rows={"kind": "record_kind", "month": "record_month"}),
     "records.new_hold": only(TRIAGER, SUPERVISOR),
     "records.release_hold": only(TRIAGER, SUPERVISOR),
+    "records.ask_for_release": only(TRIAGER, SUPERVISOR),
+    "records.keep_hold": only(TRIAGER, SUPERVISOR),
     "incidents.ask_to_keep": only(TRIAGER),
     "incidents.answer_to_keep": only(TRIAGER),
     "evidence_clocks.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),

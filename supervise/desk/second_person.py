@@ -29,6 +29,7 @@ from supervise.compensation.models import (
 from supervise.contracts.models import Contract, ContractState, RuleState, RuleVersion
 from supervise.db import UTCDateTime
 from supervise.desk.worker import COUNT_MAX, Worker
+from supervise.evidence.models import LegalHold
 from supervise.labels import N_
 from supervise.ledger import reopen
 from supervise.parties.models import Party, ProposalState, RegisterProposal
@@ -263,6 +264,19 @@ def _reopenings() -> Select[*tuple[Any, ...]]:
     return columns.where(reopen.waits()).order_by(request.id)
 
 
+def _hold_releases() -> Select[*tuple[Any, ...]]:
+    columns = _waiting(
+        LegalHold.id,
+        cast(LegalHold.from_day, String()),
+        LegalHold.placed_by,
+        about=LegalHold.reason,
+        reason=LegalHold.release_asked_reason,
+        at=LegalHold.release_asked_at,
+    )
+    asked = LegalHold.release_asked_at.is_not(None)
+    return columns.where(asked, LegalHold.released_at.is_(None)).order_by(LegalHold.release_asked_at, LegalHold.id)
+
+
 #: In the order of the pages. The tests look for every table with a second person in it that is not named here.
 KINDS = (
     Kind("penalties", N_("Penalties to approve"), _P.APPROVE_MONEY, _penalties(), "approvals.index"),
@@ -326,6 +340,13 @@ KINDS = (
         _P.ACCEPT_REGISTER_CHANGES,
         _register_changes(),
         "register_proposals.index",
+    ),
+    Kind(
+        "hold_releases",
+        N_("Legal holds to release"),
+        _P.CONFIRM_OVERRIDES,
+        _hold_releases(),
+        page=("records.release_hold", "legal_hold_id"),
     ),
 )
 

@@ -228,6 +228,9 @@ class LegalHold(Base):
         CheckConstraint("(released_at IS NULL) = (released_by IS NULL)", name="released_by_set"),
         CheckConstraint("(released_at IS NULL) = (release_reason IS NULL)", name="release_has_reason"),
         CheckConstraint("released_by <> placed_by", name="two_people"),
+        CheckConstraint(
+            "(release_asked_at IS NULL) = (release_asked_reason IS NULL)", name="release_asked_with_reason"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -241,6 +244,9 @@ class LegalHold(Base):
     released_by: Mapped[int | None]
     released_at: Mapped[dt.datetime | None]
     release_reason: Mapped[str | None] = mapped_column(MaskedText)
+    #: Whoever placed it asks another person to release it; empty again when that person keeps it.
+    release_asked_at: Mapped[dt.datetime | None]
+    release_asked_reason: Mapped[str | None] = mapped_column(MaskedText)
 
 
 class HoldRequest(Base):

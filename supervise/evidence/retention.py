@@ -1,6 +1,7 @@
 """The end of records: legal holds that keep them, and dropping what is past its retention and on no hold.
 
-A drop is committed first, then the files go; a file that remains is swept. The line of the manifest and its hash stay.
+From the drop on nobody chooses the files any more; they go an hour later (``sweeping``), so that whoever chose them
+before reads them to the end. The line of the manifest and its hash stay.
 """
 
 import datetime as dt
@@ -16,8 +17,6 @@ from supervise.db import take_turn
 from supervise.errors import ConflictError, InvalidInputError, NotFoundError, SamePersonError
 from supervise.evidence.clocks import days_ending_by, retention_periods, within
 from supervise.evidence.models import LegalHold, RecordKind, RecordPartition
-from supervise.evidence.store import store_of
-from supervise.evidence.warehouse import Warehouse
 from supervise.labels import N_
 
 _DAY = dt.timedelta(days=1)
@@ -34,6 +33,24 @@ class HoldReleasedError(ConflictError):
     """Released once, a hold is over."""
 
     message = N_("This legal hold was released before")
+
+
+class ReleaseAskedError(ConflictError):
+    """One question waits for an answer."""
+
+    message = N_("Somebody was asked to release this hold already")
+
+
+class ReleaseNotAskedError(ConflictError):
+    """Answered or taken back meanwhile."""
+
+    message = N_("Nobody asks any more to release this hold")
+
+
+class ReleaseYourselfError(ConflictError):
+    """Only who placed it needs another person."""
+
+    message = N_("You did not place this hold: release it yourself")
 
 
 class OnLegalHoldError(ConflictError):
@@ -100,16 +117,58 @@ def release_legal_hold(session: Session, hold_id: int, *, reason: str, actor_id:
         HoldReleasedError: if it is over.
         SamePersonError: if *actor_id* placed it.
     """
-    hold = session.get(LegalHold, hold_id, with_for_update=True, populate_existing=True)
-    if hold is None:
-        raise NotFoundError
-    if hold.released_at is not None:
-        raise HoldReleasedError
+    hold = _hold_in_force(session, hold_id)
     if hold.placed_by == actor_id:
         raise SamePersonError(N_("A second person must release this hold: you placed it yourself"))
     hold.released_by, hold.released_at, hold.release_reason = actor_id, clock.now(), reason
     session.flush()
     _record(session, "legal_hold.released", hold, reason, actor_id)
+    return hold
+
+
+def ask_release(session: Session, hold_id: int, *, reason: str, actor_id: int) -> LegalHold:
+    """Ask another person to release a hold that *actor_id* placed; it is listed with all that waits for a second one.
+
+    Raises:
+        NotFoundError: if there is no such hold.
+        HoldReleasedError: if it is over.
+        ReleaseYourselfError: if another person placed it.
+        ReleaseAskedError: if it was asked before.
+    """
+    hold = _hold_in_force(session, hold_id)
+    if hold.placed_by != actor_id:
+        raise ReleaseYourselfError
+    if hold.release_asked_at is not None:
+        raise ReleaseAskedError
+    hold.release_asked_at, hold.release_asked_reason = clock.now(), reason
+    session.flush()
+    _record(session, "legal_hold.release_asked", hold, reason, actor_id)
+    return hold
+
+
+def keep_on_hold(session: Session, hold_id: int, *, reason: str, actor_id: int) -> LegalHold:
+    """Keep a hold although its release was asked for; whoever asked takes the question back by the same.
+
+    Raises:
+        NotFoundError: if there is no such hold.
+        HoldReleasedError: if it is over.
+        ReleaseNotAskedError: if nobody asks.
+    """
+    hold = _hold_in_force(session, hold_id)
+    if hold.release_asked_at is None:
+        raise ReleaseNotAskedError
+    hold.release_asked_at = hold.release_asked_reason = None
+    session.flush()
+    _record(session, "legal_hold.kept", hold, reason, actor_id)
+    return hold
+
+
+def _hold_in_force(session: Session, hold_id: int) -> LegalHold:
+    hold = session.get(LegalHold, hold_id, with_for_update=True, populate_existing=True)
+    if hold is None:
+        raise NotFoundError
+    if hold.released_at is not None:
+        raise HoldReleasedError
     return hold
 
 
@@ -163,10 +222,8 @@ def months_due(session: Session, today: dt.date) -> list[DueMonth]:
     return sorted(found, key=lambda one: (one.month, one.kind.value))
 
 
-def drop_records(
-    session: Session, kind: RecordKind, month: str, *, today: dt.date, reason: str, actor_id: int
-) -> list[str]:
-    """Drop what of *kind* and *month* is past its retention and on no legal hold; return the files, to be deleted.
+def drop_records(session: Session, kind: RecordKind, month: str, *, today: dt.date, reason: str, actor_id: int) -> int:
+    """Drop what of *kind* and *month* is past its retention and on no legal hold; return how many partitions.
 
     Raises:
         NothingDueError: if nothing is past its retention.
@@ -194,14 +251,7 @@ def drop_records(
         changes={"kind": kind, "partitions": len(rows), "rows": sum(row.rows for row in rows)},
         reason=reason,
     )
-    return [row.path for row in rows if row.path is not None]
-
-
-def delete_files(session: Session, paths: Sequence[str]) -> None:
-    """Delete the files of dropped partitions, after the commit; what a kill leaves is for the sweep."""
-    warehouse = Warehouse(store_of(session))
-    for path in paths:
-        warehouse.delete(path)
+    return len(rows)
 
 
 def on_legal_hold() -> ColumnElement[bool]:

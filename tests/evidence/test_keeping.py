@@ -1,6 +1,7 @@
 """How long evidence and records are kept: clocks, requests to keep, legal holds, and dropping at the end of retention."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from supervise import clock
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.expiring import count_expiring, every_expiring, expiring_evidence
 from supervise.attribution.models import Verdict
+from supervise.attribution.watching.questions import CALLERS
 from supervise.cipher import Keyring
 from supervise.complaints.models import IncidentKind
 from supervise.complaints.reference import BackDatedError
@@ -22,16 +24,22 @@ from supervise.evidence.coverage_calendar import DayState, coverage_of_month
 from supervise.evidence.holds import AlreadyAskedError, AnsweredError, answer_hold, ask_hold, ask_holds, holds_of
 from supervise.evidence.models import EvidenceForm, HoldState, LegalHold, RecordKind, RecordPartition
 from supervise.evidence.retention import (
+    HoldReleasedError,
     NothingDueError,
     OnLegalHoldError,
-    delete_files,
+    ReleaseAskedError,
+    ReleaseNotAskedError,
+    ReleaseYourselfError,
+    ask_release,
     drop_records,
+    keep_on_hold,
     months_due,
     place_legal_hold,
     release_legal_hold,
 )
 from supervise.evidence.sources import SourceHasRecordsError, end_source
-from supervise.evidence.store import store_of
+from supervise.evidence.store import current_files, store_of
+from supervise.evidence.sweeping import sweep_records
 from supervise.parties.scope import Scope
 from tests.factories.complaints import make_incident
 from tests.factories.records import make_source, write_records
@@ -138,12 +146,9 @@ def test_records_past_their_retention_are_dropped_but_those_on_hold_stay(session
     )
     [due] = months_due(session, TODAY)
 
-    paths = drop_records(session, RecordKind.CALLS, "2022-05", today=TODAY, reason="保存期满", actor_id=2)
-    delete_files(session, paths)
+    dropped = drop_records(session, RecordKind.CALLS, "2022-05", today=TODAY, reason="保存期满", actor_id=2)
 
-    assert (due.month, due.partitions, due.rows, due.held) == ("2022-05", 3, 2, 1)
-    assert len(paths) == 1
-    assert not (store_of(session).folder / paths[0]).exists()
+    assert (due.month, due.partitions, due.rows, due.held, dropped) == ("2022-05", 3, 2, 1, 2)
     [month] = coverage_of_month(session, RecordKind.CALLS, "2022-05")
     states = {one.day.day: one.state for one in month.days}
     assert [states[day] for day in (3, 4, 5, 6)] == [
@@ -152,7 +157,7 @@ def test_records_past_their_retention_are_dropped_but_those_on_hold_stay(session
         DayState.MISSING,
         DayState.DROPPED,
     ]
-    gone = session.scalars(sa.select(RecordPartition).where(RecordPartition.path == paths[0])).one()
+    gone = session.scalars(sa.select(RecordPartition).where(RecordPartition.on_day == dt.date(2022, 5, 3))).one()
     assert gone.sha256
     assert partitions_against_files(session) == []
     with pytest.raises(OnLegalHoldError):
@@ -162,7 +167,48 @@ def test_records_past_their_retention_are_dropped_but_those_on_hold_stay(session
     with pytest.raises(SamePersonError):
         release_legal_hold(session, held.id, reason="已结案", actor_id=1)
     release_legal_hold(session, held.id, reason="已结案", actor_id=2)
-    assert len(drop_records(session, RecordKind.CALLS, "2022-05", today=TODAY, reason="保存期满", actor_id=2)) == 1
+    assert drop_records(session, RecordKind.CALLS, "2022-05", today=TODAY, reason="保存期满", actor_id=2) == 1
+
+
+def test_who_chose_the_files_before_a_drop_reads_them_and_an_hour_later_they_are_gone(
+    session: Session, keyring: Keyring
+) -> None:
+    _old_records(session, keyring)
+    chosen = current_files(session, RecordKind.CALLS, [dt.date(2022, 5, 3)])
+    with clock.pretending(clock.now() - dt.timedelta(minutes=61)):
+        drop_records(session, RecordKind.CALLS, "2022-05", today=TODAY, reason="保存期满", actor_id=2)
+        sweep_records(session)
+
+        asked = store_of(session).engine.run(CALLERS, {"calls": chosen})
+        assert asked["sender"].to_pylist() == ["10086"]
+        assert not current_files(session, RecordKind.CALLS, [dt.date(2022, 5, 3)]).paths
+
+    sweep_records(session)
+
+    assert [Path(path).exists() for path in chosen.paths] == [False]
+    kept = current_files(session, RecordKind.CALLS).paths
+    assert [Path(path).exists() for path in kept] == [True]
+
+
+def test_whoever_placed_a_hold_asks_another_person_who_keeps_or_releases_it(session: Session) -> None:
+    days = {"kind": None, "from_day": dt.date(2022, 5, 4), "to_day": None}
+    hold = place_legal_hold(session, **days, reason="法院调证", actor_id=1)
+
+    with pytest.raises(ReleaseYourselfError):
+        ask_release(session, hold.id, reason="已结案", actor_id=2)
+    with pytest.raises(ReleaseNotAskedError):
+        keep_on_hold(session, hold.id, reason="另案仍需", actor_id=2)
+    ask_release(session, hold.id, reason="已结案", actor_id=1)
+    with pytest.raises(ReleaseAskedError):
+        ask_release(session, hold.id, reason="已结案", actor_id=1)
+
+    keep_on_hold(session, hold.id, reason="另案仍需", actor_id=2)
+    assert (hold.released_at, hold.release_asked_at, hold.release_asked_reason) == (None, None, None)
+    ask_release(session, hold.id, reason="另案也已结", actor_id=1)
+    release_legal_hold(session, hold.id, reason="同意", actor_id=2)
+    assert hold.release_asked_reason == "另案也已结"
+    with pytest.raises(HoldReleasedError):
+        keep_on_hold(session, hold.id, reason="迟了", actor_id=2)
 
 
 def test_the_database_itself_drops_nothing_on_hold_and_rewrites_no_hold(session: Session, keyring: Keyring) -> None:

@@ -16,6 +16,7 @@ from supervise.compensation.models import PromiseState
 from supervise.db import Base
 from supervise.desk.second_person import KINDS, waiting_for_second_person
 from supervise.desk.worker import Worker
+from supervise.evidence.retention import ask_release, place_legal_hold
 from supervise.parties.scope import Scope
 from tests.authorisation import World, build_world
 from tests.factories.access import make_deputy, make_user, sign_in
@@ -28,7 +29,7 @@ from tests.views.money_pages import arranged, make_scene, proposed
 from tests.views.money_pages import browser as money_browser
 
 #: Who writes them decides on them, or they are no proposals: delegations, holds, the ledger's own entries.
-NO_PROPOSALS = {"attachment_hold", "deputy", "journal_entry", "legal_hold"}
+NO_PROPOSALS = {"attachment_hold", "deputy", "journal_entry"}
 _SECTION = re.compile(r'<section class="card"(?: id="([^"]*)")?.*?</section>', re.DOTALL)
 _LIST = re.compile(r'<table class="[^"]*" data-rows>.*?<tbody>(.*?)</tbody>', re.DOTALL)
 _TASK = re.compile(r'<span class="task-count">(\d+)</span>\s*<a href="([^"]*)">([^<]*)</a>')
@@ -50,6 +51,15 @@ def more_money(session: Session, world: World) -> None:
         credit = make_approved_credit(session, subscriber=victim, occurred_at=CALLED_AT.replace(minute=minute))
     propose_cancellation(session, credit.id, "重复赔偿", actor_id=world.users[Role.FINANCE].id)
     make_override(session)
+    hold = place_legal_hold(
+        session,
+        kind=None,
+        from_day=CALLED_AT.date(),
+        to_day=None,
+        reason="公安调证",
+        actor_id=world.users[Role.TRIAGER].id,
+    )
+    ask_release(session, hold.id, reason="案件已结", actor_id=world.users[Role.TRIAGER].id)
     make_incident(session, ticket=make_ticket(session), caller_number=None)
 
 
@@ -123,6 +133,7 @@ def test_the_second_persons_page_names_every_kind_and_lists_each_row(app: Flask,
         "policies": 2,
         "contracts": 1,
         "rules": 1,
+        "hold_releases": 1,
     }
     assert expected.items() <= counted.items()
     for kind in mine:

@@ -9,10 +9,11 @@ from supervise.access.policy import require
 from supervise.access.queries import display_names
 from supervise.access.roles import Permission
 from supervise.errors import NotFoundError
-from supervise.evidence.models import RecordKind
+from supervise.evidence.models import LegalHold, RecordKind
 from supervise.evidence.retention import (
-    delete_files,
+    ask_release,
     drop_records,
+    keep_on_hold,
     legal_hold_by_id,
     legal_holds,
     months_due,
@@ -76,11 +77,7 @@ def drop(kind: str, month: str) -> ResponseReturnValue:
                 held=due[0].held,
             ),
         )
-    paths = db.decide(
-        drop_records, RecordKind(kind), month, today=today, reason=form.reason.data, actor_id=current_user().id
-    )
-    with db.reading() as session:
-        delete_files(session, paths)
+    db.decide(drop_records, RecordKind(kind), month, today=today, reason=form.reason.data, actor_id=current_user().id)
     flash(_("The records are dropped; the manifest keeps their lines and hashes"), "success")
     return redirect(url_for(".retention"), code=303)
 
@@ -123,8 +120,58 @@ def release_hold(legal_hold_id: int) -> ResponseReturnValue:
             title=_("Release a legal hold"),
             words=_("Release the hold"),
             cancel_url=url_for(".retention"),
-            hint=_("Placed because: %(reason)s", reason=hold.reason),
+            hint=_release_hint(hold),
         )
     db.decide(release_legal_hold, legal_hold_id, reason=form.reason.data, actor_id=current_user().id)
     flash(_("The legal hold is released"), "success")
+    return redirect(url_for(".retention", _anchor="holds"), code=303)
+
+
+def _release_hint(hold: LegalHold) -> str:
+    if hold.release_asked_reason is None:
+        return _("Placed because: %(reason)s", reason=hold.reason)
+    return _(
+        "Placed because: %(reason)s. Its release was asked for because: %(asked)s",
+        reason=hold.reason.rstrip("。."),
+        asked=hold.release_asked_reason,
+    )
+
+
+@bp.route("/holds/<int:legal_hold_id>/ask-release", methods=["GET", "POST"])
+@require(*HOLDERS)
+def ask_for_release(legal_hold_id: int) -> ResponseReturnValue:
+    """Ask another person to release a hold of one's own."""
+    with db.reading() as session:
+        hold = legal_hold_by_id(session, legal_hold_id)
+    form = ReasonForm()
+    if not form.validate_on_submit():
+        return form_page(
+            form,
+            title=_("Ask for the release of a legal hold"),
+            words=_("Ask for the release"),
+            cancel_url=url_for(".retention"),
+            hint=_("Placed because: %(reason)s", reason=hold.reason),
+        )
+    db.decide(ask_release, legal_hold_id, reason=form.reason.data, actor_id=current_user().id)
+    flash(_("The release is asked for; it waits for a second person"), "success")
+    return redirect(url_for(".retention", _anchor="holds"), code=303)
+
+
+@bp.route("/holds/<int:legal_hold_id>/keep", methods=["GET", "POST"])
+@require(*HOLDERS)
+def keep_hold(legal_hold_id: int) -> ResponseReturnValue:
+    """Keep a hold although its release was asked for, or take the question back."""
+    with db.reading() as session:
+        hold = legal_hold_by_id(session, legal_hold_id)
+    form = ReasonForm()
+    if not form.validate_on_submit():
+        return form_page(
+            form,
+            title=_("Keep a legal hold"),
+            words=_("Keep the hold"),
+            cancel_url=url_for(".retention"),
+            hint=_("Its release was asked for because: %(reason)s", reason=hold.release_asked_reason or "—"),
+        )
+    db.decide(keep_on_hold, legal_hold_id, reason=form.reason.data, actor_id=current_user().id)
+    flash(_("The legal hold stays"), "success")
     return redirect(url_for(".retention", _anchor="holds"), code=303)
