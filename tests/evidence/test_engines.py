@@ -37,6 +37,8 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="no Java: Spark cannot run"),
     pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True),
 ]
+#: A JVM that answers a dozen questions never earns back its second compiler or collecting garbage beside its work.
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 NOON = clock.from_china(dt.datetime(2026, 9, 29, 12, 0))  # noqa: DTZ001 - China's wall clock
 
 
@@ -44,9 +46,11 @@ NOON = clock.from_china(dt.datetime(2026, 9, 29, 12, 0))  # noqa: DTZ001 - China
 def spark() -> Iterator[Engine]:
     """One JVM for all of these tests."""
     module = pytest.importorskip("supervise.evidence.spark", reason="pyspark is not installed")
-    engine = module.SparkEngine("local[1]")
-    yield engine
-    engine.stop()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("JDK_JAVA_OPTIONS", SHORT_LIVED)
+        engine = module.SparkEngine("local[1]")
+        yield engine
+        engine.stop()
 
 
 @pytest.fixture
