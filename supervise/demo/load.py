@@ -5,6 +5,8 @@ import datetime as dt
 from sqlalchemy.orm import Session
 
 from supervise import clock, db
+from supervise.attribution.watching.keeping import due_days, keep, look
+from supervise.attribution.watching.kinds import Irregularity
 from supervise.attribution.weighing_run import undecided_by_day
 from supervise.cipher import Keyring
 from supervise.demo.agreements import make_agreements
@@ -19,6 +21,13 @@ from supervise.jobs.weighing import weigh_parts
 from supervise.ledger.periods import open_period
 
 _SINCE = dt.timedelta(days=300)
+#: So many days are looked through before the first look at the demo.
+_WATCHED = {
+    Irregularity.AFTER_REFUSAL: 15,
+    Irregularity.NO_RECORDING: 15,
+    Irregularity.SMS_BURST: 9,
+    Irregularity.ORDER_STEP_MISSING: 13,
+}
 
 
 def load_demo(keyring: Keyring) -> None:
@@ -43,6 +52,19 @@ def load_demo(keyring: Keyring) -> None:
     with db.reading() as session:
         undecided = undecided_by_day(session)
     weigh_parts(undecided, lambda _done, _total: None)
+    _watch(today)
+
+
+def _watch(today: dt.date) -> None:
+    """Look through the last days for what the story tells of, as the worker does for the rest within minutes."""
+    with db.reading() as session:
+        due = due_days(session)
+    told = [(kind, day) for day, kinds in due.items() for kind in kinds if (today - day).days < _WATCHED.get(kind, 0)]
+    for kind, day in told:
+        with db.reading() as session:
+            looked = look(session, kind, day)
+        if looked is not None:
+            db.decide(keep, looked)
 
 
 def _open_months(since: dt.date, today: dt.date) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from supervise import clock, db, phone
+from supervise import clock, phone
 from supervise.attribution.conflicts import settle_conflict
 from supervise.attribution.decide import accept_suggestions, decide_verdict
 from supervise.attribution.findings import Proof, record_findings
@@ -21,8 +21,6 @@ from supervise.attribution.models import IncidentVerdict, Verdict
 from supervise.attribution.proof_models import VerificationKind
 from supervise.attribution.traceback_models import TracebackTask
 from supervise.attribution.tracebacks import ask_hop
-from supervise.attribution.watching.keeping import keep, look
-from supervise.attribution.watching.kinds import Irregularity
 from supervise.cipher import Keyring
 from supervise.compensation.propose import propose_credits
 from supervise.complaints.models import CallerKind, Channel, IncidentKind, Precision
@@ -187,7 +185,6 @@ def _burst(step: _Telling, delivery: _Telling) -> list[Step | Delivery]:
         delivery(6, "08:00", deliver_messages),
         step(5, "10:00", _accept, ("5A", "5B")),
         step(5, "16:00", _prove, ("5B",)),
-        delivery(5, "17:00", _watch),
     ]
 
 
@@ -350,11 +347,3 @@ def _trace(story: Story, key: str, session: Session) -> None:
     query = select(TracebackTask.id).where(TracebackTask.incident_id == story.incidents[key])
     task_id = session.scalars(query).one()
     ask_hop(session, task_id, "省际关口局", clock.today(), actor_id=story.registers.users["triager"])
-
-
-def _watch(story: Story) -> None:
-    """Look for bursts as the worker does, so that the finding is there at the first look."""
-    with db.reading() as session:
-        looked = look(session, Irregularity.SMS_BURST, story.day(7))
-    if looked is not None:
-        db.decide(keep, looked)

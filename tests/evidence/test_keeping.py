@@ -191,8 +191,9 @@ def test_who_chose_the_files_before_a_drop_reads_them_and_an_hour_later_they_are
 
 
 def test_whoever_placed_a_hold_asks_another_person_who_keeps_or_releases_it(session: Session) -> None:
-    days = {"kind": None, "from_day": dt.date(2022, 5, 4), "to_day": None}
-    hold = place_legal_hold(session, **days, reason="法院调证", actor_id=1)
+    hold = place_legal_hold(
+        session, kind=None, from_day=dt.date(2022, 5, 4), to_day=None, reason="法院调证", actor_id=1
+    )
 
     with pytest.raises(ReleaseYourselfError):
         ask_release(session, hold.id, reason="已结案", actor_id=2)
