@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from supervise.attribution.models import (
     Attribution,
@@ -31,6 +31,8 @@ class WaitingOverride(NamedTuple):
     occurred_at: dt.datetime
     verdict: Verdict
     party: str | None
+    #: Whom the evidence led to; None: to nobody, as with a number that was probably spoofed.
+    suggested: str | None
     reason: str | None
     decided_by: int
     decided_at: dt.datetime
@@ -67,6 +69,7 @@ def unattributed(scope: Scope) -> Select[int]:
 
 def waiting_overrides(session: Session) -> Sequence[WaitingOverride]:
     """Return the overrides that wait for a second person, the oldest first."""
+    suggested = aliased(Party)
     query = (
         select(
             Attribution.id,
@@ -75,12 +78,14 @@ def waiting_overrides(session: Session) -> Sequence[WaitingOverride]:
             Incident.occurred_at,
             Attribution.verdict,
             Party.name,
+            suggested.name,
             Attribution.reason,
             Attribution.decided_by,
             Attribution.decided_at,
         )
         .join(Incident, Incident.id == Attribution.incident_id)
         .join(Party, Party.id == Attribution.party_id, isouter=True)
+        .join(suggested, suggested.id == Attribution.suggested_party_id, isouter=True)
         .where(Attribution.state == AttributionState.WAITING)
         .order_by(Attribution.id)
     )

@@ -39,6 +39,8 @@ class VerdictLine(NamedTuple):
     party: str | None
     #: Names from the caller up to the branch, as of the call.
     chain: tuple[str, ...]
+    #: Whom the evidence led to when it was decided.
+    suggested: str | None = None
 
 
 class FindingLine(NamedTuple):
@@ -200,7 +202,8 @@ class _Facts:
         for one in attributions:
             chain = tuple(names[party_id] for party_id, _role in one.chain)
             party = names[one.party_id] if one.party_id is not None else None
-            self.verdicts[one.incident_id].append(VerdictLine(one, party, chain))
+            suggested = names[one.suggested_party_id] if one.suggested_party_id is not None else None
+            self.verdicts[one.incident_id].append(VerdictLine(one, party, chain, suggested))
 
     def _read_findings(self) -> None:
         query = (
@@ -264,4 +267,5 @@ class _Facts:
 
 def _mentioned(attributions: Iterable[Attribution]) -> set[int]:
     mentioned = {party_id for one in attributions for party_id, _role in one.chain}
-    return mentioned | {one.party_id for one in attributions if one.party_id is not None}
+    named = {party_id for one in attributions for party_id in (one.party_id, one.suggested_party_id)}
+    return mentioned | {party_id for party_id in named if party_id is not None}

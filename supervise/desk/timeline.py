@@ -11,6 +11,7 @@ from supervise.attribution.inquiry_queries import answer_lines, inquiries_of
 from supervise.attribution.models import Attribution, AttributionState, FindingState
 from supervise.audit.models import AuditEvent
 from supervise.complaints import originals
+from supervise.complaints.link import merged_into
 from supervise.complaints.models import LinkHow, OffenceType, Ticket, TicketIncident, TicketState, TicketStep
 from supervise.complaints.originals import Original
 from supervise.desk.calls import CallStory, FindingLine, VerdictLine
@@ -100,10 +101,11 @@ def happenings(
 
 
 def happenings_of_calls(session: Session, calls: Sequence[CallStory]) -> list[Happening]:
-    """Return what happened to the incidents alone, the newest first."""
+    """Return what happened to the incidents alone, and to what was merged into them, the newest first."""
     found = [happening for call in calls for happening in _of_call(call)]
     found += _penalty_steps(session, calls)
-    found += _events(session, [("incident", call.incident.id) for call in calls])
+    ids = [call.incident.id for call in calls]
+    found += _events(session, [("incident", incident_id) for incident_id in (*ids, *merged_into(session, ids))])
     return in_time(found)
 
 

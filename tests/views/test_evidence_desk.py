@@ -154,6 +154,19 @@ def test_findings_on_a_verdict_that_changed_meanwhile_are_not_recorded_and_both_
     assert triager.post(f"/incidents/{incident_id}/findings", data={**typed, "shown": current}).status_code == 303
 
 
+def test_a_verdict_on_a_call_whose_override_came_to_wait_meanwhile_shows_it_and_keeps_the_words(desk: Desk) -> None:
+    incident_id = desk.incident_of(desk.ticket())
+    desk.write(lambda session: _decide(session, incident_id, Verdict.PRIVATE_DISPUTE, "债务纠纷", None))
+    typed = {"shown": "", "verdict": "attributed", "party": "HX01", "reason": "话单已核对"}
+
+    late = desk.as_(Role.TRIAGER).post(f"/incidents/{incident_id}/verdict", data=typed, headers=ENGLISH)
+
+    assert late.status_code == 409
+    waits = late.text.split("What waits for a second person</h2>")[1].split("</section>")[0]
+    assert ("债务纠纷" in waits, "the evidence, which led to 华信代理" in waits) == (True, True)
+    assert "话单已核对" in late.text
+
+
 def test_an_override_that_another_second_person_rejected_is_shown_with_what_became_of_it(desk: Desk) -> None:
     incident_id = desk.incident_of(desk.ticket())
     waits = desk.write(lambda session: _decide(session, incident_id, Verdict.PRIVATE_DISPUTE, "债务纠纷", None))

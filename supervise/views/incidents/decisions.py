@@ -8,7 +8,7 @@ from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.attribution.checklists import evidence_items, items_on
-from supervise.attribution.decide import ReasonMissingError, VerdictChangedError, decide_verdict
+from supervise.attribution.decide import OverrideWaitingError, ReasonMissingError, VerdictChangedError, decide_verdict
 from supervise.attribution.findings import FindingsChangedError, record_findings
 from supervise.attribution.models import AttributionState, Verdict
 from supervise.desk.bulk import propose_amounts
@@ -52,7 +52,7 @@ def verdict(incident_id: int) -> ResponseReturnValue:
     except ReasonMissingError as error:
         form.reason.errors = [str(error)]
         return incident_page(incident_id, {"verdict": form})
-    except VerdictChangedError as error:
+    except (VerdictChangedError, OverrideWaitingError) as error:
         # Not the page of every conflict: both verdicts are shown, and what was typed is kept.
         record_refusal(error)
         return incident_page(incident_id, {"verdict": form}, changed=LostRace("verdict", form.shown_id))
