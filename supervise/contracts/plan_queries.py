@@ -44,21 +44,10 @@ class PlanPeriod(NamedTuple):
     kinds: frozenset[SalesChannelKind]
     channel_codes: frozenset[str]
 
-    def may_be_sold_on(self, channel_code: str, kind: SalesChannelKind | None) -> bool:
-        """Say whether the catalogue allows a channel of that code and kind; None: the code is not registered."""
-        return not (self.kinds or self.channel_codes) or channel_code in self.channel_codes or kind in self.kinds
-
 
 def plan_periods(session: Session) -> list[PlanPeriod]:
     """Return every period of every plan, by code and first day."""
     return [_period(line) for line in _with_channels(session, select(Plan).order_by(Plan.code, Plan.published_from))]
-
-
-def plan_at(session: Session, code: str, on: dt.date) -> PlanPeriod | None:
-    """Return what was published under the code *on* the China day; None: nothing, which is for a person to look at."""
-    query = select(Plan).where(Plan.code == code, holds_at(Plan.published_from, Plan.published_to, on))
-    lines = _with_channels(session, query)
-    return _period(lines[0]) if lines else None
 
 
 def plans_by_code(

@@ -43,15 +43,8 @@ def before(at: dt.datetime) -> dt.datetime:
     return at - _INSTANT
 
 
-def latest_permission(
-    session: Session, number_id: int, scope: PermissionScope, party_id: int | None, at: dt.datetime
-) -> PermissionEvent | None:
-    """Return the word that held at *at* for a contact by *party_id*; None: never asked, so no consent."""
-    return permissions_at(session, [Asked(number_id, scope, party_id, at)])[0]
-
-
 def permissions_at(session: Session, asked: Sequence[Asked]) -> list[PermissionEvent | None]:
-    """Answer many questions at once, in their order.
+    """Return the word that held for each question, in their order; None: never asked, so no consent.
 
     The latest word said at or before the moment holds, whether it was said to the party or to everyone: a no
     to everyone ends an older yes to one. Of two words of one moment the later recorded one holds. A word to a

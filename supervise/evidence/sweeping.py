@@ -1,4 +1,4 @@
-"""What killed imports leave: rows that say "reading", files that no line names, folders. And files that were dropped."""
+"""What killed imports leave: rows that say "reading", files that no line names, folders; and what was dropped."""
 
 import datetime as dt
 import shutil

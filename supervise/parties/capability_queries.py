@@ -46,13 +46,6 @@ def capability_periods(session: Session) -> list[CapabilityPeriod]:
     return [CapabilityPeriod(*row) for row in session.execute(_periods())]
 
 
-def capabilities_at(session: Session, party_id: int, on: dt.date) -> list[CapabilityPeriod]:
-    """Return what the party, or one that was merged into it, may do *on* the China day; empty: nothing."""
-    at = holds_at(PartyCapability.valid_from, PartyCapability.valid_to, on)
-    query = _periods().where(_survivor() == party_id, at)
-    return [CapabilityPeriod(*row) for row in session.execute(query)]
-
-
 def _survivor() -> ColumnElement[int]:
     return func.coalesce(Party.merged_into_id, Party.id)
 

@@ -39,12 +39,6 @@ def and_merged(units: Select[int]) -> CTE:
     return merged.union(select(OrgUnit.id).join(merged, OrgUnit.merged_into_id == merged.c.unit_id))
 
 
-def subtree_ids(session: Session, roots: Collection[int], on: dt.date) -> frozenset[int]:
-    """Return the ids of *roots* and of every unit that stands below one of them *on* the day."""
-    below = subtree(select(OrgUnit.id).where(OrgUnit.id.in_(roots)), on)
-    return frozenset(session.scalars(select(below.c.unit_id)))
-
-
 def branch_ids(session: Session, unit_id: int, on: dt.date) -> frozenset[int]:
     """Return the ids of the unit, of all below it *on* the day, and of what was merged into one of them."""
     below = subtree(select(OrgUnit.id).where(OrgUnit.id == unit_id), on)

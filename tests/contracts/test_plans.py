@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from supervise.audit.models import AuditEvent
 from supervise.contracts.models import Plan
-from supervise.contracts.plan_queries import plan_at, plan_periods
+from supervise.contracts.plan_queries import plan_periods
 from supervise.contracts.plans import (
     PlanOverlapError,
     PlanTerms,
@@ -37,27 +37,17 @@ def publish(session: Session, **changed: Any) -> Plan:
     return publish_plan(session, "CX59", terms(**changed), actor_id=1)
 
 
-def test_a_plan_is_published_in_its_period_and_unknown_outside_it(session: Session) -> None:
-    row = publish(session)
+def test_a_plan_is_published_from_its_first_day_until_the_day_without_it(session: Session) -> None:
+    row = publish(session, kinds=HALLS, channel_codes=frozenset({"QD001"}))
     end_publication(session, row.id, on=MARCH + 10 * DAY, reason="停售", actor_id=1)
-
-    found = [plan_at(session, "CX59", day) for day in (MARCH - DAY, MARCH, MARCH + 10 * DAY)]
-
-    assert [one and one.monthly_price_fen for one in found] == [None, 59_00, None]
-    assert plan_at(session, "nobody's", MARCH) is None
-
-
-def test_a_plan_may_be_sold_on_the_channels_that_the_catalogue_names(session: Session) -> None:
-    publish(session, kinds=HALLS, channel_codes=frozenset({"QD001"}))
     publish_plan(session, "CX99", terms(), actor_id=1)
 
     narrowed, everywhere = plan_periods(session)
 
-    assert narrowed.may_be_sold_on("QD777", SalesChannelKind.HALL)
-    assert narrowed.may_be_sold_on("QD001", SalesChannelKind.OUTBOUND)
-    assert not narrowed.may_be_sold_on("QD777", SalesChannelKind.OUTBOUND)
-    assert not narrowed.may_be_sold_on("QD777", None)
-    assert everywhere.may_be_sold_on("QD777", None)
+    assert (narrowed.code, narrowed.published_from, narrowed.published_to) == ("CX59", MARCH, MARCH + 10 * DAY)
+    assert (narrowed.kinds, narrowed.channel_codes) == (HALLS, frozenset({"QD001"}))
+    assert (everywhere.code, everywhere.published_to) == ("CX99", None)
+    assert (everywhere.kinds, everywhere.channel_codes) == (frozenset(), frozenset())
 
 
 def test_a_code_is_published_once_at_a_time(session: Session) -> None:

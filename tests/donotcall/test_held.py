@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from sqlalchemy.orm import Session
 
-from supervise.donotcall.held import Asked, before, latest_permission, permissions_at, standing_of
+from supervise.donotcall.held import Asked, before, permissions_at, standing_of
 from supervise.donotcall.models import PermissionScope, SaidBy
 from supervise.labels import use_locale
 from supervise.penalties.merge_parties import merge_parties
@@ -33,8 +33,8 @@ def test_what_a_former_holder_said_holds_no_more_for_the_next(session: Session) 
     make_subscriber(session, number=number, account_ref="A2", held_from=CALLED_AT + HOUR)
     yes = make_consent(session, number=number)
 
-    assert latest_permission(session, number.id, CALLS, None, before(CALLED_AT + HOUR)) == yes
-    assert latest_permission(session, number.id, CALLS, None, CALLED_AT + HOUR) is None
+    assert permissions_at(session, [Asked(number.id, CALLS, None, before(CALLED_AT + HOUR))]) == [yes]
+    assert permissions_at(session, [Asked(number.id, CALLS, None, CALLED_AT + HOUR)]) == [None]
 
 
 @pytest.mark.parametrize("held_to", [CALLED_AT, CALLED_AT + HOUR / 2])
@@ -43,14 +43,14 @@ def test_where_one_holder_is_not_known_the_word_holds(session: Session, held_to:
     make_subscriber(session, number=number, held_from=EVER_SINCE, held_to=held_to)
     no = make_refusal(session, number=number)
 
-    assert latest_permission(session, number.id, CALLS, None, CALLED_AT + HOUR) == no
+    assert permissions_at(session, [Asked(number.id, CALLS, None, CALLED_AT + HOUR)]) == [no]
 
 
 def test_what_is_said_when_the_call_comes_does_not_hold_for_that_call(session: Session) -> None:
     number = make_number(session)
     make_refusal(session, number=number)
 
-    assert latest_permission(session, number.id, CALLS, None, before(CALLED_AT)) is None
+    assert permissions_at(session, [Asked(number.id, CALLS, None, before(CALLED_AT))]) == [None]
 
 
 def test_what_holds_now_is_told_for_everyone_and_for_each_party_that_was_spoken_to(session: Session) -> None:

@@ -11,7 +11,7 @@ from supervise import clock
 from supervise.cipher import Keyring
 from supervise.complaints.models import IncidentKind
 from supervise.complaints.reported import ReportedRefusal
-from supervise.donotcall.held import Asked, latest_permission, permissions_at
+from supervise.donotcall.held import Asked, permissions_at
 from supervise.donotcall.intake import receive_ticket
 from supervise.donotcall.models import PermissionEvent, PermissionScope
 from supervise.donotcall.record import (
@@ -56,16 +56,16 @@ def consent(session: Session, number_id: int, said_at: dt.datetime, party_id: in
 
 
 def test_no_record_means_no_consent(session: Session) -> None:
-    assert latest_permission(session, make_number(session).id, CALLS, None, CALLED_AT) is None
+    assert permissions_at(session, [Asked(make_number(session).id, CALLS, None, CALLED_AT)]) == [None]
 
 
 def test_the_latest_word_holds_from_the_moment_it_is_said(session: Session) -> None:
     number = make_number(session)
     yes, no = consent(session, number.id, CALLED_AT), refuse(session, number.id, CALLED_AT + HOUR)
 
-    assert latest_permission(session, number.id, CALLS, None, CALLED_AT - HOUR) is None
-    assert latest_permission(session, number.id, CALLS, None, CALLED_AT) == yes
-    assert latest_permission(session, number.id, CALLS, None, CALLED_AT + HOUR) == no
+    assert permissions_at(session, [Asked(number.id, CALLS, None, CALLED_AT - HOUR)]) == [None]
+    assert permissions_at(session, [Asked(number.id, CALLS, None, CALLED_AT)]) == [yes]
+    assert permissions_at(session, [Asked(number.id, CALLS, None, CALLED_AT + HOUR)]) == [no]
 
 
 def test_a_no_to_everyone_ends_a_yes_to_one_party(session: Session) -> None:
@@ -86,7 +86,7 @@ def test_a_no_to_one_party_says_nothing_of_another(session: Session) -> None:
     number, party, other = make_number(session), make_party(session), make_party(session)
     refuse(session, number.id, CALLED_AT, party.id)
 
-    assert latest_permission(session, number.id, CALLS, other.id, CALLED_AT) is None
+    assert permissions_at(session, [Asked(number.id, CALLS, other.id, CALLED_AT)]) == [None]
 
 
 def test_a_consent_says_what_it_is_for(session: Session) -> None:

@@ -36,7 +36,7 @@ from supervise.parties.number_queries import NumberFilters
 from supervise.parties.queries import PartyFilters, UnitFilters
 from supervise.parties.scope import Scope
 from supervise.parties.staff_queries import StaffFilters
-from supervise.parties.tree import subtree_ids
+from supervise.parties.tree import branch_ids
 from tests.factories.import_desk import Desk
 from tests.factories.parties import make_holder, make_party, make_staff_number, make_unit, staff_number_at
 
@@ -221,7 +221,7 @@ def test_units_come_in_whatever_the_order_of_their_rows(session: Session, desk: 
     )
 
     root = session.scalars(select(OrgUnit).where(OrgUnit.code == "0")).one()
-    assert len(subtree_ids(session, [root.id], dt.date(2026, 6, 1))) == 3
+    assert len(branch_ids(session, root.id, dt.date(2026, 6, 1))) == 3
     assert {row.row_number for row in desk.rows(batch) if row.verdict is RowVerdict.ERROR} == {5, 6, 7}
 
 

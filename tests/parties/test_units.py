@@ -21,7 +21,7 @@ from supervise.parties.refusals import (
     OverlapError,
     UnitHasChildrenError,
 )
-from supervise.parties.tree import path_to_root, subtree_ids, tree_at
+from supervise.parties.tree import branch_ids, path_to_root, tree_at
 from supervise.parties.units import close_unit, found_unit, merge_unit, move_unit, rename_unit
 from tests.factories.parties import make_holder, make_party, make_staff_number, staff_number_at, unit_party
 
@@ -68,8 +68,8 @@ def test_the_tree_is_as_of_the_day_asked_for(session: Session) -> None:
 
     move_unit(session, hall.id, parent_id=new.id, from_on=MARCH + 9 * DAY, reason="调整", actor_id=1)
 
-    assert hall.id in subtree_ids(session, [old.id], MARCH + 8 * DAY)
-    assert hall.id not in subtree_ids(session, [old.id], MARCH + 9 * DAY)
+    assert hall.id in branch_ids(session, old.id, MARCH + 8 * DAY)
+    assert hall.id not in branch_ids(session, old.id, MARCH + 9 * DAY)
     assert [unit.code for unit in path_to_root(session, hall.id, MARCH + 9 * DAY)] == ["A1", "B"]
 
 
@@ -78,7 +78,7 @@ def test_the_tree_is_listed_parents_before_children(session: Session) -> None:
     second, first = found(session, "12", root.id), found(session, "11", root.id)
     found(session, "111", first.id)
 
-    mine = subtree_ids(session, [root.id], MARCH)
+    mine = branch_ids(session, root.id, MARCH)
     rows = tree_at(session, MARCH, within=mine)
 
     assert [(row.unit.code, row.depth) for row in rows] == [("1", 0), ("11", 1), ("111", 2), ("12", 1)]
@@ -158,8 +158,8 @@ def test_a_merger_leaves_the_past_with_the_old_unit(session: Session) -> None:
     assert sponsoring_unit(chain_at(session, agent.id, on)) == new.id
     workers = [staff_number_at(session, "CU", "8001", day) for day in (on - DAY, on)]
     assert [worker and worker.employer_id for worker in workers] == [old_party.id, new_party.id]
-    assert hall.id in subtree_ids(session, [new.id], on)
-    assert subtree_ids(session, [old.id], on) == {old.id}
+    assert hall.id in branch_ids(session, new.id, on)
+    assert branch_ids(session, old.id, on) == {old.id}
 
 
 def test_a_merged_unit_is_not_moved_any_more(session: Session) -> None:
