@@ -24,8 +24,9 @@ from supervise.config import Settings
 from supervise.db import Database
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import JournalEntry
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from supervise.penalties.models import Penalty, PenaltyState
+from tests.factories.ledger import out_of_balance_fen
 from tests.test_whole_path import build, complaints, run, take_in, write_csv
 
 #: Statements at which the child dies; the round ends with the first child that lives.

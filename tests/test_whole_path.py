@@ -20,12 +20,13 @@ from supervise.compensation.models import CallUnit
 from supervise.complaints.models import Incident, Ticket
 from supervise.complaints.subscribers import add_subscriber
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from supervise.parties.models import Party
 from supervise.penalties.models import Penalty
 from tests.factories.access import make_user
 from tests.factories.compensation import make_labels, make_policy
 from tests.factories.contracts import make_contract, make_rule
+from tests.factories.ledger import out_of_balance_fen
 from tests.factories.parties import make_holder, make_number, make_party, make_unit
 from tests.factories.records import record_every_call
 

@@ -19,12 +19,12 @@ from supervise.access.sessions import open_session
 from supervise.compensation.models import Credit
 from supervise.complaints.models import Ticket
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from supervise.parties.numbers import enter_number
 from supervise.phone import NumberingPlan
 from tests.factories.access import make_user
 from tests.factories.contracts import make_contract, make_rule
-from tests.factories.ledger import make_period
+from tests.factories.ledger import make_period, out_of_balance_fen
 from tests.factories.parties import give_scope, make_holder, make_party, make_unit
 from tests.factories.records import record_every_call
 

@@ -226,12 +226,6 @@ def entries_of_keys(session: Session, keys: Sequence[str]) -> dict[str, int]:
     return {row.idempotency_key: row.id for row in session.execute(query)}
 
 
-def out_of_balance_fen(session: Session) -> int:
-    """Return by how many fen the entries are out of balance, each for itself; anything but 0 is damage."""
-    totals = select(func.sum(Posting.amount_fen).label("fen")).group_by(Posting.entry_id).subquery()
-    return int(session.scalars(select(func.coalesce(func.sum(func.abs(totals.c.fen)), 0))).one())
-
-
 def _account_id(account: AccountCode) -> ColumnElement[int]:
     return select(Account.id).where(Account.code == account).scalar_subquery()
 

@@ -16,7 +16,7 @@ from supervise.compensation.models import Credit, CreditNature, CreditState
 from supervise.compensation.propose import propose_credits
 from supervise.errors import AlreadyDecidedError, NotFoundError, SamePersonError
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from tests.factories.compensation import (
     APPROVER,
     MAKER,
@@ -25,6 +25,7 @@ from tests.factories.compensation import (
     make_victim,
     shown,
 )
+from tests.factories.ledger import out_of_balance_fen
 
 
 def test_an_approved_credit_is_payable_to_the_subscriber(session: Session) -> None:

@@ -20,9 +20,10 @@ from supervise.compensation.voids import confirm_void, propose_void, withdraw_vo
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, SamePersonError
 from supervise.labels import use_locale
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from tests.factories.compensation import make_approved_credit, make_undertaking, make_victim
 from tests.factories.complaints import CALLED_AT
+from tests.factories.ledger import out_of_balance_fen
 
 FINANCE = 21
 SUPERVISOR = 22

@@ -16,9 +16,10 @@ from supervise.compensation.models import Credit, CreditBatchLine, CreditCancell
 from supervise.compensation.propose import propose_credits
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, NotPermittedError, SamePersonError
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.queries import balance_fen, entries_of_keys, entry_by_id, out_of_balance_fen
+from supervise.ledger.queries import balance_fen, entries_of_keys, entry_by_id
 from tests.factories.access import make_deputy, make_user
 from tests.factories.compensation import MAKER, make_approved_credit, make_undertaking, make_victim
+from tests.factories.ledger import out_of_balance_fen
 
 REASON = "用户已销户,改由营业厅退现"
 

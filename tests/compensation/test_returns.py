@@ -33,10 +33,11 @@ from supervise.files.staging import StoredRow, open_batch, staged_rows
 from supervise.files.uploads import record_upload, store_file, uploads_folder
 from supervise.labels import translate, use_locale
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from tests.factories.compensation import make_approved_credit, make_undertaking, make_victim
 from tests.factories.complaints import CALLED_AT
 from tests.factories.files import write_xlsx
+from tests.factories.ledger import out_of_balance_fen
 
 FINANCE, SUPERVISOR = 21, 22
 HEADER = ("批次号", "赔偿单号", "结果", "失败码", "入账金额", "入账时间", "账务流水号")

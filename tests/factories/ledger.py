@@ -3,12 +3,13 @@
 import datetime as dt
 from collections.abc import Sequence
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.drafts import EntryDraft
-from supervise.ledger.models import Period
+from supervise.ledger.models import Period, Posting
 from supervise.ledger.post import post
 
 #: A party, to the ledger: any number.
@@ -58,3 +59,9 @@ def make_entry(session: Session, **facts: object) -> int:
     """Post ``make_draft(**facts)`` in this month and return the entry's id."""
     make_period(session)
     return post(session, [make_draft(**facts)])[0]  # type: ignore[arg-type]
+
+
+def out_of_balance_fen(session: Session) -> int:
+    """By how many fen the entries are out of balance, each for itself: summed here, not asked of the ledger."""
+    totals = select(func.sum(Posting.amount_fen).label("fen")).group_by(Posting.entry_id).subquery()
+    return int(session.scalars(select(func.coalesce(func.sum(func.abs(totals.c.fen)), 0))).one())

@@ -18,9 +18,10 @@ from supervise.desk.models import BulkAction, BulkRun, BulkRunRow
 from supervise.jobs.runs import carry_out, order_run
 from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from tests.factories.access import make_user
 from tests.factories.complaints import make_ticket
+from tests.factories.ledger import out_of_balance_fen
 from tests.test_kills import STEPS, rounds
 from tests.views.finance_pages import open_office
 

@@ -10,8 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from supervise.db import Database
-from supervise.ledger.queries import out_of_balance_fen
-from tests.factories.ledger import make_entry, make_period
+from tests.factories.ledger import make_entry, make_period, out_of_balance_fen
 
 #: Account ids of the chart: 4 receivable and 11 deferred by party, 17 a branch's, 1 bank without dimension.
 RECEIVABLE, DEFERRED, BRANCH, BANK = 4, 11, 17, 1

@@ -35,13 +35,13 @@ from supervise.ledger.errors import (
 )
 from supervise.ledger.periods import close_period, open_period
 from supervise.ledger.post import post
-from supervise.ledger.queries import account_statement, balance_fen, entry_by_id, out_of_balance_fen, trial_balance
+from supervise.ledger.queries import account_statement, balance_fen, entry_by_id, trial_balance
 from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.ledger.seal import seal_closed_entries
 from supervise.ledger.verify import verify
 from supervise.sealing import Anchor
 from tests.databases import clone_sqlite, fast_folder, opened
-from tests.factories.ledger import make_draft
+from tests.factories.ledger import make_draft, out_of_balance_fen
 from tests.ledger.model import ACCOUNTS, OTHERWISE, START, Fact, Model, make_reversal, noted, part_fen, troubles
 
 

@@ -18,10 +18,10 @@ from supervise.ledger.errors import (
 )
 from supervise.ledger.models import Account, JournalEntry, Period, PeriodState, Posting
 from supervise.ledger.post import post
-from supervise.ledger.queries import balance_fen, entry_by_id, out_of_balance_fen
+from supervise.ledger.queries import balance_fen, entry_by_id
 from supervise.ledger.rows import EntryRow, PostingRow, insert_rows
 from supervise.money import FEN_MAX
-from tests.factories.ledger import PARTY, make_draft, make_entry, make_period
+from tests.factories.ledger import PARTY, make_draft, make_entry, make_period, out_of_balance_fen
 
 RECEIVABLE, DEFERRED = AccountCode.PENALTY_CONTESTABLE, AccountCode.PENALTY_DEFERRED
 BRANCH, BRANCH_OFFSET = AccountCode.ASSESSMENT_CONTESTABLE, AccountCode.ASSESSMENT_OFFSET_CONTESTABLE

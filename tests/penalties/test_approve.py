@@ -17,7 +17,7 @@ from supervise.complaints.models import Incident
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError, NotPermittedError, SamePersonError
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import JournalEntry
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from supervise.penalties.approve import (
     AmountChangedError,
     ContentChangedError,
@@ -32,6 +32,7 @@ from supervise.penalties.queries import steps_of_penalty
 from tests.factories.access import make_deputy, make_user
 from tests.factories.attribution import TRIAGER, find, make_proven_incident, verdict_in_force
 from tests.factories.contracts import make_rule
+from tests.factories.ledger import out_of_balance_fen
 from tests.factories.parties import give_scope, make_unit
 from tests.factories.penalties import (
     MAKER,

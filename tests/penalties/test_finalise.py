@@ -12,7 +12,7 @@ from supervise.desk.consistency import discrepancies
 from supervise.errors import AlreadyDecidedError, InvalidInputError, SamePersonError
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import JournalEntry
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from supervise.parties.scope import Scope
 from supervise.penalties.belonging import OwnUnitError
 from supervise.penalties.finalise import finalise_due
@@ -28,7 +28,7 @@ from supervise.penalties.reversals import (
 )
 from supervise.penalties.windows import acknowledge
 from tests.factories.attribution import make_proven_incident
-from tests.factories.ledger import make_period
+from tests.factories.ledger import make_period, out_of_balance_fen
 from tests.factories.parties import give_scope
 from tests.factories.penalties import (
     Charged,

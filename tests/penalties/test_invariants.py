@@ -12,7 +12,7 @@ from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingSt
 from supervise.contracts.models import RuleVersion
 from supervise.desk.consistency import discrepancies
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from supervise.parties.scope import Scope
 from supervise.penalties.approve import return_penalties
 from supervise.penalties.finalise import finalise_due
@@ -34,6 +34,7 @@ from supervise.penalties.queries import (
 from supervise.penalties.reversals import approve_reversal, propose_reversal
 from supervise.penalties.windows import acknowledge
 from tests.factories.attribution import make_proven_incident
+from tests.factories.ledger import out_of_balance_fen
 from tests.factories.penalties import (
     Charged,
     approve_all,

@@ -13,7 +13,7 @@ from supervise.attribution.models import Finding, FindingState
 from supervise.complaints.models import DayType
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError, SamePersonError
 from supervise.ledger.chart import AccountCode
-from supervise.ledger.queries import balance_fen, out_of_balance_fen
+from supervise.ledger.queries import balance_fen
 from supervise.parties.scope import Scope
 from supervise.penalties.belonging import OwnUnitError
 from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, WindowStart
@@ -28,6 +28,7 @@ from supervise.penalties.objections import (
 from supervise.penalties.queries import open_objections
 from supervise.penalties.windows import NotContestableError, acknowledge, open_by_charged_party
 from tests.factories.attribution import make_proven_incident
+from tests.factories.ledger import out_of_balance_fen
 from tests.factories.parties import give_scope
 from tests.factories.penalties import (
     Charged,

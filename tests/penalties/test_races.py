@@ -16,7 +16,6 @@ from supervise.attribution.models import Finding, FindingState
 from supervise.db import Database, is_retryable
 from supervise.errors import AlreadyDecidedError, RefusalError, RowResult
 from supervise.ledger.models import JournalEntry
-from supervise.ledger.queries import out_of_balance_fen
 from supervise.parties.scope import Scope
 from supervise.penalties.approve import Shown, approve
 from supervise.penalties.models import LIVE_PENALTY_STATES, Objection, ObjectionState, Penalty, PenaltyState
@@ -24,6 +23,7 @@ from supervise.penalties.objections import ObjectionOpenError, decide_objection,
 from supervise.penalties.propose import propose_penalties
 from tests.factories.attribution import TRIAGER, make_proven_incident
 from tests.factories.complaints import CALLED_AT
+from tests.factories.ledger import out_of_balance_fen
 from tests.factories.penalties import (
     MAKER,
     make_approved_penalty,

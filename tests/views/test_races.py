@@ -26,13 +26,13 @@ from supervise.contracts.rule_versions import shown as shown_of
 from supervise.files.models import BatchState, ImportBatch
 from supervise.ledger.models import JournalEntry, Period, PeriodState
 from supervise.ledger.periods import open_period
-from supervise.ledger.queries import out_of_balance_fen
 from supervise.ledger.verify import verify
 from supervise.penalties.models import Penalty, PenaltyState
 from tests.factories.access import make_user, sign_in
 from tests.factories.attribution import make_proven_incident
 from tests.factories.complaints import CALLED_AT
 from tests.factories.contracts import rule_draft
+from tests.factories.ledger import out_of_balance_fen
 from tests.factories.penalties import MAKER, make_charged_partner, propose
 
 #: Half a second before December begins in China.
