@@ -225,6 +225,7 @@ _CONTRADICTS: Mapping[GroundKind, str] = {
     **dict.fromkeys(NAMING, N_("A record names %(party)s, which has nothing to do with it.")),
     GroundKind.HOLDER: N_("The register says that %(party)s held the number."),
     GroundKind.CLAIM: N_("The caller claimed to be %(party)s."),
+    GroundKind.SIGNATURE: N_("The message is signed with the name of %(party)s."),
     GroundKind.ANSWER_OURS: N_("%(party)s says that it was its own call."),
     GroundKind.ANSWER_NAMED: N_("A party that was asked names %(party)s."),
 }

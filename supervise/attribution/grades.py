@@ -21,10 +21,13 @@ class GroundKind(LabelledEnum):
     ORDER_CHANNEL = "order_channel", N_("Sales channel of an order after the call")
     HOLDER = "holder", N_("Holder of the number at the moment")
     CLAIM = "claim", N_("Name that the caller gave")
+    SIGNATURE = "signature", N_("Signature of the message")
     ANSWER_OURS = "answer_ours", N_("The party says that it was its call")
     ANSWER_NAMED = "answer_named", N_("Another party names it")
     ANSWER_SILENT = "answer_silent", N_("Asked, and silent beyond the deadline")
     PATTERN = "pattern", N_("Other confirmed incidents of the same number")
+    ROTATION = "rotation", N_("Confirmed incidents of the same subscriber from changing numbers")
+    BURST = "burst", N_("Confirmed incidents of the same subscriber on the same day")
 
 
 GRADES = {
@@ -41,5 +44,7 @@ GRADES = {
     ),
     GroundKind.HOLDER: Grade.B,
 }
-#: Grounds by which a party is named as the one that called; a pattern or silence contradicts nobody.
-NAMING = tuple(kind for kind in GroundKind if kind not in (GroundKind.PATTERN, GroundKind.ANSWER_SILENT))
+#: Other incidents, and silence: they contradict nobody.
+_HINTS = (GroundKind.PATTERN, GroundKind.ROTATION, GroundKind.BURST, GroundKind.ANSWER_SILENT)
+#: Grounds by which a party is named as the one that called.
+NAMING = tuple(kind for kind in GroundKind if kind not in _HINTS)

@@ -129,8 +129,13 @@ def _sold_by_staff(row: Row) -> Reason:
 #: What is said of a party without a record.
 SAID_WORDS: Mapping[GroundKind, str] = {
     GroundKind.CLAIM: N_("The caller claimed to be this party; a claim proves nothing."),
+    GroundKind.SIGNATURE: N_("The message is signed with its name; anybody can sign so."),
     GroundKind.ANSWER_OURS: N_("The party answered that it was its own call."),
     GroundKind.ANSWER_NAMED: N_("Another party that was asked names it."),
     GroundKind.ANSWER_SILENT: N_("It was asked, and was silent beyond the deadline: not contested."),
     GroundKind.PATTERN: N_("Other incidents of the same number around that day were confirmed as its own."),
+    GroundKind.ROTATION: N_(
+        "Calls to the same subscriber around that day, from other numbers, were confirmed as its own."
+    ),
+    GroundKind.BURST: N_("So many other incidents of the same subscriber that day were confirmed as its own."),
 }

@@ -1,21 +1,18 @@
-"""What people say about incidents, and what other incidents suggest: the grounds of grade C, from our own database."""
+"""What is said of incidents: claims, signatures, answers. Grounds of grade C, by our own registers and inquiries."""
 
-import bisect
-import datetime as dt
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import func, select, union
+import pyarrow as pa
+from sqlalchemy import ColumnElement, Subquery, func, select, union
 from sqlalchemy.orm import Session
 
 from supervise.attribution.grades import GroundKind
 from supervise.attribution.inquiry_models import DENIALS, AnswerKind, Inquiry
 from supervise.attribution.inquiry_queries import AnswerGiven, answers_for
-from supervise.attribution.models import IncidentVerdict
-from supervise.bulk import among
+from supervise.bulk import among, slices
 from supervise.complaints.link import merged_into
-from supervise.complaints.models import Incident, IncidentState, Ticket, TicketIncident
+from supervise.complaints.models import Ticket, TicketIncident
 from supervise.parties.models import Party, PartyAlias
 
 
@@ -34,28 +31,53 @@ class Denied(NamedTuple):
     party_id: int
 
 
-class Pattern(NamedTuple):
-    """How many confirmed incidents of one number, within how many days, make a pattern on a China day."""
+_BRACKETS = "【】[] "
+_SURVIVOR: ColumnElement[int] = func.coalesce(Party.merged_into_id, Party.id)
+_IS_ONE = func.count(_SURVIVOR.distinct()) == 1
 
-    incidents: int
-    within: dt.timedelta
+
+def _names() -> Subquery:
+    """Return every name and alias, with the id of its party."""
+    return union(select(Party.name, Party.id), select(PartyAlias.name, PartyAlias.party_id)).subquery()
 
 
 def claims(session: Session, incident_ids: Collection[int]) -> Iterator[Said]:
     """Yield the party that each caller claimed to be, if exactly one is registered under that name or alias."""
-    names = union(select(Party.name, Party.id), select(PartyAlias.name, PartyAlias.party_id)).subquery()
-    survivor = func.coalesce(Party.merged_into_id, Party.id)
+    names = _names()
     query = (
-        select(TicketIncident.incident_id, func.min(survivor))
+        select(TicketIncident.incident_id, func.min(_SURVIVOR))
         .join(Ticket, Ticket.id == TicketIncident.ticket_id)
         .join(names, names.c.name == Ticket.claimed_party)
         .join(Party, Party.id == names.c.id)
         .where(among(session, TicketIncident.incident_id, incident_ids))
         .group_by(TicketIncident.incident_id, Ticket.claimed_party)
-        .having(func.count(survivor.distinct()) == 1)
+        .having(_IS_ONE)
     )
     for incident_id, party_id in session.execute(query):
         yield Said(incident_id, GroundKind.CLAIM, party_id)
+
+
+def signatures(session: Session, messages: pa.Table) -> Iterator[Said]:
+    """Yield the party with whose name a message was signed, if exactly one is registered under that name or alias.
+
+    *messages* are records that fit incidents (``FITTING_MESSAGES``). Anybody can sign as anybody: it is a claim.
+    """
+    pairs = messages.select(["incident_id", "signature"]).group_by(["incident_id", "signature"]).aggregate([])
+    signed = [(row["incident_id"], row["signature"].strip(_BRACKETS)) for row in pairs.to_pylist() if row["signature"]]
+    names = _names()
+    registered: dict[str, int] = {}
+    for some in slices({name for _id, name in signed}):
+        query = (
+            select(names.c.name, func.min(_SURVIVOR))
+            .join(Party, Party.id == names.c.id)
+            .where(names.c.name.in_(some))
+            .group_by(names.c.name)
+            .having(_IS_ONE)
+        )
+        registered |= dict(iter(session.execute(query)))
+    for incident_id, name in signed:
+        if name in registered:
+            yield Said(incident_id, GroundKind.SIGNATURE, registered[name])
 
 
 def answers(session: Session, incident_ids: Collection[int]) -> tuple[list[Said], list[Denied]]:
@@ -80,44 +102,3 @@ def _named_by(answer: AnswerGiven) -> Iterator[tuple[GroundKind, int]]:
         yield GroundKind.ANSWER_OURS, answer.party_id
     elif answer.named_party_id is not None:
         yield GroundKind.ANSWER_NAMED, answer.named_party_id
-
-
-def patterns(
-    session: Session, incidents: Sequence[tuple[int, str | None, dt.date]], on: Mapping[dt.date, Pattern]
-) -> Iterator[Said]:
-    """Yield the party of enough other confirmed incidents of the same number in the days before and after.
-
-    *incidents* are (id, calling number, China day); *on* has the threshold of each day, days without one are left out.
-    """
-    confirmed = _confirmed(session, {caller for _id, caller, _day in incidents if caller is not None})
-    for incident_id, caller, day in incidents:
-        pattern = on.get(day)
-        if caller is None or pattern is None:
-            continue
-        for party_id, days in confirmed.get(caller, {}).items():
-            around = (
-                bisect.bisect_left(days, (day - pattern.within, 0)),
-                bisect.bisect_left(days, (day + pattern.within + dt.timedelta(days=1), 0)),
-            )
-            others = around[1] - around[0] - ((day, incident_id) in days[slice(*around)])
-            if others >= pattern.incidents:
-                yield Said(incident_id, GroundKind.PATTERN, party_id)
-
-
-def _confirmed(session: Session, callers: Collection[str]) -> Mapping[str, Mapping[int, list[tuple[dt.date, int]]]]:
-    """Return (day, id) of the confirmed incidents of each number, by party, in time."""
-    query = (
-        select(Incident.caller_number, IncidentVerdict.party_id, Incident.occurred_on, Incident.id)
-        .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id)
-        .where(
-            Incident.state == IncidentState.CONFIRMED,
-            IncidentVerdict.party_id.is_not(None),
-            among(session, Incident.caller_number, callers),
-        )
-        .order_by(Incident.occurred_on, Incident.id)
-    )
-    found: dict[str, dict[int, list[tuple[dt.date, int]]]] = defaultdict(lambda: defaultdict(list))
-    for caller, party_id, day, incident_id in session.execute(query):
-        if caller is not None and party_id is not None:  # as the conditions above say
-            found[caller][party_id].append((day, incident_id))
-    return found

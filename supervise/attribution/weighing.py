@@ -4,7 +4,7 @@ Set-based: one incident and a hundred thousand take the same few questions. Noth
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from supervise.attribution import registers, said
+from supervise.attribution import patterns, registers, said
 from supervise.attribution.grounds import DENIED, GROUNDS_QUERY, SAID
 from supervise.attribution.holder_words import BLUR
 from supervise.attribution.outcomes import OUTCOMES_QUERY
@@ -110,6 +110,8 @@ def ask(session: Session, incident_ids: Collection[int]) -> Asked:
 def judge(session: Session, asked: Asked, whole: WholeRegisters | None) -> Weighed:
     """Return what the records and registers say about incidents that were asked about."""
     found = matching_records(session, asked.incidents)
+    signed = registers.table_of(said.signatures(session, found.messages), SAID)
+    asked = asked._replace(said=pa.concat_tables([asked.said, signed]))
     tables = _registers(session, asked.incidents, found, whole)
     engine = store_of(session).local
     grounds = grounds_of(engine, asked, found, tables)
@@ -219,21 +221,36 @@ def _values(*columns: pa.ChunkedArray) -> set[str]:
 def _words(
     session: Session, asked: pa.Table, thresholds: _Thresholds
 ) -> tuple[Iterable[said.Said], Sequence[said.Denied]]:
-    incidents = list(zip(*(asked[name].to_pylist() for name in ("incident_id", "caller", "on_day")), strict=True))
-    ids = [incident_id for incident_id, _caller, _day in incidents]
+    names = ("incident_id", "is_call", "caller", "on_day")
+    cases = [
+        patterns.Case(incident_id, IncidentKind.CALL if is_call else IncidentKind.SMS, caller, day)
+        for incident_id, is_call, caller, day in zip(*(asked[name].to_pylist() for name in names), strict=True)
+    ]
+    ids = [one.id for one in cases]
     named, denied = said.answers(session, ids)
     named += said.claims(session, ids)
     # Many dial from an official number, and anybody may show one: whose it was before says nothing.
-    officials = official_uses_at(session, {(caller, day) for _id, caller, day in incidents if caller is not None})
-    own = [one for one in incidents if one[1:] not in officials]
-    named += said.patterns(session, own, _patterns({day for *_others, day in own}, thresholds))
+    officials = official_uses_at(session, {(one.caller, one.day) for one in cases if one.caller is not None})
+    own = [one for one in cases if (one.caller, one.day) not in officials]
+    figures = {day: _figures(thresholds, day) for day in {one.day for one in own}}
+    named += patterns.of_numbers(session, own, figures)
+    named += patterns.of_subscribers(session, own, figures)
     return named, denied
 
 
-def _patterns(days: Collection[dt.date], thresholds: _Thresholds) -> Mapping[dt.date, said.Pattern]:
-    found = {}
-    for day in days:
-        row = thresholds.on(WatchKind.NUMBER_PATTERN, day)
-        if row is not None and row.value is not None and row.within_days is not None:
-            found[day] = said.Pattern(row.value, dt.timedelta(days=row.within_days))
-    return found
+def _figures(thresholds: _Thresholds, day: dt.date) -> patterns.Figures:
+    per_day = {
+        IncidentKind.CALL: thresholds.value(WatchKind.CALLS_PER_SUBSCRIBER, day),
+        IncidentKind.SMS: thresholds.value(WatchKind.SMS_PER_SUBSCRIBER, day),
+    }
+    return patterns.Figures(
+        number=_within(thresholds.on(WatchKind.NUMBER_PATTERN, day)),
+        rotation=_within(thresholds.on(WatchKind.NUMBER_ROTATION, day)),
+        per_day={kind: figure for kind, figure in per_day.items() if figure},
+    )
+
+
+def _within(row: ThresholdRow | None) -> patterns.Within | None:
+    if row is None or row.value is None or row.within_days is None:
+        return None
+    return patterns.Within(row.value, dt.timedelta(days=row.within_days))

@@ -332,3 +332,51 @@ def test_earlier_confirmed_calls_of_a_number_are_a_pattern_unless_many_dial_from
     suggestion = suggested(session, make_incident(session, caller_number=caller))
 
     assert [one.party_id for one in suggestion.candidates] == ([party.id] if is_named else [])
+
+
+@pytest.mark.parametrize(("numbers", "is_named"), [(2, True), (1, False)])
+def test_confirmed_calls_of_a_party_from_changing_numbers_are_a_pattern(
+    session: Session, numbers: int, *, is_named: bool
+) -> None:
+    party, called = make_party(session, sponsor=make_unit(session)), make_called(session)
+    for n in range(2):
+        at = CALLED_AT - dt.timedelta(days=n + 1)
+        make_proven_incident(
+            session, party=party, number=called, caller_number=f"1865201009{n % numbers}", occurred_at=at
+        )
+
+    suggestion = suggested(session, make_incident(session, number=called, caller_number=CALLER))
+
+    assert [one.party_id for one in suggestion.candidates] == ([party.id] if is_named else [])
+    assert ("from other numbers" in messages(suggestion)) is is_named
+
+
+@pytest.mark.parametrize(("kind", "is_named"), [(IncidentKind.CALL, True), (IncidentKind.SMS, False)])
+def test_confirmed_calls_of_a_party_on_the_same_day_are_a_burst(
+    session: Session, kind: IncidentKind, *, is_named: bool
+) -> None:
+    party, called = make_party(session, sponsor=make_unit(session)), make_called(session)
+    for minutes in (5, 10, 15):
+        at = CALLED_AT - dt.timedelta(minutes=minutes)
+        make_proven_incident(
+            session, party=party, number=called, caller_number="18652010099", occurred_at=at, kind=kind
+        )
+
+    suggestion = suggested(session, make_incident(session, number=called, caller_number=CALLER))
+
+    assert [one.party_id for one in suggestion.candidates] == ([party.id] if is_named else [])
+
+
+def test_a_message_signed_with_the_name_of_another_party_contradicts_the_holder_of_its_port(session: Session) -> None:
+    holder, signer = make_party(session, sponsor=make_unit(session)), make_party(session, name="畅联科技")
+    make_holder(session, party=holder, number=make_number(session, digits="1069000012", is_prefix=True))
+    texted = make_incident(session, caller_number="106900001234", kind=IncidentKind.SMS)
+    record_message(session, texted, signature="【畅联科技】")
+
+    suggestion = suggested(session, texted)
+
+    assert suggestion.leading is not None
+    assert (suggestion.leading.party_id, suggestion.automatic) == (holder.id, None)
+    assert [text % parameters for text, parameters in suggestion.contradictions] == [
+        f"The message is signed with the name of {signer.name}."
+    ]
