@@ -252,6 +252,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "incidents.answer_to_keep": only(TRIAGER),
     "evidence_clocks.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "evidence_clocks.new_clock": only(SUPERVISOR),
+    "inquiry_terms.new": only(SUPERVISOR),
     "evidence_clocks.new_retention": only(SUPERVISOR),
     "thresholds.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "thresholds.export": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),

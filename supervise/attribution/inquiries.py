@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -102,7 +102,7 @@ def ask(
     """
     party = _askable(session, party_id)
     _check_words(question, N_("Say what is asked"))
-    _check_days(working_days)
+    check_days(working_days)
     take_turn(session, f"inquiries:{party_id}")
     ids = list(dict.fromkeys(incident_ids))
     refusals = _not_to_be_asked(session, ids, party)
@@ -191,6 +191,7 @@ def answer_inquiry(
     if last != shown_number:
         raise AnswerChangedError
     _check_answer(session, answer, party)
+    answer = _registered(session, answer)
     given = InquiryAnswer(
         inquiry_id=inquiry_id,
         number=last + 1,
@@ -230,6 +231,15 @@ def _check_answer(session: Session, answer: Answer, party: Party) -> None:
             raise InvalidInputError(N_("Choose a party of your own, or type the name of another"))
 
 
+def _registered(session: Session, answer: Answer) -> Answer:
+    """Return *answer* with the party that its typed name is, if exactly one is registered under it."""
+    if answer.named_text is None:
+        return answer
+    query = select(Party.id).where(Party.name == answer.named_text.strip(), Party.merged_into_id.is_(None))
+    ids = session.scalars(query.limit(2)).all()
+    return replace(answer, named_party_id=ids[0], named_text=None) if len(ids) == 1 else answer
+
+
 def withdraw_inquiry(session: Session, inquiry_id: int, reason: str, *, actor_id: int) -> Inquiry:
     """Take back a question that waits; whoever was asked sees that, and why.
 
@@ -262,7 +272,7 @@ def extend_inquiry(session: Session, inquiry_id: int, working_days: int, reason:
     if inquiry.extended_at is not None:
         raise ExtendedAlreadyError
     _check_words(reason, N_("Give a reason"))
-    _check_days(working_days)
+    check_days(working_days)
     before = inquiry.due_on
     inquiry.extension_days = working_days
     inquiry.extension_reason = reason.strip()
@@ -343,7 +353,12 @@ def _check_words(text: str, refusal: str) -> None:
         raise InvalidInputError(refusal)
 
 
-def _check_days(working_days: int) -> None:
+def check_days(working_days: int) -> None:
+    """Refuse what is no deadline.
+
+    Raises:
+        InvalidInputError: for less than a working day, or more than ``DAYS_MAX``.
+    """
     if not 0 < working_days <= DAYS_MAX:
         raise InvalidInputError(N_("A deadline is 1 to %(most)d working days"), most=DAYS_MAX)
 

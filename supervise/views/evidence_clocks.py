@@ -21,6 +21,7 @@ from supervise.evidence.clocks import (
     set_retention,
 )
 from supervise.evidence.models import EvidenceForm, RecordKind
+from supervise.jobs.duties import KEEP_EVIDENCE
 from supervise.labels import LazyText, _, _l
 from supervise.views.forms import Form
 from supervise.views.registers import form_page, history_of
@@ -67,14 +68,12 @@ def index() -> ResponseReturnValue:
     """Show every clock and every retention with its period and what it stands on."""
     with db.reading() as session:
         clocks, retentions = clock_periods(session), retention_periods(session)
-        history = [
-            history_of(session, subject, None, Permission.EDIT_RULES)
-            for subject in ("evidence_clock", "record_retention")
-        ]
+        history = history_of(session, ("evidence_clock", "record_retention"), None, Permission.EDIT_RULES)
     return render_template(
         "reference/evidence_clocks.html",
         clocks=[(form, [row for row in clocks if row.evidence is form]) for form in EvidenceForm],
         retentions=[(kind, [row for row in retentions if row.kind is kind]) for kind in RecordKind],
+        attachment_days=KEEP_EVIDENCE.days,
         history=history,
         today=clock.today(),
         may_edit=current_user().can(Permission.EDIT_RULES),

@@ -44,14 +44,19 @@ def scope_of(session: Session) -> Scope:
     return Scope.of(session, current_user())
 
 
-def history_of(session: Session, subject: str, subject_id: int | None, *keepers: Permission) -> History | None:
+def history_of(
+    session: Session, subject: str | Sequence[str], subject_id: int | None, *keepers: Permission
+) -> History | None:
     """Return the history of a row for those who keep its register (*keepers*) or check it; None for others.
 
-    Without an id it is that of every row of the subject.
+    Without an id it is that of every row of the subject, or of several subjects.
     """
     if not current_user().can(*(keepers or (Permission.WRITE_REGISTERS,)), Permission.READ_AUDIT):
         return None
-    events = events_of(session, subject, "" if subject_id is None else subject_id, limit=_EVENTS)
+    subjects = (subject,) if isinstance(subject, str) else subject
+    row = "" if subject_id is None else subject_id
+    events = [event for one in subjects for event in events_of(session, one, row, limit=_EVENTS)]
+    events = sorted(events, key=lambda event: event.id, reverse=True)[:_EVENTS]
     return History(events, display_names(session, [event.actor_id for event in events]))
 
 

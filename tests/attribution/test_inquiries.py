@@ -33,9 +33,11 @@ from supervise.attribution.inquiry_queries import (
     term_on,
     waiting_for_us,
 )
+from supervise.attribution.inquiry_terms import TermPlannedError, set_inquiry_term
 from supervise.attribution.models import Attribution
 from supervise.audit.models import AuditEvent
 from supervise.complaints.models import Incident
+from supervise.complaints.reference import BackDatedError
 from supervise.db import Database
 from supervise.errors import InvalidInputError, NotFoundError, RefusalError
 from supervise.parties.models import Party, PartyKind
@@ -73,6 +75,21 @@ def test_the_deadline_counts_working_days_by_the_calendar(session: Session, inci
 
     assert inquiry.due_on == DUE_ON
     assert not inquiry.due_provisional
+
+
+def test_a_new_default_term_ends_the_one_before_it_and_is_never_back_dated(session: Session) -> None:
+    today = clock.today()
+    first = today + dt.timedelta(days=7)
+
+    set_inquiry_term(session, working_days=3, reason="省公司督办要求", valid_from=first, actor_id=1)
+
+    assert [term_on(session, day) for day in (today, first)] == [5, 3]
+    with pytest.raises(TermPlannedError):
+        set_inquiry_term(session, working_days=4, reason="省公司督办要求", valid_from=first, actor_id=1)
+    with pytest.raises(BackDatedError):
+        set_inquiry_term(session, working_days=4, reason="追溯", valid_from=today - dt.timedelta(days=1), actor_id=1)
+    with pytest.raises(InvalidInputError):
+        set_inquiry_term(session, working_days=0, reason="无期限", valid_from=first, actor_id=1)
 
 
 def test_the_default_term_is_a_dated_row(session: Session) -> None:

@@ -15,6 +15,7 @@ from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
+from supervise.attribution.inquiry_terms import inquiry_terms
 from supervise.complaints import queries, reference, workdays
 from supervise.complaints.deadlines import provisional_years, recompute_open_tickets
 from supervise.complaints.models import CalendarDay, Channel, DayType, OffenceType
@@ -35,6 +36,8 @@ FAMILIES = {
     "process": N_("Process"),
 }
 _YEARS = range(2004, 2100)
+#: Who keeps the deadlines of channels, and who those of inquiries.
+_HISTORIANS = (Permission.EDIT_REFERENCE, Permission.EDIT_RULES)
 
 
 class DeadlineForm(Form):
@@ -99,15 +102,17 @@ def _may_edit() -> bool:
 def index() -> ResponseReturnValue:
     """Show the deadlines: which channel gives how long, by which source."""
     with db.reading() as session:
-        rows = queries.deadline_rules(session)
-        history = _history(session, "deadline_rule")
+        rows, terms = queries.deadline_rules(session), inquiry_terms(session)
+        history = history_of(session, ("deadline_rule", "inquiry_term"), None, *_HISTORIANS)
     return render_template(
         "reference/deadlines.html",
         rows=rows,
+        terms=terms,
         today=clock.today(),
         exports=export_urls(".export_deadlines"),
         history=history,
         may_edit=_may_edit(),
+        may_set_terms=current_user().can(Permission.EDIT_RULES),
     )
 
 
