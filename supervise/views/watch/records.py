@@ -100,14 +100,20 @@ def records(finding_id: int) -> ResponseReturnValue:
         exports=export_urls(".export_records"),
         next_url=address_with(**following) if last else None,
         first_url=address_with(after=None, platform=None, record=None) if after else None,
+        opens=opens_incidents(behind.kind),
         may_open=may_open(behind.kind),
         rows_max=ROWS_MAX,
     )
 
 
+def opens_incidents(kind: Irregularity) -> bool:
+    """Say whether incidents come from records of the kind: an order is neither a call nor a message."""
+    return BASES[kind].records is not RecordKind.ORDERS
+
+
 def may_open(kind: Irregularity) -> bool:
-    """Say whether the user opens incidents from records of the kind: not from orders."""
-    return current_user().can(Permission.TRIAGE) and BASES[kind].records is not RecordKind.ORDERS
+    """Say whether the user opens incidents from records of the kind."""
+    return current_user().can(Permission.TRIAGE) and opens_incidents(kind)
 
 
 def shown(session: Session, kind: Irregularity, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -121,7 +127,7 @@ def shown(session: Session, kind: Irregularity, rows: Sequence[Mapping[str, Any]
             "time": f"{row['at'].astimezone(clock.CHINA):%Y-%m-%d %H:%M:%S}",
             "subscriber": masks.get(row["subscriber_index"]) or pseudonym(row["subscriber_index"]),
             **{name: row[name] and codes.shown(row[name]) for name in ("staff_number", "channel_code", "plan")},
-            "wrong": wrong_in_words(kind, row["detail"]),
+            "wrong": wrong_in_words(kind, row["detail"]) or kind.label,
             "incident_id": opened.get((row["platform"], row["record_id"])),
         }
         for row in rows
