@@ -187,6 +187,21 @@ def test_a_party_names_its_own_agents_only(session: Session, incident: Incident,
         answer(session, inquiry, AnswerKind.AGENT, party=branch, named_party_id=stranger.id)
 
 
+def test_a_name_that_is_typed_is_the_party_registered_under_it_if_it_is_one_alone(
+    session: Session, incident: Incident, branch: Party
+) -> None:
+    holder = make_party(session, name="星河呼叫中心有限公司")
+    inquiry = make_inquiry(session, incident=incident, party=branch)
+    typed = {"named_text": "星河呼叫中心有限公司", "handed_on_at": clock.now()}
+
+    known = answer(session, inquiry, AnswerKind.HANDED_ON, party=branch, **typed)
+    make_party(session, name=holder.name)
+    twice = answer(session, inquiry, AnswerKind.HANDED_ON, party=branch, shown_number=1, **typed)
+
+    assert (known.named_party_id, known.named_text) == (holder.id, None)
+    assert (twice.named_party_id, twice.named_text) == (None, "星河呼叫中心有限公司")
+
+
 def test_full_numbers_in_a_text_are_masked(session: Session, incident: Incident, branch: Party) -> None:
     given = answer(
         session, make_inquiry(session, incident=incident, party=branch), party=branch, body="用户13912345678已核实"
