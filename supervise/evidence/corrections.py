@@ -14,9 +14,9 @@ class LostRowsError(FileRefusedError):
 
     status = 409
     message = N_(
-        "%(rows)d rows of this correction cannot be taken over, and the days that it replaces would lose them; nothing "
-        "was replaced. The reasons stand beside the rows: mend them, or import the file again and say that you accept "
-        "%(rows)d refused rows"
+        "Refused rows: %(rows)d. The days that this correction replaces would lose them, so nothing was replaced. The "
+        "reasons stand beside the rows: mend them, or import the file again and say that you accept as many refused "
+        "rows"
     )
 
     def __init__(self, refused: Refused) -> None:
