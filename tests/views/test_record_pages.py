@@ -66,6 +66,7 @@ def test_an_uploaded_file_is_read_by_the_worker_and_its_refused_rows_come_back_a
 
     assert send(covers_last="2026-10-04") == 400
     assert send(kind="orders") == 400
+    assert send(refused_accepted="1") == 400
     assert desk.read(sa.select(RecordImport)) == []
     assert send() == 303
     [batch] = desk.read(sa.select(RecordImport))
