@@ -58,14 +58,18 @@ _WORDS: Mapping[str, str] = {
     "4": "【演示案例四】同一号码推销宽带，该号码当日中午换了使用单位。",
     "5": "【演示案例五】同一106端口发营销短信，回复T退订后次日反而连发七条。",
 }
-_HEARD = VerificationKind.RECORDING_REVIEW
-#: What was found where a case ended: offence type, and what was heard, seen or read.
-_ENDS: Mapping[str, tuple[str, str]] = {
-    "1A": ("unauthorised_number", "回拨该手机，接听人为营业厅员工，承认以个人号码外呼。"),
-    "2A": ("misleading_free", "录音复核：称“免费赠送”，未告知次月起收费。"),
-    "4A": ("misleading_free", "录音复核：称“免费提速”，未告知合约期。"),
-    "4B": ("misleading_free", "录音复核：称“免费提速”，未告知合约期。"),
-    "5B": ("after_refusal", "退订记录在先，次日短信在后，网关记录七条。"),
+_CALLED, _HEARD, _READ = (
+    VerificationKind.CALL_BACK,
+    VerificationKind.RECORDING_REVIEW,
+    VerificationKind.RECORD_CHECK,
+)
+#: What was found where a case ended: offence type, how it was verified, and what was heard, seen or read.
+_ENDS: Mapping[str, tuple[str, VerificationKind, str]] = {
+    "1A": ("unauthorised_number", _CALLED, "回拨该手机，接听人为营业厅员工，承认以个人号码外呼。"),
+    "2A": ("misleading_free", _HEARD, "录音复核：称“免费赠送”，未告知次月起收费。"),
+    "4A": ("misleading_free", _HEARD, "录音复核：称“免费提速”，未告知合约期。"),
+    "4B": ("misleading_free", _HEARD, "录音复核：称“免费提速”，未告知合约期。"),
+    "5B": ("after_refusal", _READ, "退订记录在先，次日短信在后，网关记录七条。"),
 }
 
 
@@ -258,9 +262,9 @@ def _prove(story: Story, keys: Sequence[str], session: Session) -> None:
     """Find what was proven, and propose what follows."""
     triager = story.registers.users["triager"]
     for key in keys:
-        code, note = _ENDS[key]
+        code, how, note = _ENDS[key]
         checklist = {"earlier_refusal": True} if code == "after_refusal" else None
-        proof = Proof(code, proven=True, evidence_note=note, checklist=checklist, verified_by=_HEARD)
+        proof = Proof(code, proven=True, evidence_note=note, checklist=checklist, verified_by=how)
         record_findings(session, story.incidents[key], [proof], actor_id=triager)
     ids = [story.incidents[key] for key in keys]
     propose_penalties(session, ids, actor_id=triager)
