@@ -267,7 +267,7 @@ def _reopenings() -> Select[*tuple[Any, ...]]:
 def _hold_releases() -> Select[*tuple[Any, ...]]:
     columns = _waiting(
         LegalHold.id,
-        cast(LegalHold.from_day, String()),
+        cast(LegalHold.id, String()),
         LegalHold.placed_by,
         about=LegalHold.reason,
         reason=LegalHold.release_asked_reason,

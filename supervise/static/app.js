@@ -11,6 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
   stackTables();
   letKeysScroll();
   window.addEventListener("resize", letKeysScroll);
+  showTabs();
   setUpRail();
   setUpDialogs();
   all("form[data-bulk]").forEach(setUpBulk);
@@ -50,6 +51,14 @@ function letKeysScroll() {
   for (const box of all(".scroll, .chart")) {
     box.toggleAttribute("tabindex", false);
     if (box.scrollWidth > box.clientWidth || box.matches(".scroll-wide")) box.tabIndex = 0;
+  }
+}
+
+// On a telephone the tabs scroll: the one that is open is in sight.
+function showTabs() {
+  for (const tab of all(".tabs a[aria-current]")) {
+    const strip = tab.closest(".tabs");
+    strip.scrollLeft += tab.getBoundingClientRect().right - strip.getBoundingClientRect().right + 24;
   }
 }
 

@@ -280,6 +280,11 @@ def test_the_further_pages_break_no_rule_of_accessibility(
                 "/contracts/",
                 f"/contracts/{first(world, Contract)}",
                 "/imports/new?kind=relations",
+                "/records/coverage",
+                "/records/imports/new",
+                "/records/retention",
+                "/watch/",
+                "/watch/no_recording",
             ],
         ),
         (

@@ -93,6 +93,7 @@ def detail(import_id: int) -> ResponseReturnValue:
         job_words=words_of(job) if job is not None else "",
         job_failed=job is not None and job.state is JobState.FAILED,
         last_day=batch.covers_to - _DAY if batch.covers_to else None,
+        may_write=may_write(),
     )
 
 
