@@ -36,6 +36,7 @@ from tests.databases import (
     shared_store,
     violations,
 )
+from tests.worlds import Worlds
 
 #: A test of one subject meets rows of all: every table must be known to the mappers.
 TABLES = models.__all__
@@ -72,7 +73,10 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database_url(engine_name: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a migrated database that is this test's alone."""
+    """The URL of a migrated database that is this test's alone; with a world in it, if the test has a ``clone``."""
+    if "clone" in request.fixturenames:
+        yield request.getfixturevalue("clone").url
+        return
     if engine_name == "sqlite":
         with fast_folder() as folder:
             yield clone_sqlite(folder)
@@ -91,8 +95,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def _standing_database(engine_name: str, request: pytest.FixtureRequest) -> Iterator[Database]:
-    # Kept through the run, since whoever uses it rolls back.
+def standing_database(engine_name: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """The database on which ``session`` works: kept through the run, since whoever uses it rolls back."""
     with ExitStack() as stack:
         if engine_name == "sqlite":
             url = clone_sqlite(stack.enter_context(fast_folder()))
@@ -104,13 +108,21 @@ def _standing_database(engine_name: str, request: pytest.FixtureRequest) -> Iter
         yield stack.enter_context(opened(url))
 
 
+@pytest.fixture(scope="session")
+def worlds(engine_name: str, request: pytest.FixtureRequest, keyring: Keyring) -> Iterator[Worlds]:
+    """The worlds that several tests clone instead of making them again."""
+    worlds = Worlds(keyring, request.getfixturevalue("postgres") if engine_name == "postgresql" else None)
+    yield worlds
+    worlds.close()
+
+
 @pytest.fixture
-def session(_standing_database: Database, keyring: Keyring) -> Iterator[Session]:
+def session(standing_database: Database, keyring: Keyring) -> Iterator[Session]:
     """A session whose work is rolled back at the end, after all constraints were checked.
 
     A test that breaks a constraint on purpose rolls the session back itself.
     """
-    with _standing_database.engine.connect() as connection:
+    with standing_database.engine.connect() as connection:
         transaction = connection.begin()
         with Session(
             connection,

@@ -174,10 +174,10 @@ def sqlite_template() -> bytes:
         return path.read_bytes()
 
 
-def clone_sqlite(folder: Path) -> str:
-    """Write the template into *folder* and return the clone's URL."""
+def clone_sqlite(folder: Path, content: bytes | None = None) -> str:
+    """Write the template, or *content*, into *folder* and return the clone's URL."""
     path = folder / f"clone_{next(_serial)}.sqlite3"
-    path.write_bytes(sqlite_template())
+    path.write_bytes(sqlite_template() if content is None else content)
     return f"sqlite:///{path}"
 
 

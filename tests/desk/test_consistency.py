@@ -1,16 +1,20 @@
 """Each check finds a fault that was planted past the triggers, and is silent on sound rows."""
 
+from collections.abc import Iterator
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise.compensation.batches import LineOutcome, freeze_batch, mark_lines
 from supervise.compensation.models import CreditBatchLine, CreditState
+from supervise.db import Database
 from supervise.desk.consistency import CHECKS, NAMED_MAX, Check, Discrepancy, discrepancies
 from supervise.evidence.models import RecordKind
 from supervise.parties.scope import Scope
 from supervise.penalties.models import ObjectionState
 from supervise.penalties.objections import decide_objection, file_objection
+from tests.databases import opened
 from tests.factories.attribution import make_proven_incident
 from tests.factories.compensation import make_approved_credit, make_undertaking, make_victim
 from tests.factories.complaints import CALLED_AT, KEYRING, make_subscriber
@@ -23,6 +27,7 @@ from tests.factories.penalties import (
     propose,
 )
 from tests.factories.records import write_records
+from tests.worlds import Worlds
 
 FINANCE = 941
 
@@ -59,17 +64,24 @@ FAULTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def standing_database(worlds: Worlds) -> Iterator[Database]:
+    with worlds.clone(make_sound) as clone, opened(clone.url) as database:
+        yield database
+
+
 @pytest.fixture
 def sound(session: Session) -> Session:
+    return session
+
+
+def make_sound(session: Session) -> None:
     """Penalties and credits in most states, as decisions leave them."""
     for charged in (make_charged_partner(session), make_charged_branch(session)):
         make_penalties(session, charged)
     make_credits(session)
     call = {"caller": "02566040001", "subscriber": "13912345678", "started_at": CALLED_AT}
     write_records(session, KEYRING, RecordKind.CALLS, [call])
-    session.flush()
-    session.expire_all()
-    return session
 
 
 def make_penalties(session: Session, charged: Charged) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -21,6 +21,13 @@ from tests.factories.complaints import CALLED_AT
 from tests.factories.parties import give_scope, make_unit
 
 R = TypeVar("R", bound=Base)
+
+
+class Made(NamedTuple):
+    """The ids of the people by user name, and of the credits."""
+
+    users: dict[str, int]
+    credit_ids: tuple[int, ...]
 
 
 @dataclass
@@ -62,23 +69,34 @@ def _freeze(session: Session, credit_ids: Sequence[int], actor_id: int) -> int:
 
 def open_office(app: Flask, *, credits_granted: int = 3) -> Office:
     """Make the people, and the credits of one subscriber of a branch of which the clerk has another."""
-    app.config["WTF_CSRF_ENABLED"] = False
     with app.app_context(), db.writing() as session:
-        people = (
-            ("clerk", Role.CLERK),
-            ("supervisor", Role.SUPERVISOR),
-            ("finance", Role.FINANCE),
-            ("auditor", Role.AUDITOR),
-        )
-        users = {name: make_user(session, username=name, role=role) for name, role in people}
-        victim = make_victim(session, unit=make_unit(session, name="滨江分公司", cost_centre="CC-1"))
-        give_scope(session, user_id=users["clerk"].id, unit=make_unit(session, name="城西分公司"))
-        make_undertaking(session, subscriber=victim)
-        granted: list[Credit] = [
-            make_approved_credit(session, subscriber=victim, occurred_at=CALLED_AT.replace(minute=minute))
-            for minute in range(credits_granted)
-        ]
-        return Office(app, {name: user.id for name, user in users.items()}, [credit.id for credit in granted])
+        made = make_office(session, credits_granted)
+    return office_of(app, made)
+
+
+def make_office(session: Session, credits_granted: int = 3) -> Made:
+    """Do the same in *session*; a world that many tests clone."""
+    people = (
+        ("clerk", Role.CLERK),
+        ("supervisor", Role.SUPERVISOR),
+        ("finance", Role.FINANCE),
+        ("auditor", Role.AUDITOR),
+    )
+    users = {name: make_user(session, username=name, role=role) for name, role in people}
+    victim = make_victim(session, unit=make_unit(session, name="滨江分公司", cost_centre="CC-1"))
+    give_scope(session, user_id=users["clerk"].id, unit=make_unit(session, name="城西分公司"))
+    make_undertaking(session, subscriber=victim)
+    granted: list[Credit] = [
+        make_approved_credit(session, subscriber=victim, occurred_at=CALLED_AT.replace(minute=minute))
+        for minute in range(credits_granted)
+    ]
+    return Made({name: user.id for name, user in users.items()}, tuple(credit.id for credit in granted))
+
+
+def office_of(app: Flask, made: Made) -> Office:
+    """Return the office that was made in the application's database."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    return Office(app, dict(made.users), list(made.credit_ids))
 
 
 def this_month() -> str:

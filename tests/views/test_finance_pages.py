@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+from collections.abc import Iterator
 
 import openpyxl
 import pytest
@@ -20,14 +21,21 @@ from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import balance_fen
 from supervise.sealing import read_anchors
-from tests.views.finance_pages import Office, open_office
+from tests.views.finance_pages import Made, Office, make_office, office_of
+from tests.worlds import Clone, Worlds
 
 HEADER = ("批次号", "赔偿单号", "结果", "失败码", "入账金额", "入账时间", "账务流水号")
 
 
 @pytest.fixture
-def office(app: Flask) -> Office:
-    return open_office(app)
+def clone(worlds: Worlds) -> Iterator[Clone[Made]]:
+    with worlds.clone(make_office) as clone:
+        yield clone
+
+
+@pytest.fixture
+def office(app: Flask, clone: Clone[Made]) -> Office:
+    return office_of(app, clone.made)
 
 
 def return_file(office: Office, batch_id: int, *rows: tuple[int, str, str, str]) -> dict[str, object]:

@@ -16,12 +16,19 @@ from supervise.ledger.queries import entries_of_keys, trial_balance
 from supervise.ledger.seal import newest_anchor
 from supervise.sealing import read_anchors
 from supervise.views.ledger import checking
-from tests.views.finance_pages import Office, open_office, this_month
+from tests.views.finance_pages import Made, Office, make_office, office_of, this_month
+from tests.worlds import Clone, Worlds
 
 
 @pytest.fixture
-def office(app: Flask) -> Office:
-    return open_office(app)
+def clone(worlds: Worlds) -> Iterator[Clone[Made]]:
+    with worlds.clone(make_office) as clone:
+        yield clone
+
+
+@pytest.fixture
+def office(app: Flask, clone: Clone[Made]) -> Office:
+    return office_of(app, clone.made)
 
 
 def entry_id(office: Office, key: str) -> int:

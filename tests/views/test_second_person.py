@@ -27,6 +27,7 @@ from tests.factories.desk import make_override
 from tests.factories.penalties import approve_all, make_charged_branch, make_charged_partner, propose
 from tests.views.money_pages import arranged, make_scene, proposed
 from tests.views.money_pages import browser as money_browser
+from tests.worlds import Clone, Worlds
 
 #: Who writes them decides on them, or they are no proposals: delegations, holds, the ledger's own entries.
 NO_PROPOSALS = {"attachment_hold", "deputy", "journal_entry"}
@@ -63,13 +64,22 @@ def more_money(session: Session, world: World) -> None:
     make_incident(session, ticket=make_ticket(session), caller_number=None)
 
 
+def whole_world(session: Session) -> World:
+    made = build_world(session)
+    more_money(session, made)
+    return made
+
+
 @pytest.fixture
-def world(app: Flask) -> World:
+def clone(worlds: Worlds) -> Iterator[Clone[World]]:
+    with worlds.clone(whole_world) as clone:
+        yield clone
+
+
+@pytest.fixture
+def world(app: Flask, clone: Clone[World]) -> World:
     app.config["WTF_CSRF_ENABLED"] = False
-    with app.app_context(), db.writing() as session:
-        made = build_world(session)
-        more_money(session, made)
-        return made
+    return clone.made
 
 
 def browser(app: Flask, world: World, role: Role) -> FlaskClient:

@@ -1,7 +1,7 @@
 """A register behind what was found is corrected: the days that it speaks of are due again, and no others."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -15,8 +15,8 @@ from supervise.attribution.watching.kinds import Irregularity
 from supervise.attribution.watching.looking import Watch, rows_of
 from supervise.attribution.watching.models import WatchedIncident, WatchFindingDay
 from supervise.attribution.watching.opening import Opened, open_incidents
-from supervise.cipher import Keyring
 from supervise.contracts.plans import PlanTerms, publish_plan
+from supervise.db import Database
 from supervise.donotcall.models import PermissionScope
 from supervise.donotcall.record import record_refusal
 from supervise.evidence.models import RecordKind
@@ -26,17 +26,25 @@ from supervise.parties.numbers import correct_period, end_holding, hold
 from supervise.parties.sales_channels import assign_channel
 from supervise.parties.staff import assign_staff_number
 from supervise.views.audit_vocabulary import ACTIONS
+from tests.databases import opened
+from tests.factories.complaints import KEYRING
 from tests.factories.complaints import make_number as make_subscriber
 from tests.factories.parties import make_capability, make_holder, make_number, make_party, make_unit
 from tests.factories.records import write_records
+from tests.worlds import Worlds
 
 FIRST, DAY, LAST = (dt.date(2026, 9, day) for day in (10, 20, 29))
 LOOKED_AT = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
 CORRECTED_AT = LOOKED_AT + dt.timedelta(hours=5)
 
 
-@pytest.fixture
-def watched(session: Session, keyring: Keyring) -> None:
+@pytest.fixture(scope="module")
+def standing_database(worlds: Worlds) -> Iterator[Database]:
+    with worlds.clone(make_watched) as clone, opened(clone.url) as database:
+        yield database
+
+
+def make_watched(session: Session) -> None:
     """Calls by night and orders on three days, looked through for every kind."""
     make_capability(session, party=make_party(session, code="P-2"))
     with clock.pretending(LOOKED_AT - dt.timedelta(days=1)):
@@ -44,9 +52,9 @@ def watched(session: Session, keyring: Keyring) -> None:
     for day in (FIRST, DAY, LAST):
         at = clock.from_china(dt.datetime.combine(day, dt.time(22)))
         call = {"caller": "02988880000", "subscriber": "13912345678", "started_at": at, "staff_number": "8001"}
-        write_records(session, keyring, RecordKind.CALLS, [call])
+        write_records(session, KEYRING, RecordKind.CALLS, [call])
         order = {"subscriber": "13912345678", "ordered_at": at, "channel_code": "QD01", "plan_after": "PLAN1"}
-        write_records(session, keyring, RecordKind.ORDERS, [order], platform="boss")
+        write_records(session, KEYRING, RecordKind.ORDERS, [order], platform="boss")
     look_through(session, LOOKED_AT)
 
 
@@ -136,7 +144,6 @@ def _at(day: dt.date) -> dt.datetime:
         (late_refusal, Irregularity.AFTER_REFUSAL, Irregularity.OUTSIDE_HOURS),
     ],
 )
-@pytest.mark.usefixtures("watched")
 def test_what_a_register_says_later_of_an_earlier_day_makes_that_day_and_those_after_it_due(
     session: Session, correct: Callable[[Session], None], kind: Irregularity, other: Irregularity
 ) -> None:
@@ -152,7 +159,6 @@ def test_what_a_register_says_later_of_an_earlier_day_makes_that_day_and_those_a
     assert due_days(session) == {}
 
 
-@pytest.mark.usefixtures("watched")
 def test_a_register_that_is_kept_from_today_on_makes_no_earlier_day_due(session: Session) -> None:
     with clock.pretending(CORRECTED_AT):
         number = make_number(session)
@@ -164,7 +170,6 @@ def test_a_register_that_is_kept_from_today_on_makes_no_earlier_day_due(session:
     assert due_days(session) == {}
 
 
-@pytest.mark.usefixtures("watched")
 def test_a_corrected_period_concerns_the_days_between_as_it_was_and_as_it_is(session: Session) -> None:
     holder = make_holder(session, party=make_party(session, code="P-9"), held_from=_at(FIRST), held_to=_at(LAST))
 
@@ -188,7 +193,6 @@ def test_a_corrected_period_concerns_the_days_between_as_it_was_and_as_it_is(ses
     assert due(session, Irregularity.OUTSIDE_HOURS) == [DAY]
 
 
-@pytest.mark.usefixtures("watched")
 def test_a_day_that_was_looked_through_while_a_correction_was_under_way_is_done_once_more(session: Session) -> None:
     with clock.pretending(CORRECTED_AT):
         late_holder(session)
@@ -200,7 +204,6 @@ def test_a_day_that_was_looked_through_while_a_correction_was_under_way_is_done_
     assert due_days(session) == {}
 
 
-@pytest.mark.usefixtures("watched")
 def test_a_line_whose_records_are_another_partys_keeps_its_address_and_what_was_opened_from_it(
     session: Session,
 ) -> None:
