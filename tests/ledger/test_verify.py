@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import time_machine
+from sqlalchemy.orm import Session
 
 from supervise.cipher import Keyring
 from supervise.db import Base, Database
@@ -21,8 +22,10 @@ from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.ledger.seal import newest_anchor, seal_closed_entries
 from supervise.ledger.verify import VerifyReport, verify
 from supervise.sealing import Anchor, AnchorError, append_anchor, parse_anchor, read_anchors
+from tests.factories.complaints import KEYRING
 from tests.factories.ledger import make_draft, make_entry, make_period
 from tests.ledger.owner import TABLES, Owner
+from tests.worlds import Clone, Worlds
 
 NOVEMBER_20 = dt.datetime(2026, 11, 20, 4, tzinfo=dt.UTC)
 DECEMBER_2 = dt.datetime(2026, 12, 2, 4, tzinfo=dt.UTC)
@@ -53,29 +56,39 @@ def check(database: Database, keyring: Keyring, anchors: list[Anchor] | None = N
 
 
 @pytest.fixture
-def book(database: Database, keyring: Keyring) -> Database:
+def clone(worlds: Worlds) -> Iterator[Clone[None]]:
+    with worlds.clone(make_book) as clone:
+        yield clone
+
+
+@pytest.fixture
+def book(database: Database, clone: Clone[None]) -> Database:
+    assert clone.url
+    return database
+
+
+def make_book(session: Session) -> None:
     """Two sealed entries and a reversal, a month closed, reopened and closed again; an entry not sealed yet."""
-    with time_machine.travel(NOVEMBER_20, tick=False), database.session(writes=True) as session:
+    with time_machine.travel(NOVEMBER_20, tick=False):
         open_period(session, "2026-11", actor_id=7)
         entry_id, _other = post(
             session,
             [make_draft(actor_id=4, approver_id=5, reason="属实"), make_draft(key="penalty:approved:2")],
         )
-        seal_closed_entries(session, keyring)
+        seal_closed_entries(session, KEYRING)
         draft = ReversalDraft(
             entry_id=entry_id, key="r:1", event="penalty.voided", effective_on=dt.date(2026, 11, 20), reason="申诉"
         )
         reverse(session, [replace(draft, amount_fen=5000)])
-        seal_closed_entries(session, keyring)
-    with time_machine.travel(DECEMBER_2, tick=False), database.session(writes=True) as session:
+        seal_closed_entries(session, KEYRING)
+    with time_machine.travel(DECEMBER_2, tick=False):
         open_period(session, "2026-12", actor_id=7)
-        close_period(session, "2026-11", actor_id=8, keyring=keyring)
+        close_period(session, "2026-11", actor_id=8, keyring=KEYRING)
         request = ask_reopening(session, "2026-11", "漏记退费", actor_id=8)
-        confirm_reopening(session, request.id, actor_id=9, keyring=keyring)
-    with time_machine.travel(DECEMBER_3, tick=False), database.session(writes=True) as session:
-        close_period(session, "2026-11", actor_id=8, keyring=keyring)
+        confirm_reopening(session, request.id, actor_id=9, keyring=KEYRING)
+    with time_machine.travel(DECEMBER_3, tick=False):
+        close_period(session, "2026-11", actor_id=8, keyring=KEYRING)
         make_entry(session, key="penalty:approved:3", actor_id=9)
-    return database
 
 
 def test_a_book_that_nobody_touched_holds(book: Database, keyring: Keyring) -> None:
