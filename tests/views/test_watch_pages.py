@@ -13,7 +13,7 @@ from supervise import clock, db
 from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.attribution.watching.kinds import Irregularity
-from supervise.attribution.watching.models import WatchedIncident, WatchFindingDay
+from supervise.attribution.watching.models import WatchDay, WatchedIncident, WatchFindingDay
 from supervise.attribution.watching.queries import FindingFilters, Span, findings_by_day
 from supervise.cipher import Keyring
 from supervise.evidence.models import RecordKind
@@ -149,3 +149,20 @@ def test_an_address_that_names_no_kind_or_no_place_is_refused(desk: Desk) -> Non
     assert browser.get("/watch/moon_phase").status_code == 404
     assert browser.get("/watch/outside_hours?after=yesterday&after_id=1").status_code == 422
     assert browser.get(f"/watch/records/{desk.finding(2)}?after=2026").status_code == 422
+
+
+def test_orders_open_no_incident_and_their_page_says_why(desk: Desk) -> None:
+    of_orders = {"kind": Irregularity.ORDER_STEP_MISSING, "on_day": NIGHT.astimezone(clock.CHINA).date()}
+    with desk.app.app_context(), db.writing() as session:
+        session.add(WatchDay(**of_orders, partitions=0, newest_partition_id=0, computed_at=clock.now()))
+        session.flush()
+        line = WatchFindingDay(**of_orders, records=1, subscribers=1, is_suspected=True)
+        session.add(line)
+        session.flush()
+        address = f"/watch/records/{line.id}"
+
+    why = "No incident is opened from an order"
+    english = {"Accept-Language": "en"}
+
+    assert why in desk.as_(Role.TRIAGER).get(address, headers=english).text
+    assert why not in desk.as_(Role.TRIAGER).get(f"/watch/records/{desk.finding(2)}", headers=english).text
