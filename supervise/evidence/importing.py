@@ -96,7 +96,7 @@ class _Run:
         """Read, write and commit."""
         self.sha256 = _digest(file)
         with db.reading() as session:
-            refuse_known_file(session, self._started.kind, self.sha256)
+            refuse_known_file(session, self._started.kind, self.sha256, corrects=self._started.corrects)
         name = f"{self._started.import_id}-{self._started.version}"
         with self._warehouse.scratch(name) as scratch:
             writer = PartitionWriter(

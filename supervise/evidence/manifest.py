@@ -180,10 +180,10 @@ def beat(session: Session, import_id: int, version: int) -> None:
     )
 
 
-def refuse_known_file(session: Session, kind: RecordKind, sha256: str, *, corrects: bool | None = None) -> None:
+def refuse_known_file(session: Session, kind: RecordKind, sha256: str, *, corrects: bool) -> None:
     """Refuse a file whose very bytes were taken over before; files without a row are alike, and tell of other days.
 
-    If its days were changed since, it may come again as a correction (*corrects*; None: not said yet).
+    If its days were changed since, it may come again as a correction (*corrects*).
 
     Raises:
         AlreadyImportedError, CorrectedSinceError: naming that import.
@@ -203,7 +203,7 @@ def refuse_known_file(session: Session, kind: RecordKind, sha256: str, *, correc
         return
     if not is_changed_since(session, earlier):
         raise AlreadyImportedError(import_id=earlier.id)
-    if corrects is False:
+    if not corrects:
         raise CorrectedSinceError(import_id=earlier.id)
 
 
