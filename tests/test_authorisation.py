@@ -2,10 +2,9 @@
 
 import io
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,14 @@ from supervise import db
 from supervise.access.policy import policy_of
 from supervise.access.roles import ROLE_PERMISSIONS, Role
 from supervise.access.sessions import open_session
-from supervise.app import create_app, equip
+from supervise.app import create_app
 from supervise.cipher import Keyring
 from supervise.complaints.models import SubscriberNumber
 from supervise.complaints.subscribers import full_numbers
 from supervise.config import Settings
 from supervise.phone import mask
 from tests.authorisation import EXPECTATIONS, Expectation, World, build_world
-from tests.databases import clone_sqlite
+from tests.databases import clone_sqlite, fast_folder
 
 #: A page tells these apart: signed out, not for this role, not there.
 REFUSALS = {401, 403, 404}
@@ -34,18 +33,25 @@ METHODS = ("GET", "POST")
 
 @dataclass
 class Stage:
-    """The application, the world's database file, and a browser for each role."""
+    """The application, its database file and what was in that when the world was made, and a browser for each role."""
 
     app: Flask
     world: World
     file: Path
+    content: bytes
     tokens: dict[Role, str]
 
-    def reset(self, folder: Path) -> None:
-        """Put the world as it was made under the application."""
-        settings = self.app.extensions["supervise.settings"]
+    def reset(self) -> None:
+        """Put the world as it was made under the application, which keeps the statements that it has compiled."""
+        self.close()
+        for log in ("-wal", "-shm"):
+            self.file.with_name(self.file.name + log).unlink(missing_ok=True)
+        self.file.write_bytes(self.content)
+
+    def close(self) -> None:
+        """Leave no connection to the file."""
         self.app.extensions["supervise.db"].engine.dispose()
-        equip(self.app, replace(settings, database_url=f"sqlite:///{shutil.copy(self.file, folder / 'world.sqlite3')}"))
+        self.app.extensions["supervise.jobs"].huey.storage.close()
 
     def browser(self, role: Role | None) -> FlaskClient:
         """Return a browser in which *role* is signed in; a stranger's for None."""
@@ -63,7 +69,11 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, keyring: Keyring) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("world")
-    url = clone_sqlite(folder)
+    with fast_folder() as fast:
+        yield from staged(clone_sqlite(fast), folder, keyring)
+
+
+def staged(url: str, folder: Path, keyring: Keyring) -> Iterator[Stage]:
     settings = Settings(
         database_url=url,
         instance=folder,
@@ -84,9 +94,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory, keyring: Keyring) -> Iterato
             role: open_session(session, user.id, is_confirmed=True, address=None, agent=None)
             for role, user in world.users.items()
         }
-    app.extensions["supervise.db"].engine.dispose()
-    yield Stage(app, world, Path(url.removeprefix("sqlite:///")), tokens)
-    app.extensions["supervise.db"].engine.dispose()
+    file = Path(url.removeprefix("sqlite:///"))
+    stage = Stage(app, world, file, b"", tokens)
+    stage.close()
+    stage.content = file.read_bytes()
+    yield stage
+    stage.close()
 
 
 def rules_of(app: Flask, endpoint: str) -> list[Rule]:
@@ -130,8 +143,8 @@ def test_policies_in_the_views_say_what_the_expectations_say(stage: Stage) -> No
 
 
 @pytest.mark.parametrize("endpoint", sorted(EXPECTATIONS))
-def test_the_endpoint_is_open_to_whom_it_should_be(endpoint: str, stage: Stage, tmp_path: Path) -> None:
-    stage.reset(tmp_path)
+def test_the_endpoint_is_open_to_whom_it_should_be(endpoint: str, stage: Stage) -> None:
+    stage.reset()
     expected = EXPECTATIONS[endpoint]
 
     # Refusals first: they change nothing, while what is allowed may.
@@ -199,8 +212,8 @@ def cell(
         yield f"{method} {address} as {role or 'a stranger'}: {response.status_code}"
 
 
-def test_no_page_and_no_file_shows_a_subscribers_full_number(stage: Stage, keyring: Keyring, tmp_path: Path) -> None:
-    stage.reset(tmp_path)
+def test_no_page_and_no_file_shows_a_subscribers_full_number(stage: Stage, keyring: Keyring) -> None:
+    stage.reset()
     with stage.app.app_context(), db.reading() as session:
         ids = session.scalars(sa.select(SubscriberNumber.id)).all()
         numbers = {number.encode() for number in full_numbers(session, keyring, ids).values()}
