@@ -192,7 +192,7 @@ def test_a_name_that_is_typed_is_the_party_registered_under_it_if_it_is_one_alon
 ) -> None:
     holder = make_party(session, name="星河呼叫中心有限公司")
     inquiry = make_inquiry(session, incident=incident, party=branch)
-    typed = {"named_text": "星河呼叫中心有限公司", "handed_on_at": clock.now()}
+    typed: dict[str, Any] = {"named_text": "星河呼叫中心有限公司", "handed_on_at": clock.now()}
 
     known = answer(session, inquiry, AnswerKind.HANDED_ON, party=branch, **typed)
     make_party(session, name=holder.name)

@@ -480,7 +480,9 @@ def test_a_clerk_does_not_see_a_subscriber_of_another_region(desk: Desk, arrange
 
     assert clerk.get(f"/subscribers/{row.id}").status_code == 404
     assert clerk.post(f"/subscribers/{row.id}/number", data={"reason": "回访用户"}).status_code == 404
-    assert "ACCOUNT-ELSEWHERE" not in clerk.get(clerk.post("/subscribers/", data={"number": "13900002222"}).location).text
+    assert (
+        "ACCOUNT-ELSEWHERE" not in clerk.get(clerk.post("/subscribers/", data={"number": "13900002222"}).location).text
+    )
 
 
 # Reference data
