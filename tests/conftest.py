@@ -16,6 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Page
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
@@ -43,6 +44,9 @@ TABLES = models.__all__
 ENGINES = ("sqlite", "postgresql")
 #: Debian's name, and what other distributions call the same browser.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+#: A busy machine makes an example slow, not wrong.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 
 
