@@ -415,9 +415,7 @@ def by_the_other_engine(url: str, folder: str, count: int) -> None:
     ours, _peak = measured(by_our_expressions, url, folder, count)
     spark, peak = measured(by_our_expressions, url, folder, count, "spark")
     same = "the same answers" if ours.answer == spark.answer else "DIFFERENT ANSWERS"
-    say(
-        f"{count:,} incidents by Spark, local mode: {spark.questions:.1f} s, {same}, peak {peak:.0f} MB beside the JVM"
-    )
+    say(f"{count:,} incidents by Spark, local mode: {spark.questions:.1f} s, {same}, peak {peak:.0f} MB beside the JVM")
 
 
 def make_world(url: str, folder: str) -> None:
