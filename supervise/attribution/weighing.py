@@ -25,6 +25,7 @@ from supervise.evidence.engine import DuckDBEngine, Engine
 from supervise.evidence.matching import MATCHING_QUERIES, AskedIncident, Found, asked_table, matching_records
 from supervise.evidence.models import RecordKind
 from supervise.evidence.store import store_of
+from supervise.parties.holders import PORT
 from supervise.parties.models import Party
 from supervise.parties.officials import official_uses_at
 
@@ -202,12 +203,13 @@ def whole_registers(session: Session) -> WholeRegisters:
 
 
 def _registers(session: Session, asked: pa.Table, found: Found, whole: WholeRegisters | None) -> registers.Registers:
-    numbers = _values(asked["caller"], found.calls["caller"], found.messages["port"])
+    numbers = (asked["caller"], found.calls["caller"], found.messages["port"])
     if whole is not None:
-        return registers.with_ports(session, whole.tables, numbers)
+        ports = _values(*(column.filter(pc.starts_with(column, PORT)) for column in numbers))
+        return registers.with_ports(session, whole.tables, ports)
     return registers.registers_for(
         session,
-        numbers=numbers,
+        numbers=_values(*numbers),
         staff_numbers=_values(found.calls["staff_number"], found.orders["staff_number"]),
         channel_codes=_values(found.orders["channel_code"]),
     )
