@@ -28,6 +28,7 @@ from supervise.compensation.propose import propose_credits, propose_lump
 from supervise.complaints.models import (
     CallerKind,
     Channel,
+    Incident,
     IncidentKind,
     Precision,
     Ticket,
@@ -73,10 +74,14 @@ _MESSAGES = (
 _OFFENCES = ("unauthorised_number", "misleading_free", "frequency", "concealment")
 #: Of ``concealment``: the price was told, for how long and with which limits was not.
 _TOLD = {"price": True, "applicable_scene": True, "validity": False, "limits": False}
-_HEARD = VerificationKind.RECORDING_REVIEW
+_HEARD, _ASKED = VerificationKind.RECORDING_REVIEW, VerificationKind.CALL_BACK
 REDRESSED = "您好，您反映的营销来电（编号{reference}）经核查属实，已对责任方按合同处理，并登记营销免打扰。"
 _NOT_CONFIRMED = "您好，您反映的来电（编号{reference}）暂无法确认主叫，已登记营销免打扰，如再次接到请告知时间和号码。"
-_EVIDENCE = "录音复核：主叫推销套餐，用户表示未同意；回拨号码确认为营销外呼。"
+#: A call that was answered has a recording; of others, and of messages, the subscriber was asked.
+_EVIDENCE = {
+    _HEARD: "录音复核：主叫推销套餐，用户表示未同意；回拨号码确认为营销外呼。",
+    _ASKED: "回访用户：确认收到该来电或短信，从未同意接受推销；核对主叫号码确认为营销外呼。",
+}
 
 
 class Step(NamedTuple):
@@ -241,13 +246,14 @@ def _triage(registers: Registers, ticket_ids: Sequence[int], session: Session) -
 
 def _prove(session: Session, triager: int, incident_ids: Sequence[int]) -> None:
     """Find an offence in each call that somebody answers for, and propose what follows."""
-    query = select(IncidentVerdict.incident_id).where(IncidentVerdict.party_id.is_not(None))
-    decided = set(session.scalars(query))
+    query = select(Incident.id, Incident.answered).join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id)
+    answered = dict(iter(session.execute(query.where(IncidentVerdict.party_id.is_not(None)))))
     chance = random.Random(_SEED)  # noqa: S311 - a story, not a secret
-    for incident_id in (incident_id for incident_id in incident_ids if incident_id in decided):
+    for incident_id in (incident_id for incident_id in incident_ids if incident_id in answered):
+        how = _HEARD if answered[incident_id] else _ASKED
         code = chance.choice(_OFFENCES)
         answers = _TOLD if code == "concealment" else None
-        proof = Proof(code, proven=True, evidence_note=_EVIDENCE, checklist=answers, verified_by=_HEARD)
+        proof = Proof(code, proven=True, evidence_note=_EVIDENCE[how], checklist=answers, verified_by=how)
         record_findings_for(session, [incident_id], [proof], actor_id=triager)
     propose_penalties(session, incident_ids, actor_id=triager)
     propose_credits(session, incident_ids, actor_id=triager)
