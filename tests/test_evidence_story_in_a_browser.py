@@ -14,13 +14,14 @@ from supervise.access.sessions import open_session
 from supervise.attribution.inquiry_models import AnswerKind
 from supervise.attribution.weighing_run import undecided_by_day
 from supervise.cipher import Keyring
+from supervise.complaints.models import Precision
 from supervise.jobs.models import Job
 from supervise.jobs.queue import JobQueue
 from supervise.jobs.weighing import weigh_parts
 from tests.factories.access import make_user
-from tests.story_world import NOW, Office, call
+from tests.story_world import HANDED_OVER, NOW, SUB_PORT, Office, call, message
 
-pytestmark = [pytest.mark.browser, pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)]
+pytestmark = pytest.mark.browser
 
 DENIAL = "我厅未安排外呼，应该是第三方代理给用户打的电话。"
 REASON = "次日后该厅渠道受理升档订单，与来电推销内容一致"
@@ -30,6 +31,14 @@ def sign_in(session: Session) -> str:
     """A triager at the desk; the token of the session."""
     triager = make_user(session, role=Role.TRIAGER, locale="zh_Hans")
     return open_session(session, triager.id, is_confirmed=True, address=None, agent=None)
+
+
+def sit_down(app: Flask, page: Page, live_url: str) -> None:
+    """Let *page* be a triager's."""
+    with app.app_context():
+        token = db.decide(sign_in)
+    cookie = {"name": app.config["IDENTITY_COOKIE"], "value": token, "url": live_url}
+    page.context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
 
 
 def work(app: Flask) -> None:
@@ -60,15 +69,13 @@ def tell(office: Office) -> tuple[int, list[int]]:
     return denied, dialled
 
 
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_a_triager_weighs_a_denial_against_an_order_and_accepts_what_records_prove(
     app: Flask, page: Page, live_url: str, keyring: Keyring, tmp_path: Path
 ) -> None:
     with app.app_context(), clock.pretending(NOW):
         denied, dialled = tell(Office(keyring, tmp_path))
-    with app.app_context():
-        token = db.decide(sign_in)
-    cookie = {"name": app.config["IDENTITY_COOKIE"], "value": token, "url": live_url}
-    page.context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
+    sit_down(app, page, live_url)
 
     # Both sides on one screen: the order with its price, the denial in the hall's own words.
     page.goto(f"{live_url}/incidents/{denied}")
@@ -103,3 +110,46 @@ def test_a_triager_weighs_a_denial_against_an_order_and_accepts_what_records_pro
     page.goto(f"{live_url}/incidents/{dialled[0]}")
     for words in ("HD20", "9583", "联达外呼", "华信代理", "城东分公司"):
         expect(page.locator("#verdict")).to_contain_text(words)
+
+
+def tell_the_rest(office: Office) -> tuple[int, int, int, int]:
+    """A spoofed 10016, a call before and one after the noon at which a number changed hands, an SMS of a burst."""
+    [spoofed] = office.take_in("13055101000", call("10016", "20:10:00"))
+    [last] = office.take_in("13155101037", call(HANDED_OVER, "11:59:59", precision=Precision.SECOND))
+    [first] = office.take_in("13255101074", call(HANDED_OVER, "12:00:00", precision=Precision.SECOND))
+    words, port = "【锐达】老用户升级套餐立享五折，回T退订", f"{SUB_PORT}01"
+    [texted] = office.take_in("13355101011", message(port, "09:00:00", words), content="回复T后仍连发")
+    rows = [
+        [name, HANDED_OVER, number, f"2026-11-03 {begun}", "2026-11-03 12:01:00", "50", "是", "", ""]
+        for name, number, begun in (("HD2", "13155101037", "11:59:59"), ("HD3", "13255101074", "12:00:00"))
+    ]
+    office.deliver("WH01", rows)
+    office.deliver("WH02")
+    sent = ["DX1", port, "13355101011", "2026-11-03 09:00:04", "【锐达】", "回T退订", "营销", words]
+    office.deliver("DX01", [sent])
+    return spoofed, last, first, texted
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_a_triager_decides_a_spoofed_number_both_sides_of_a_noon_and_a_message(
+    app: Flask, page: Page, live_url: str, keyring: Keyring, tmp_path: Path
+) -> None:
+    with app.app_context(), clock.pretending(NOW):
+        spoofed, last, first, texted = tell_the_rest(Office(keyring, tmp_path))
+    sit_down(app, page, live_url)
+
+    # What the evidence comes to is filled in; who owes nothing for a spoofed number needs a word.
+    for incident, reason, expected in (
+        (spoofed, "各平台话单齐全，均无此呼叫", ("改号", "WH01", "WH02")),
+        (last, "", ("恒通渠道", "HD2", "2026-11-03 12:00:00")),
+        (first, "", ("星河呼叫", "HD3", "2026-11-03 12:00:00")),
+        (texted, "", ("锐达营销", "DX1", "锐达")),
+    ):
+        page.goto(f"{live_url}/incidents/{incident}")
+        form = page.locator("#decide form")
+        form.locator("textarea[name=reason]").fill(reason)
+        form.locator("button[type=submit]").click()
+        for words in expected:
+            expect(page.locator("#verdict")).to_contain_text(words)
+    page.goto(f"{live_url}/incidents/tracebacks")
+    expect(page.locator("main")).to_contain_text("10016")
