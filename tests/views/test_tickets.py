@@ -77,6 +77,13 @@ def test_filters_stand_in_the_address_and_are_carried_on(desk: Desk) -> None:
     assert reference not in missed
 
 
+def test_filters_that_were_left_empty_narrow_nothing(desk: Desk) -> None:
+    ticket_id = desk.ticket()
+    [reference] = desk.read(sa.select(Ticket.reference).where(Ticket.id == ticket_id))
+
+    assert reference in desk.as_(Role.TRIAGER).get("/tickets/?q=&state=&channel=&due=&unit=&since=&party=").text
+
+
 @pytest.mark.parametrize(
     "query", ["state=x", "channel=x", "due=x", "unit=77", "since=x", "since=2026-02-01&last=2026-01-01", "party=Nobody"]
 )

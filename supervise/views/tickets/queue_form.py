@@ -112,8 +112,8 @@ def read_filters(session: Session, scope: Scope, query: MultiDict[str, str]) -> 
         QueueFilters(
             words=words,
             numbers=tuple(SoughtNumber(digits, known.get(digits)) for digits in numbers),
-            states=tuple(TicketState(value) for value in form.state.data or ()),
-            channels=tuple(Channel(value) for value in form.channel.data or ()),
+            states=tuple(TicketState(value) for value in form.state.data or () if value),
+            channels=tuple(Channel(value) for value in form.channel.data or () if value),
             lateness=Lateness(form.due.data) if form.due.data else None,
             unit_ids=unit_ids,
             party_id=party_id,
