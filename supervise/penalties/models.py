@@ -69,6 +69,9 @@ class Penalty(Base):
         CheckConstraint("amount_fen = gross_fen - capped_fen AND amount_fen >= 0", name="amount_adds_up"),
         CheckConstraint("lifted_fen BETWEEN 0 AND amount_fen", name="lifted_within_amount"),
         CheckConstraint("loss_basis_fen >= 0", name="loss_not_negative"),
+        CheckConstraint("settled_fen >= 0", name="settled_not_negative"),
+        CheckConstraint("written_off_fen >= 0", name="written_off_not_negative"),
+        CheckConstraint("lifted_fen + settled_fen + written_off_fen <= amount_fen", name="collected_within_amount"),
         CheckConstraint("(family = 'internal') = (direction = 'internal')", name="family_has_direction"),
         CheckConstraint("family <> 'internal' OR unit_id IS NOT NULL", name="internal_has_unit"),
         CheckConstraint("approver_id <> maker_id", name="two_people"),
@@ -112,6 +115,9 @@ class Penalty(Base):
     amount_fen: Mapped[int]
     #: What objections and reversals have taken off again; the rest is owed.
     lifted_fen: Mapped[int] = mapped_column(default=0)
+    #: What was collected of it and not given back: from deposit, commission or in cash.
+    settled_fen: Mapped[int] = mapped_column(default=0)
+    written_off_fen: Mapped[int] = mapped_column(default=0)
     #: What the offence cost us so far (credits granted); shown beside the amount (domain R28).
     loss_basis_fen: Mapped[int]
     nature: Mapped[str]
@@ -142,6 +148,11 @@ class Penalty(Base):
     objection_until_on: Mapped[dt.date | None] = mapped_column(index=True)
     finalised_at: Mapped[dt.datetime | None]
     version: Mapped[int] = mapped_column(default=1)
+
+    @property
+    def open_fen(self) -> int:
+        """What is still owed of it."""
+        return self.amount_fen - self.lifted_fen - self.settled_fen - self.written_off_fen
 
 
 class Objection(Base):
