@@ -19,7 +19,9 @@ from supervise.files import models as files
 from supervise.jobs import models as jobs
 from supervise.ledger import models as ledger
 from supervise.parties import models as parties
+from supervise.parties import sanction_models as sanctions
 from supervise.penalties import models as penalties
+from supervise.penalties import score_models as scores
 
 metadata = Base.metadata
 
@@ -42,6 +44,8 @@ __all__ = [
     "parties",
     "penalties",
     "proofs",
+    "sanctions",
+    "scores",
     "tracebacks",
     "watching",
 ]
