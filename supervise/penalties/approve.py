@@ -28,6 +28,7 @@ from supervise.labels import N_
 from supervise.ledger.drafts import EntryDraft
 from supervise.ledger.post import post
 from supervise.money import format_yuan
+from supervise.penalties import authority
 from supervise.penalties.belonging import ChargedUnits, OwnUnitError
 from supervise.penalties.cases import Case, load_cases
 from supervise.penalties.locks import lock_penalties
@@ -69,15 +70,16 @@ def approve(session: Session, shown: Sequence[Shown], *, actor_id: int) -> list[
 
     Each line is checked again: still proposed, as shown, by another maker, not of the approver's own unit, within
     a deputy's limit; finding and verdict in force; payer, rule and amount as they would be priced now. What falls
-    out stays proposed. A second click, or a second approver, finds it decided and posts nothing.
+    out stays proposed. A second click, or a second approver, finds it decided and posts nothing. Above the limit of
+    the actor's role the first approval is kept, and the line waits for another approver.
     """
     lines = list({line.penalty_id: line for line in shown}.values())
     approval = _Approval(session, lines, actor_id)
     refusals = {line.penalty_id: approval.refusal(line) for line in lines}
     passed = [approval.penalties[penalty_id] for penalty_id, refusal in refusals.items() if refusal is None]
-    refusals |= approval.recompute(passed)
-    approved = [penalty for penalty in passed if refusals[penalty.id] is None]
-    _approve(session, approved, actor_id)
+    refusals |= approval.endorse(passed)
+    refusals |= approval.recompute([penalty for penalty in passed if refusals[penalty.id] is None])
+    _approve(session, [penalty for penalty in passed if refusals[penalty.id] is None], actor_id)
     return [RowResult(line.penalty_id, refusals[line.penalty_id]) for line in lines]
 
 
@@ -141,6 +143,21 @@ class _Approval:
             fallen |= newly
             remaining = [penalty for penalty in remaining if penalty.id not in newly]
         return fallen
+
+    def endorse(self, passed: Sequence[Penalty]) -> dict[int, RefusalError]:
+        """Keep the approval of lines above the actor's own limit that nobody else has approved; say what keeps each.
+
+        They are no earlier offences for the others: nothing is approved of them yet.
+        """
+        limit_fen = authority.limit_of(self.session, self.actor_id, clock.today())
+        above = [penalty for penalty in passed if limit_fen is not None and penalty.amount_fen > limit_fen]
+        if limit_fen is None or not above:
+            return {}
+        seconded = authority.endorsed_by_others(self.session, above, actor_id=self.actor_id)
+        first = [penalty for penalty in above if penalty.id not in seconded]
+        wrong = self.recompute(passed) if first else {}
+        authority.endorse(self.session, [one for one in first if one.id not in wrong], actor_id=self.actor_id)
+        return {one.id: wrong.get(one.id) or authority.needs_second(limit_fen) for one in first}
 
 
 def _difference(penalty: Penalty, expected: Expected | RefusalError) -> RefusalError | None:

@@ -96,7 +96,10 @@ def _against_ledger(
     differing: set[int] = set()
     for state, account in accounts.items():
         owed = (
-            select(debtor, func.sum(Penalty.amount_fen - Penalty.lifted_fen))
+            select(
+                debtor,
+                func.sum(Penalty.amount_fen - Penalty.lifted_fen - Penalty.settled_fen - Penalty.written_off_fen),
+            )
             .where(Penalty.family == family, Penalty.state == state)
             .group_by(debtor)
         )

@@ -3,9 +3,10 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from supervise.access.roles import Role
 from supervise.contracts.models import ContractDirection
 from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
@@ -49,6 +50,10 @@ class ObjectionState(LabelledEnum):
     REDUCED = "reduced", N_("Upheld in part")
     REJECTED = "rejected", N_("Rejected")
     WITHDRAWN = "withdrawn", N_("Withdrawn")
+
+
+#: States in which an objection waits for somebody: nothing is waived meanwhile.
+WAITING_OBJECTION_STATES = (ObjectionState.OPEN,)
 
 
 class ReversalState(LabelledEnum):
@@ -235,3 +240,101 @@ class ReversalRequest(Base):
     proposed_at: Mapped[dt.datetime]
     approved_by: Mapped[int | None]
     approved_at: Mapped[dt.datetime | None]
+
+
+class PenaltyRefund(Base):
+    """What was collected of a penalty and lifted afterwards: owed back to the party, set off or paid by settlement."""
+
+    __tablename__ = "penalty_refund"
+    __table_args__ = (
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+        UniqueConstraint("penalty_id", "because"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    penalty_id: Mapped[int] = mapped_column(ForeignKey("penalty.id"))
+    amount_fen: Mapped[int]
+    #: Key of the ledger's entry that lifted it.
+    because: Mapped[str]
+    approved_by: Mapped[int]
+    at: Mapped[dt.datetime]
+
+
+class WaiverReason(LabelledEnum):
+    """Why less than the contract says is asked for, though the offence stands (domain F52)."""
+
+    OVER_LOSS = "over_loss", N_("Damages far above the recorded loss")
+    FIRST_OFFENCE = "first_offence", N_("First offence, minor")
+    PUT_RIGHT = "put_right", N_("Put right at once by the party")
+    OUR_SHARE = "our_share", N_("Our own systems or staff contributed")
+    HARDSHIP = "hardship", N_("Hardship or insolvency")
+    OTHER = "other", N_("Other reason")
+
+
+class WaiverState(LabelledEnum):
+    """Where a proposed waiver stands."""
+
+    OPEN = "open", N_("Waiting for a decision")
+    APPROVED = "approved", N_("Approved")
+    REJECTED = "rejected", N_("Rejected")
+
+
+class Waiver(Base):
+    """An amount that is not asked for, by two people; the offence stays and counts as one."""
+
+    __tablename__ = "waiver"
+    __table_args__ = (
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+        CheckConstraint("reason <> ''", name="has_reason"),
+        CheckConstraint("decided_by <> proposed_by", name="two_people"),
+        CheckConstraint("(state = 'open') = (decided_by IS NULL)", name="decided_by_set"),
+        Index(
+            "uq_waiver_open",
+            "penalty_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    penalty_id: Mapped[int] = mapped_column(ForeignKey("penalty.id"), index=True)
+    amount_fen: Mapped[int]
+    because: Mapped[WaiverReason]
+    reason: Mapped[str] = mapped_column(MaskedText)
+    state: Mapped[WaiverState] = mapped_column(default=WaiverState.OPEN)
+    proposed_by: Mapped[int]
+    proposed_at: Mapped[dt.datetime]
+    decided_by: Mapped[int | None]
+    decided_at: Mapped[dt.datetime | None]
+    decision_note: Mapped[str | None] = mapped_column(MaskedText)
+
+
+class AuthorityLimit(Base):
+    """Up to which amount one person of a role approves a penalty alone, from a day on; above it takes two."""
+
+    __tablename__ = "authority_limit"
+    __table_args__ = (
+        CheckConstraint("limit_fen > 0", name="limit_positive"),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_order"),
+        UniqueConstraint("role", "valid_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    role: Mapped[Role]
+    limit_fen: Mapped[int]
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date | None]
+
+
+class PenaltyEndorsement(Base):
+    """The first of two approvals of an amount above the limit; it holds for exactly what was on the screen."""
+
+    __tablename__ = "penalty_endorsement"
+    __table_args__ = (UniqueConstraint("penalty_id", "content_sha256", "endorsed_by"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    penalty_id: Mapped[int] = mapped_column(ForeignKey("penalty.id"))
+    content_sha256: Mapped[str]
+    endorsed_by: Mapped[int]
+    at: Mapped[dt.datetime]

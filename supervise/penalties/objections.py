@@ -15,15 +15,13 @@ from supervise.errors import (
     SamePersonError,
 )
 from supervise.labels import N_
-from supervise.ledger.queries import entries_of_keys
-from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.money import format_yuan
 from supervise.parties.scope import Scope
+from supervise.penalties.authority import has_endorsed
 from supervise.penalties.belonging import NotChargedError, OwnUnitError, belongs_to_unit, speaks_for_charged
-from supervise.penalties.lift import lift_findings
+from supervise.penalties.lift import LiftReason, lift_amount, liftable_fen
 from supervise.penalties.locks import lock_penalty
 from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, WindowStart
-from supervise.penalties.steps import record_steps
 from supervise.penalties.windows import NotContestableError, start_windows
 
 #: What a supervisor may decide.
@@ -135,7 +133,7 @@ def decide_objection(
     if not note.strip():
         raise InvalidInputError(N_("Give a reason"))
     words = phone.mask_in_text(note.strip())  # they go into the ledger too, where nothing is ever changed
-    owed_fen = penalty.amount_fen - penalty.lifted_fen
+    owed_fen = liftable_fen(penalty)
     lifted_fen = _lifted_fen(decision, reduced_fen, owed_fen)
     objection.state = decision
     objection.decided_by = actor_id
@@ -161,7 +159,7 @@ def _locked_objection(session: Session, objection_id: int) -> tuple[Objection, P
 def _refuse_decider(session: Session, objection: Objection, penalty: Penalty, actor_id: int) -> None:
     if objection.state is not ObjectionState.OPEN:
         raise AlreadyDecidedError
-    if penalty.approver_id == actor_id:
+    if penalty.approver_id == actor_id or has_endorsed(session, penalty.id, actor_id):
         raise OwnApprovalError(reference=penalty.reference)
     if objection.filed_by == actor_id:  # also a CHECK of the table
         raise SamePersonError
@@ -183,35 +181,16 @@ def _lifted_fen(decision: ObjectionState, reduced_fen: int | None, owed_fen: int
 
 
 def _lift(session: Session, penalty: Penalty, objection: Objection, lifted_fen: int, note: str) -> None:
-    """Take *lifted_fen* off a contestable penalty: reverse so much of the approval, and void it if nothing is left."""
-    penalty.lifted_fen += lifted_fen
-    penalty.version += 1
-    if lifted_fen:
-        _reverse_approval(session, objection, lifted_fen, note)
-    if objection.state is ObjectionState.UPHELD:
-        penalty.state = PenaltyState.VOIDED
-        record_steps(session, [penalty.id], PenaltyState.VOIDED, actor_id=objection.decided_by, reason=note)
-        session.flush()
-        lift_findings(session, [penalty], actor_id=objection.decided_by or 0)
-
-
-def _reverse_approval(session: Session, objection: Objection, lifted_fen: int, note: str) -> None:
-    key = f"penalty:approved:{objection.penalty_id}"
-    reverse(
-        session,
-        [
-            ReversalDraft(
-                entry_id=entries_of_keys(session, [key])[key],
-                key=f"objection:decided:{objection.id}",
-                event="penalty.voided" if objection.state is ObjectionState.UPHELD else "penalty.reduced",
-                effective_on=clock.today(),
-                amount_fen=lifted_fen,
-                reason=note,
-                actor_id=objection.filed_by,
-                approver_id=objection.decided_by,
-            )
-        ],
+    """Take *lifted_fen* off: of what is contestable so much of the approval, else of what became final."""
+    whole = "penalty.voided" if objection.state is ObjectionState.UPHELD else "penalty.reduced"
+    why = LiftReason(
+        key=f"objection:decided:{objection.id}",
+        event=whole if penalty.state is PenaltyState.APPROVED else "penalty.reversed",
+        reason=note,
+        actor_id=objection.filed_by,
+        approver_id=objection.decided_by or 0,
     )
+    lift_amount(session, penalty, lifted_fen, why)
 
 
 def _record(session: Session, action: str, objection: Objection, actor_id: int, reason: str | None = None) -> None:

@@ -15,13 +15,11 @@ from supervise.errors import (
 )
 from supervise.labels import N_
 from supervise.ledger.queries import entries_of_keys
-from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.money import format_yuan
 from supervise.penalties.belonging import OwnUnitError, belongs_to_unit
-from supervise.penalties.lift import lift_findings
+from supervise.penalties.lift import LiftReason, lift_amount, liftable_fen
 from supervise.penalties.locks import lock_penalty
 from supervise.penalties.models import Penalty, PenaltyState, ReversalRequest, ReversalState
-from supervise.penalties.steps import record_steps
 
 
 class NotFinalError(ConflictError):
@@ -47,7 +45,7 @@ def propose_reversal(
         InvalidInputError: without a reason, or for an amount that is nothing or more than is left.
     """
     penalty = lock_penalty(session, penalty_id)
-    left_fen = penalty.amount_fen - penalty.lifted_fen
+    left_fen = liftable_fen(penalty)
     if penalty.state is not PenaltyState.FINAL or left_fen == 0:
         raise NotFinalError(reference=penalty.reference)
     if not reason.strip():  # also a CHECK of the table
@@ -83,35 +81,21 @@ def approve_reversal(session: Session, request_id: int, *, actor_id: int) -> Rev
         AlreadyDecidedError: if it does not wait any more.
         SamePersonError, OwnUnitError: if the user proposed it, or is charged by the penalty.
         NotPermittedError: if the amount is beyond the user's authority.
+        NothingToLiftError, InvalidInputError: if so much is not left any more.
     """
     request, penalty = _decidable(session, request_id, actor_id)
     if belongs_to_unit(session, actor_id, penalty):
         raise OwnUnitError(reference=penalty.reference)
     require_authority(session, user_id=actor_id, amount_fen=request.amount_fen)
     _close(request, ReversalState.APPROVED, actor_id)
-    penalty.lifted_fen += request.amount_fen
-    penalty.version += 1
-    session.flush()
-    reverse(
-        session,
-        [
-            ReversalDraft(
-                entry_id=request.entry_id,
-                key=f"reversal:approved:{request.id}",
-                event="penalty.reversed",
-                effective_on=clock.today(),
-                amount_fen=request.amount_fen,
-                reason=request.reason,
-                actor_id=request.proposed_by,
-                approver_id=actor_id,
-            )
-        ],
+    why = LiftReason(
+        key=f"reversal:approved:{request.id}",
+        event="penalty.reversed",
+        reason=request.reason,
+        actor_id=request.proposed_by,
+        approver_id=actor_id,
     )
-    if penalty.lifted_fen == penalty.amount_fen:
-        penalty.state = PenaltyState.REVERSED
-        record_steps(session, [penalty.id], PenaltyState.REVERSED, actor_id=actor_id, reason=request.reason)
-        session.flush()
-        lift_findings(session, [penalty], actor_id=actor_id)
+    lift_amount(session, penalty, request.amount_fen, why)
     _record(session, "reversal.approved", request, actor_id)
     return request
 

@@ -26,7 +26,7 @@ ACCOUNTS = {
     PenaltyFamily.EXTERNAL: (AccountCode.PENALTY_CONTESTABLE, AccountCode.PENALTY_RECEIVABLE),
     PenaltyFamily.INTERNAL: (AccountCode.ASSESSMENT_CONTESTABLE, AccountCode.ASSESSMENT_FINAL),
 }
-_PENALTY_KEY = re.compile(r"penalty:(?:approved|final):([0-9]+)", re.ASCII)
+_PENALTY_KEY = re.compile(r"penalty:(?:approved|final|refund):([0-9]+)(?::[0-9]+)?", re.ASCII)
 
 
 class StatementKind(LabelledEnum):
@@ -36,6 +36,8 @@ class StatementKind(LabelledEnum):
     LIFTED = "lifted", N_("Lifted after an objection")
     FINAL = "final", N_("Became final")
     REVERSED = "reversed", N_("Taken back after it was final")
+    WAIVED = "waived", N_("Waived")
+    REFUND = "refund", N_("Collected before it was taken back: to be given back")
     OTHER = "other", N_("Other movement")
 
 
@@ -47,6 +49,8 @@ KIND_OF_EVENT = {
     "penalty.contestable_settled": StatementKind.FINAL,
     "penalty.final": StatementKind.FINAL,
     "penalty.reversed": StatementKind.REVERSED,
+    "penalty.waived": StatementKind.WAIVED,
+    "penalty.refund_due": StatementKind.REFUND,
 }
 
 

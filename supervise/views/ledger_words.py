@@ -21,6 +21,8 @@ EVENTS = {
     "penalty.voided": N_("Penalty lifted after an objection"),
     "penalty.reduced": N_("Penalty reduced after an objection"),
     "penalty.reversed": N_("Final penalty reversed"),
+    "penalty.waived": N_("Penalty waived"),
+    "penalty.refund_due": N_("Collected before it was lifted: owed back to the party"),
 }
 #: What the trail tells of a credit.
 _ACTIONS = {

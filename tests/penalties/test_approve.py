@@ -14,10 +14,12 @@ from supervise.attribution.decide import decide_verdict
 from supervise.attribution.findings import MoneyHangsOnItError
 from supervise.attribution.models import Verdict
 from supervise.complaints.models import Incident
+from supervise.complaints.reference import BackDatedError
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError, NotPermittedError, SamePersonError
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import JournalEntry
 from supervise.ledger.queries import balance_fen
+from supervise.parties.scope import Scope
 from supervise.penalties.approve import (
     AmountChangedError,
     ContentChangedError,
@@ -26,8 +28,10 @@ from supervise.penalties.approve import (
     approve,
     return_penalties,
 )
+from supervise.penalties.authority import NeedsSecondApprovalError, set_authority_limit
 from supervise.penalties.belonging import OwnUnitError
-from supervise.penalties.models import Penalty, PenaltyState
+from supervise.penalties.models import ObjectionState, Penalty, PenaltyState
+from supervise.penalties.objections import OwnApprovalError, decide_objection, file_objection
 from supervise.penalties.queries import steps_of_penalty
 from tests.factories.access import make_deputy, make_user
 from tests.factories.attribution import TRIAGER, find, make_proven_incident, verdict_in_force
@@ -371,3 +375,36 @@ def test_nothing_is_returned_without_a_reason_or_after_approval(session: Session
         return_penalties(session, [penalty.id], " ", actor_id=1)
     [result] = return_penalties(session, [penalty.id], "理由", actor_id=1)
     assert isinstance(result.refusal, AlreadyDecidedError)
+
+
+def test_above_the_limit_of_the_role_two_approve_and_only_then_it_is_posted(session: Session) -> None:
+    charged = make_charged_partner(session)
+    set_authority_limit(
+        session, role=Role.SUPERVISOR, limit_fen=15000, reason="授权规定", valid_from=clock.today(), actor_id=1
+    )
+    [penalty] = propose(session, make_proven_incident(session, party=charged.party))
+    first, second = make_supervisor(session), make_supervisor(session, username="second")
+
+    for _click in range(2):
+        [result] = approve_all(session, penalty, actor_id=first.id)
+        assert isinstance(result.refusal, NeedsSecondApprovalError)
+    assert (penalty.state, balance_fen(session, AccountCode.PENALTY_CONTESTABLE, charged.party.id)) == (
+        PenaltyState.PROPOSED,
+        0,
+    )
+
+    [result] = approve_all(session, penalty, actor_id=second.id)
+
+    assert (result.refusal, penalty.state, penalty.approver_id) == (None, PenaltyState.APPROVED, second.id)
+    objection = file_objection(session, penalty.id, "不是我们", Scope.everything(), actor_id=931)
+    with pytest.raises(OwnApprovalError):
+        decide_objection(session, objection.id, ObjectionState.REJECTED, note="不成立", actor_id=first.id)
+
+
+def test_a_limit_is_never_back_dated(session: Session) -> None:
+    yesterday = clock.today() - dt.timedelta(days=1)
+
+    with pytest.raises(BackDatedError):
+        set_authority_limit(
+            session, role=Role.SUPERVISOR, limit_fen=15000, reason="授权规定", valid_from=yesterday, actor_id=1
+        )
