@@ -28,7 +28,8 @@ from supervise.parties.models import (
     UnitKind,
 )
 from supervise.phone import NumberClass, NumberingPlan
-from supervise.views.audit_vocabulary import ACTIONS, FIELDS, SUBJECTS
+from supervise.views.audit_actions import ACTIONS
+from supervise.views.audit_vocabulary import FIELDS, SUBJECTS
 from supervise.views.filters import china_time
 
 #: The enums whose values a field of that name may hold; the first that knows the value tells its words.

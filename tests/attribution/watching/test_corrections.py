@@ -25,7 +25,7 @@ from supervise.parties.models import Capability, SalesChannelKind
 from supervise.parties.numbers import correct_period, end_holding, hold
 from supervise.parties.sales_channels import assign_channel
 from supervise.parties.staff import assign_staff_number
-from supervise.views.audit_vocabulary import ACTIONS
+from supervise.views.audit_actions import ACTIONS
 from tests.databases import opened
 from tests.factories.complaints import KEYRING
 from tests.factories.complaints import make_number as make_subscriber
