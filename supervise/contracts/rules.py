@@ -1,63 +1,68 @@
 """What a rule version may say: a strict, closed schema over the JSON in ``rule_version.parameters``.
 
-The schema already names every kind of clause of docs/rules.md, so that none needs a rewrite later; clauses that
-the engine (``penalties.pricing``) cannot compute yet are refused in words when a version is activated, never
-ignored. Amounts are fen; percentages are basis points (``_bp``, 10,000 = 100 %).
+The schema names every kind of clause of docs/rules.md; a clause that the engine (``penalties.pricing``) cannot
+compute is refused in words when a version is activated, never ignored.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, TypeVar
 
+from supervise.contracts.clauses import (
+    WHOLE_BP,
+    AcrossTypes,
+    Aggravation,
+    AggravationCode,
+    Basis,
+    Cap,
+    CapPer,
+    Points,
+    RecoveryBase,
+    RuleParameters,
+    ShareMode,
+    SharePart,
+    Shares,
+    Step,
+    Threshold,
+    ThresholdBase,
+    Tiers,
+    TierWindow,
+)
 from supervise.errors import InvalidInputError
 from supervise.labels import N_, LabelledEnum
-from supervise.money import FEN_MAX
+from supervise.money import FEN_MAX, format_yuan
 from supervise.parties.models import PartyKind
 
-WHOLE_BP = 10_000
+# Whoever reads a rule finds its clauses beside the parser.
+__all__ = [
+    "WHOLE_BP",
+    "AcrossTypes",
+    "Aggravation",
+    "AggravationCode",
+    "Basis",
+    "Cap",
+    "CapPer",
+    "Points",
+    "RecoveryBase",
+    "RuleParameters",
+    "RuleParametersError",
+    "ShareMode",
+    "SharePart",
+    "Shares",
+    "Step",
+    "Threshold",
+    "ThresholdBase",
+    "TierWindow",
+    "Tiers",
+    "UnsupportedRuleError",
+    "content_sha256",
+    "parse_parameters",
+    "refuse_what_cannot_be_computed",
+]
+
 _COUNT_MAX = 1_000_000
-
-
-class Basis(LabelledEnum):
-    """What one amount is for."""
-
-    PER_OFFENCE = "per_offence", N_("Per proven offence")
-    PER_CALL = "per_call", N_("Per call, whatever the offences")
-    PER_RECIPIENT = "per_recipient", N_("Per recipient of a message")
-    PER_NUMBER_MONTH = "per_number_month", N_("Per number and month")
-
-
-class AcrossTypes(LabelledEnum):
-    """What several offence types of one call cost together."""
-
-    HIGHEST_ONLY = "highest_only", N_("The highest only")
-    CUMULATIVE = "cumulative", N_("All of them")
-
-
-class TierWindow(LabelledEnum):
-    """Which earlier offences make a repeat."""
-
-    ROLLING_DAYS = "rolling_days", N_("Within a number of days before the call")
-    CALENDAR_MONTH = "calendar_month", N_("In the calendar month of the call")
-
-
-class CapPer(LabelledEnum):
-    """Over what a cap sums."""
-
-    INCIDENT = "incident", N_("Call or message")
-    SUBSCRIBER = "subscriber", N_("Subscriber")
-    DAY = "day", N_("Day")
-    MONTH = "month", N_("Calendar month")
-
-
-class ShareMode(LabelledEnum):
-    """How several parties of one chain bear an amount."""
-
-    PERCENT = "percent", N_("By percentages")
-    EQUAL = "equal", N_("Equally")
-    JOINT = "joint", N_("Jointly and severally")
 
 
 class RuleParametersError(InvalidInputError):
@@ -70,81 +75,6 @@ class UnsupportedRuleError(InvalidInputError):
     """The rule can be written down, but the engine cannot compute this clause yet; it stays a draft."""
 
     message = N_("The system cannot compute this clause yet: %(clause)s")
-
-
-@dataclass(frozen=True)
-class Step:
-    """From the *from_count*-th offence in the window on, *amount_fen* each."""
-
-    from_count: int
-    amount_fen: int
-
-
-@dataclass(frozen=True)
-class Tiers:
-    """Prices that rise with repeats; the first step begins at 1, counts and steps rise strictly."""
-
-    window: TierWindow
-    #: Length of a rolling window; the day of the call less this many days is still inside.
-    days: int | None
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True)
-class Cap:
-    """At most *limit_fen*, or *commission_bp* of the month's commission, over *per*."""
-
-    per: CapPer
-    limit_fen: int | None
-    commission_bp: int | None
-
-
-@dataclass(frozen=True)
-class SharePart:
-    """The part of the chain's party of this kind; *share_bp* only with percentages."""
-
-    kind: PartyKind
-    share_bp: int | None
-
-
-@dataclass(frozen=True)
-class Shares:
-    """Who of the chain bears the amount, in the order in which leftover fen are handed out."""
-
-    mode: ShareMode
-    parts: tuple[SharePart, ...]
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """Nothing below *above_count* cases or *above_bp* of the base; *excess_only*: only what lies above costs."""
-
-    above_count: int
-    above_bp: int
-    excess_only: bool
-
-
-@dataclass(frozen=True)
-class Aggravation:
-    """With dated proof of *code* the amount is multiplied by *multiplier_bp*."""
-
-    code: str
-    multiplier_bp: int
-
-
-@dataclass(frozen=True)
-class RuleParameters:
-    """One rule, as parsed; ``parse_parameters`` is the only way in from JSON."""
-
-    basis: Basis
-    amount_fen: int
-    across_types: AcrossTypes = AcrossTypes.HIGHEST_ONLY
-    tiers: Tiers | None = None
-    caps: tuple[Cap, ...] = ()
-    shares: Shares | None = None
-    threshold: Threshold | None = None
-    recovery_bp: int | None = None
-    aggravations: tuple[Aggravation, ...] = ()
 
 
 _Kind = TypeVar("_Kind", bound=LabelledEnum)
@@ -185,6 +115,15 @@ class _Fields:
         except ValueError:
             raise self.refuse(name) from None
 
+    def flag(self, name: str) -> bool:
+        value = self.take(name)
+        if not isinstance(value, bool):
+            raise self.refuse(name)
+        return value
+
+    def within(self, name: str) -> "_Fields":
+        return _Fields(self.take(name), self.path(name))
+
     def rows(self, name: str) -> list["_Fields"]:
         value = self.take(name)
         if not isinstance(value, list) or not value:
@@ -204,30 +143,76 @@ def parse_parameters(value: object) -> RuleParameters:
         RuleParametersError: naming the first field that is missing, unknown, or makes no sense.
     """
     fields = _Fields(value, "")
-    basis = fields.one_of("basis", Basis)
     parameters = RuleParameters(
-        basis=basis,
+        basis=fields.one_of("basis", Basis),
         amount_fen=fields.whole("amount_fen"),
         across_types=fields.one_of("across_types", AcrossTypes)
         if fields.has("across_types")
         else AcrossTypes.HIGHEST_ONLY,
-        tiers=_tiers(_Fields(fields.take("tiers"), "tiers")) if fields.has("tiers") else None,
+        tiers=_tiers(fields.within("tiers")) if fields.has("tiers") else None,
         caps=tuple(_cap(row) for row in fields.rows("caps")) if fields.has("caps") else (),
-        shares=_shares(_Fields(fields.take("shares"), "shares")) if fields.has("shares") else None,
-        threshold=_threshold(_Fields(fields.take("threshold"), "threshold")) if fields.has("threshold") else None,
+        shares=_shares(fields.within("shares")) if fields.has("shares") else None,
+        threshold=_threshold(fields.within("threshold")) if fields.has("threshold") else None,
         recovery_bp=fields.whole("recovery_bp", most=WHOLE_BP) if fields.has("recovery_bp") else None,
+        recovery_base=fields.one_of("recovery_base", RecoveryBase) if fields.has("recovery_base") else None,
         aggravations=tuple(_aggravation(row) for row in fields.rows("aggravations"))
         if fields.has("aggravations")
         else (),
+        points=_points(fields.within("points")) if fields.has("points") else None,
     )
     fields.finish()
-    if basis is Basis.PER_CALL and parameters.across_types is AcrossTypes.CUMULATIVE:
-        raise RuleParametersError(
-            N_("A price per call is charged once for the call; it cannot add up over offence types")
-        )
+    _refuse_contradictions(parameters)
+    if parameters.recovery_bp is not None and parameters.recovery_base is None:
+        return replace(parameters, recovery_base=RecoveryBase.CALL_PROVEN)
+    return parameters
+
+
+def _refuse_contradictions(parameters: RuleParameters) -> None:
+    if parameters.basis is not Basis.PER_OFFENCE and parameters.across_types is AcrossTypes.CUMULATIVE:
+        raise RuleParametersError(N_("Only a price per offence can add up over offence types"))
     if parameters.tiers is not None and parameters.tiers.steps[0].amount_fen != parameters.amount_fen:
         raise RuleParametersError(N_("The first tier must cost the rule's own amount"))
-    return parameters
+    if parameters.recovery_base is not None and parameters.recovery_bp is None:
+        raise RuleParametersError(N_("What a recovery stands on needs the percentage that is recovered"))
+    if len({one.code for one in parameters.aggravations}) != len(parameters.aggravations):
+        raise RuleParametersError(N_("Each aggravation is named once"))
+    highest_fen = _highest_fen(parameters)
+    if highest_fen > FEN_MAX:
+        raise RuleParametersError(
+            N_("With its aggravations an offence could cost %(amount)s yuan, more than any amount may be"),
+            amount=format_yuan(highest_fen),
+        )
+    if parameters.threshold is not None:
+        _refuse_beside_threshold(parameters)
+    if parameters.shares is not None:
+        _refuse_limits_below_share(parameters.shares, highest_fen)
+
+
+def _highest_fen(parameters: RuleParameters) -> int:
+    """Return the most that one offence can cost before caps."""
+    steps = parameters.tiers.steps if parameters.tiers is not None else ()
+    amount_fen = max([parameters.amount_fen, *(step.amount_fen for step in steps)])
+    return amount_fen * max([WHOLE_BP, *(one.multiplier_bp for one in parameters.aggravations)]) // WHOLE_BP
+
+
+def _refuse_beside_threshold(parameters: RuleParameters) -> None:
+    if parameters.tiers is not None:
+        # A case below the threshold costs nothing until the month has more: it cannot be the n-th repeat meanwhile.
+        raise RuleParametersError(N_("A threshold counts the cases of a month; it does not go with tiers"))
+    if parameters.basis not in (Basis.PER_OFFENCE, Basis.PER_CALL):
+        raise RuleParametersError(N_("A threshold counts calls; it goes with a price per offence or per call"))
+
+
+def _refuse_limits_below_share(shares: Shares, highest_fen: int) -> None:
+    whole = sum(part.share_bp or 1 for part in shares.parts)
+    for part in shares.parts:
+        own_fen = -(-highest_fen * (part.share_bp or 1) // whole)
+        if part.limit_fen is not None and part.limit_fen < own_fen:
+            raise RuleParametersError(
+                N_("The limit of %(kind)s is below its own share, which can be %(amount)s yuan"),
+                kind=part.kind.label,
+                amount=format_yuan(own_fen),
+            )
 
 
 def _tiers(fields: _Fields) -> Tiers:
@@ -248,23 +233,33 @@ def _cap(fields: _Fields) -> Cap:
     per = fields.one_of("per", CapPer)
     limit = fields.whole("limit_fen") if fields.has("limit_fen") else None
     commission = fields.whole("commission_bp", most=WHOLE_BP) if fields.has("commission_bp") else None
+    release = fields.flag("release") if fields.has("release") else False
     fields.finish()
     if (limit is None) == (commission is None):
         raise RuleParametersError(N_("A cap is either an amount or a percentage of the commission"))
-    return Cap(per, limit, commission)
+    if commission is not None and per is not CapPer.MONTH:
+        raise RuleParametersError(N_("A percentage of the month's commission caps the month"))
+    return Cap(per, limit, commission, release)
 
 
 def _shares(fields: _Fields) -> Shares:
     mode = fields.one_of("mode", ShareMode)
     parts = []
     for row in fields.rows("parts"):
-        bp = row.whole("share_bp", most=WHOLE_BP) if mode is ShareMode.PERCENT else None
-        parts.append(SharePart(row.one_of("kind", PartyKind), bp))
+        has_bp = mode is ShareMode.PERCENT or (mode is ShareMode.JOINT and row.has("share_bp"))
+        bp = row.whole("share_bp", most=WHOLE_BP) if has_bp else None
+        limit = row.whole("limit_fen") if mode is ShareMode.JOINT and row.has("limit_fen") else None
+        parts.append(SharePart(row.one_of("kind", PartyKind), bp, limit))
         row.finish()
     fields.finish()
     if len({part.kind for part in parts}) != len(parts):
         raise RuleParametersError(N_("Each kind of party has one share"))
-    if mode is ShareMode.PERCENT and sum(part.share_bp or 0 for part in parts) != WHOLE_BP:
+    if mode is ShareMode.JOINT and len(parts) == 1:
+        raise RuleParametersError(N_("Joint liability needs two parties or more"))
+    percentages = [part.share_bp for part in parts if part.share_bp is not None]
+    if percentages and len(percentages) != len(parts):
+        raise RuleParametersError(N_("Give every party a percentage, or none"))
+    if percentages and sum(percentages) != WHOLE_BP:
         raise RuleParametersError(N_("Shares must add up to 100 percent"))
     return Shares(mode, tuple(parts))
 
@@ -272,20 +267,27 @@ def _shares(fields: _Fields) -> Shares:
 def _threshold(fields: _Fields) -> Threshold:
     count = fields.whole("above_count", least=0, most=_COUNT_MAX)
     share = fields.whole("above_bp", least=0, most=WHOLE_BP)
-    excess = fields.take("excess_only")
-    if not isinstance(excess, bool):
-        raise fields.refuse("excess_only")
+    excess_only = fields.flag("excess_only")
+    base = fields.one_of("base", ThresholdBase) if fields.has("base") else None
     fields.finish()
-    return Threshold(count, share, excess)
+    if not count and not share:
+        raise RuleParametersError(N_("A threshold needs a number of cases or a percentage"))
+    if share and base is None:
+        raise RuleParametersError(N_("A threshold in percent needs the figure that it is taken of"))
+    return Threshold(count, share, excess_only, base)
 
 
 def _aggravation(fields: _Fields) -> Aggravation:
-    code = fields.take("code")
-    if not isinstance(code, str) or not code:
-        raise fields.refuse("code")
+    code = fields.one_of("code", AggravationCode)
     multiplier = fields.whole("multiplier_bp", least=WHOLE_BP, most=100 * WHOLE_BP)
     fields.finish()
     return Aggravation(code, multiplier)
+
+
+def _points(fields: _Fields) -> Points:
+    points = Points(fields.whole("each", most=100), fields.whole("months", most=60))
+    fields.finish()
+    return points
 
 
 def refuse_what_cannot_be_computed(parameters: RuleParameters) -> None:
@@ -296,6 +298,8 @@ def refuse_what_cannot_be_computed(parameters: RuleParameters) -> None:
     """
     if parameters.basis not in (Basis.PER_OFFENCE, Basis.PER_CALL):
         raise UnsupportedRuleError(clause=parameters.basis.label)
+    if any(cap.release for cap in parameters.caps):
+        raise UnsupportedRuleError(N_("The system cannot offer freed room of a cap again yet"))
     if any(cap.commission_bp is not None for cap in parameters.caps):
         raise UnsupportedRuleError(N_("The system cannot compute a cap by commission yet; give it as an amount"))
     if any(cap.per is CapPer.SUBSCRIBER for cap in parameters.caps):

@@ -6,10 +6,16 @@ import pytest
 
 from supervise.contracts.rules import (
     AcrossTypes,
+    Aggravation,
+    AggravationCode,
     Basis,
     CapPer,
+    Points,
+    RecoveryBase,
     RuleParametersError,
     ShareMode,
+    Threshold,
+    ThresholdBase,
     TierWindow,
     UnsupportedRuleError,
     content_sha256,
@@ -19,7 +25,15 @@ from supervise.contracts.rules import (
 from supervise.parties.models import PartyKind
 
 FLAT = {"basis": "per_offence", "amount_fen": 20000}
+COUNT = {"above_count": 20, "above_bp": 0, "excess_only": True}
 STEPS = [{"from_count": 1, "amount_fen": 20000}, {"from_count": 2, "amount_fen": 30000}]
+
+
+def joint(*parts: tuple[str, int | None, int | None]) -> dict[str, Any]:
+    return {
+        "mode": "joint",
+        "parts": [{"kind": kind, "share_bp": bp, "limit_fen": limit} for kind, bp, limit in parts],
+    }
 
 
 def test_the_smallest_rule_charges_the_highest_offence_only() -> None:
@@ -40,8 +54,8 @@ def test_every_clause_can_be_said() -> None:
                 "mode": "percent",
                 "parts": [{"kind": "org_unit", "share_bp": 2000}, {"kind": "agent", "share_bp": 8000}],
             },
-            "threshold": {"above_count": 20, "above_bp": 1000, "excess_only": True},
             "recovery_bp": 5000,
+            "points": {"each": 20, "months": 12},
             "aggravations": [{"code": "after_refusal", "multiplier_bp": 15000}],
         }
     )
@@ -52,9 +66,27 @@ def test_every_clause_can_be_said() -> None:
     assert rule.shares is not None
     assert rule.shares.mode is ShareMode.PERCENT
     assert [part.kind for part in rule.shares.parts] == [PartyKind.ORG_UNIT, PartyKind.AGENT]
-    assert rule.threshold is not None
-    assert rule.threshold.excess_only
-    assert (rule.recovery_bp, rule.aggravations[0].multiplier_bp) == (5000, 15000)
+    assert (rule.recovery_bp, rule.recovery_base) == (5000, RecoveryBase.CALL_PROVEN)
+    assert rule.aggravations == (Aggravation(AggravationCode.AFTER_REFUSAL, 15000),)
+    assert rule.points == Points(20, 12)
+
+
+def test_a_threshold_counts_cases_and_their_part_of_a_figure() -> None:
+    rule = parse_parameters(
+        {**FLAT, "threshold": {"above_count": 20, "above_bp": 1000, "excess_only": True, "base": "orders"}}
+    )
+
+    assert rule.threshold == Threshold(20, 1000, excess_only=True, base=ThresholdBase.ORDERS)
+
+
+def test_joint_parties_have_percentages_and_limits_or_bear_it_equally() -> None:
+    stated = parse_parameters({**FLAT, "shares": joint(("agent", 6000, 20000), ("outsourcer", 4000, None))})
+    unstated = parse_parameters({**FLAT, "shares": joint(("agent", None, None), ("outsourcer", None, None))})
+
+    assert stated.shares is not None
+    assert [(part.share_bp, part.limit_fen) for part in stated.shares.parts] == [(6000, 20000), (4000, None)]
+    assert unstated.shares is not None
+    assert [part.share_bp for part in unstated.shares.parts] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +111,14 @@ def test_every_clause_can_be_said() -> None:
         ({"threshold": {"above_count": 1, "above_bp": 1, "excess_only": 1}}, "threshold.excess_only"),
         ({"recovery_bp": 10001}, "recovery_bp"),
         ({"aggravations": [{"code": "", "multiplier_bp": 20000}]}, "aggravations[0].code"),
-        ({"aggravations": [{"code": "x", "multiplier_bp": 9999}]}, "aggravations[0].multiplier_bp"),
+        ({"aggravations": [{"code": "rudeness", "multiplier_bp": 20000}]}, "aggravations[0].code"),
+        ({"aggravations": [{"code": "night", "multiplier_bp": 9999}]}, "aggravations[0].multiplier_bp"),
+        ({"caps": [{"per": "day", "limit_fen": 1, "release": "yes"}]}, "caps[0].release"),
+        ({"shares": {"mode": "equal", "parts": [{"kind": "agent", "limit_fen": 1}]}}, "shares.parts[0].limit_fen"),
+        ({"threshold": {"above_count": 1, "above_bp": 1, "excess_only": True, "base": "sales"}}, "threshold.base"),
+        ({"points": {"each": 101, "months": 12}}, "points.each"),
+        ({"points": {"each": 1, "months": 0}}, "points.months"),
+        ({"recovery_bp": 1, "recovery_base": "nothing"}, "recovery_base"),
     ],
 )
 def test_a_wrong_member_is_refused_by_its_name(change: dict[str, Any], field: str) -> None:
@@ -100,6 +139,19 @@ def test_a_wrong_member_is_refused_by_its_name(change: dict[str, Any], field: st
         {"shares": {"mode": "percent", "parts": [{"kind": "agent", "share_bp": 9999}]}},
         {"shares": {"mode": "equal", "parts": [{"kind": "agent"}, {"kind": "agent"}]}},
         {"basis": "per_call", "across_types": "cumulative"},
+        {"basis": "per_recipient", "across_types": "cumulative"},
+        {"caps": [{"per": "day", "commission_bp": 3000}]},
+        {"shares": joint(("agent", 6000, None), ("outsourcer", 3999, None))},
+        {"shares": joint(("agent", 6000, None), ("outsourcer", None, None))},
+        {"shares": joint(("agent", 10000, None))},
+        {"shares": joint(("agent", 6000, 11999), ("outsourcer", 4000, None))},
+        {"threshold": {"above_count": 20, "above_bp": 1000, "excess_only": True}},
+        {"threshold": {"above_count": 0, "above_bp": 0, "excess_only": True}},
+        {"threshold": COUNT, "tiers": {"window": "calendar_month", "steps": STEPS}},
+        {"threshold": COUNT, "basis": "per_recipient"},
+        {"recovery_base": "finding"},
+        {"aggravations": [{"code": "night", "multiplier_bp": bp} for bp in (20000, 30000)]},
+        {"amount_fen": 10_000_000_000, "aggravations": [{"code": "night", "multiplier_bp": 20000}]},
     ],
 )
 def test_members_that_contradict_each_other_are_refused(change: dict[str, Any]) -> None:
@@ -121,7 +173,7 @@ def test_what_is_no_object_is_no_rule(value: object) -> None:
         {"caps": [{"per": "month", "commission_bp": 3000}]},
         {"caps": [{"per": "subscriber", "limit_fen": 1}]},
         {"shares": {"mode": "joint", "parts": [{"kind": "agent"}, {"kind": "outsourcer"}]}},
-        {"threshold": {"above_count": 20, "above_bp": 1000, "excess_only": True}},
+        {"threshold": COUNT},
         {"recovery_bp": 5000},
         {"aggravations": [{"code": "after_refusal", "multiplier_bp": 15000}]},
     ],
