@@ -22,6 +22,7 @@ from supervise.parties import models as parties
 from supervise.parties import sanction_models as sanctions
 from supervise.penalties import models as penalties
 from supervise.penalties import score_models as scores
+from supervise.settlement import models as settlement
 
 metadata = Base.metadata
 
@@ -46,6 +47,7 @@ __all__ = [
     "proofs",
     "sanctions",
     "scores",
+    "settlement",
     "tracebacks",
     "watching",
 ]

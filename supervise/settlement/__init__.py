@@ -1,0 +1,1 @@
+"""Collecting what is final: deposits, commissions, cash, monthly runs, top-up calls and write-offs."""
