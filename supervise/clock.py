@@ -3,6 +3,7 @@
 Moments are aware UTC (``*_at``); business days are China dates (``*_on``); months are ``2026-11``.
 """
 
+import calendar
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,3 +68,10 @@ def month_bounds(month: str) -> tuple[dt.date, dt.date]:
 def next_month(month: str) -> str:
     """Return the month after *month*."""
     return month_of(month_bounds(month)[1])
+
+
+def months_after(day: dt.date, months: int) -> dt.date:
+    """Return the day so many calendar months after *day* (before, if negative); the last of a month that is shorter."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return day.replace(year=year, month=month + 1, day=min(day.day, calendar.monthrange(year, month + 1)[1]))

@@ -11,6 +11,7 @@ from supervise import clock
 from supervise.attribution import checklists
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
 from supervise.attribution.proof_models import VerificationKind, VerificationOutcome
+from supervise.attribution.suspended_calls import CALL_WHILE_SUSPENDED, calls_while_suspended
 from supervise.attribution.verification import UnverifiedError, Verified, confirmed_incidents, write_entries
 from supervise.audit.record import record_event
 from supervise.complaints.models import Incident, IncidentState, OffenceType
@@ -325,13 +326,19 @@ def suggested_offences(session: Session, incidents: Iterable[Incident]) -> dict[
 
     A marketing call from a number that no carrier declared official is made from an unauthorised number, since
     that is an offence type (2025-08-01; domain C1-C3). A hotline is official, for whatever else it must not be used.
+    A call whose party was suspended at that moment is one too (domain F48).
     """
     rows = list(incidents)
-    kinds = _types(session, [UNAUTHORISED_NUMBER])[UNAUTHORISED_NUMBER]
+    types = _types(session, [UNAUTHORISED_NUMBER, CALL_WHILE_SUSPENDED])
     uses = official_uses_at(session, {(row.caller_number, row.occurred_on) for row in rows if row.caller_number})
+    while_suspended = calls_while_suspended(session, rows)
     found: dict[int, tuple[str, ...]] = {}
     for row in rows:
-        is_offence = any(_holds(kind, row.occurred_on) for kind in kinds)
-        unauthorised = is_offence and row.caller_number and (row.caller_number, row.occurred_on) not in uses
-        found[row.id] = (UNAUTHORISED_NUMBER,) if unauthorised else ()
+        unauthorised = row.caller_number and (row.caller_number, row.occurred_on) not in uses
+        speaks_for = {UNAUTHORISED_NUMBER: unauthorised, CALL_WHILE_SUSPENDED: row.id in while_suspended}
+        found[row.id] = tuple(
+            code
+            for code, speaks in speaks_for.items()
+            if speaks and any(_holds(kind, row.occurred_on) for kind in types[code])
+        )
     return found

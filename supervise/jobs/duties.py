@@ -25,6 +25,8 @@ from supervise.jobs.weighing import recheck_attribution, weigh_what_changed
 from supervise.ledger.periods import open_period, periods
 from supervise.ledger.seal import seal_closed_entries
 from supervise.penalties.finalise import finalise_due
+from supervise.penalties.ladder import propose_sanctions
+from supervise.penalties.points import enter_points
 from supervise.sealing import append_anchor
 
 #: Uploaded files and staged cells hold what people wrote: they go when nobody needs them to mend a row any more.
@@ -73,6 +75,13 @@ def finalise_penalties(_surroundings: Surroundings) -> None:
         pass
 
 
+def draw_consequences(_surroundings: Surroundings) -> None:
+    """Enter the points of final penalties, and propose what the ladder of sanctions says of them and of warnings."""
+    while db.decide(enter_points):
+        pass
+    db.decide(propose_sanctions, clock.today())
+
+
 def follow_inquiries(_surroundings: Surroundings) -> None:
     """Note who was silent until the deadline, and which answers a register or a verdict now contradicts."""
     while db.decide(deem_silent, clock.today()):
@@ -114,6 +123,7 @@ DUTIES = (
     Duty("seal_audit_trail", crontab(minute="20"), seal_audit_trail),
     Duty("open_month", crontab(minute="0"), open_month),
     Duty("finalise_penalties", crontab(minute="10"), finalise_penalties),
+    Duty("draw_consequences", crontab(hour="16", minute="20"), draw_consequences),
     Duty("weigh_what_changed", crontab(minute="7-59/15"), weigh_what_changed),
     Duty("recheck_attribution", crontab(minute="*/15"), recheck_attribution),
     Duty("follow_inquiries", crontab(minute="25"), follow_inquiries),

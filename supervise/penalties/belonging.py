@@ -67,6 +67,10 @@ class ChargedUnits:
             return penalty.unit_id in self._unit_ids
         return penalty.party_id in self._party_ids
 
+    def include_party(self, party: Party) -> bool:
+        """Say whether *party* is one of them: a branch by its unit."""
+        return party.org_unit_id in self._unit_ids if party.org_unit_id is not None else party.id in self._party_ids
+
 
 def speaks_for_charged(scope: Scope, penalty: ChargedRow) -> bool:
     """Say whether a user of *scope* speaks for whom *penalty* charges.

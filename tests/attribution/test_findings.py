@@ -21,7 +21,8 @@ from supervise.complaints.models import IncidentState
 from supervise.errors import AlreadyDecidedError, InvalidInputError
 from tests.factories.attribution import HOW, TRIAGER, attribute, find
 from tests.factories.complaints import make_incident
-from tests.factories.parties import make_party
+from tests.factories.parties import make_party, make_unit, unit_party
+from tests.factories.points import make_sanction
 
 HEARD = "录音第12秒：用户明确拒绝"
 REFUSED_BEFORE = {"earlier_refusal": True}
@@ -168,3 +169,31 @@ def test_since_august_2025_a_call_from_another_number_suggests_an_offence(
     incident = make_incident(session, caller_number=caller, occurred_at=clock.start_of_day(day))
 
     assert suggested_offences(session, [incident]) == {incident.id: suggested}
+
+
+def test_a_call_of_a_suspended_party_is_suggested_as_an_offence_of_its_own(session: Session) -> None:
+    branch = make_unit(session)
+    party, free = make_party(session, sponsor=branch), make_party(session, name="未停权公司", sponsor=branch)
+    made = {one.id: make_incident(session, caller_number=None) for one in (party, free)}
+    for one in (party, free):
+        attribute(session, incident=made[one.id], party=one)
+    on = made[party.id].occurred_on
+    make_sanction(session, party=party, from_on=on, until_on=on + dt.timedelta(days=1))
+    # That its branch is suspended does not suspend the partner.
+    make_sanction(session, party=unit_party(session, branch), from_on=on)
+
+    assert suggested_offences(session, made.values()) == {
+        made[party.id].id: ("call_while_suspended",),
+        made[free.id].id: (),
+    }
+
+
+def test_a_call_before_or_after_the_suspension_is_none(session: Session) -> None:
+    party = make_party(session, sponsor=make_unit(session))
+    incident = make_incident(session, caller_number=None)
+    attribute(session, incident=incident, party=party)
+    day, one = incident.occurred_on, dt.timedelta(days=1)
+    make_sanction(session, party=party, from_on=day + one)
+    make_sanction(session, party=party, from_on=day - one, until_on=day)
+
+    assert suggested_offences(session, [incident]) == {incident.id: ()}

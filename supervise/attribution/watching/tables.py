@@ -32,6 +32,7 @@ from supervise.parties.models import (
 )
 from supervise.parties.periods import holds_at, overlaps
 from supervise.parties.sales_channel_queries import sales_channel_periods
+from supervise.parties.sanctions import suspended_on
 
 #: Whose worker a platform's staff number was.
 DESKS = pa.schema(
@@ -156,14 +157,17 @@ def channels(session: Session, days: Days) -> pa.Table:
 
 
 def permitted(session: Session, days: Days) -> pa.Table:
-    """Return who might call on the day (``PERMITTED``), in whatever area: a record does not say where it called."""
+    """Return who might call on the day (``PERMITTED``), in whatever area: a record does not say where it called.
+
+    Whoever was suspended that day might not, whatever the register of capabilities says.
+    """
     ids = {
         one.party_id
         for one in capability_periods(session)
         if one.capability is Capability.OUTBOUND_CALL and _holds(one.valid_from, one.valid_to, days.on)
     }
     ids.update(session.scalars(select(Party.id).where(Party.kind == PartyKind.ORG_UNIT)))
-    return table_of(((party_id,) for party_id in sorted(ids)), PERMITTED)
+    return table_of(((party_id,) for party_id in sorted(ids - suspended_on(session, days.on))), PERMITTED)
 
 
 def plans(session: Session, days: Days) -> tuple[pa.Table, pa.Table]:
