@@ -25,6 +25,7 @@ from supervise.jobs.surroundings import Surroundings
 from supervise.ledger.seal import refuse_other_seal_key
 from supervise.views import (
     account,
+    approval_limits,
     approvals,
     audit,
     background,
@@ -116,6 +117,7 @@ BLUEPRINTS = (
     reference.bp,
     register_proposals.bp,
     relations.bp,
+    approval_limits.bp,
     reporter_thresholds.bp,
     reports.bp,
     sales_channels.bp,

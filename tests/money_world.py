@@ -12,7 +12,7 @@ from supervise.contracts.agreements import draft_contract
 from supervise.contracts.rule_versions import draft_rule
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
-from supervise.penalties.models import ReversalRequest
+from supervise.penalties.models import ReversalRequest, Waiver, WaiverReason
 from supervise.penalties.objections import file_objection
 from tests.factories.attribution import make_proven_incident
 from tests.factories.compensation import make_policy, make_undertaking
@@ -31,6 +31,7 @@ class MoneyIds(NamedTuple):
     penalties: list[int]
     objections: list[int]
     reversal_request: int
+    waiver: int
     batch: int
     contract: int
     rule: int
@@ -58,6 +59,7 @@ def make_money(session: Session, *, units: Sequence[OrgUnit], partners: Sequence
         penalties=penalties,
         objections=objections,
         reversal_request=_reversal(session, penalties[0], finance.id),
+        waiver=_waiver(session, penalties[0]),
         batch=_batch(session, finance.id),
         contract=draft.id,
         rule=draft_rule(session, draft.id, rule_draft(), actor_id=DRAFTER).id,
@@ -86,6 +88,20 @@ def _reversal(session: Session, penalty_id: int, proposer_id: int) -> int:
     session.add(request)
     session.flush()
     return request.id
+
+
+def _waiver(session: Session, penalty_id: int) -> int:
+    waiver = Waiver(
+        penalty_id=penalty_id,
+        amount_fen=100_00,
+        because=WaiverReason.OTHER,
+        reason="settled amicably",
+        proposed_by=DRAFTER,
+        proposed_at=clock.now(),
+    )
+    session.add(waiver)
+    session.flush()
+    return waiver.id
 
 
 def _batch(session: Session, maker_id: int) -> int:

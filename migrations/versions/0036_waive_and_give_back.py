@@ -3,6 +3,8 @@
 Written out here: a migration never imports the application, which will have changed.
 """
 
+import datetime as dt
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,11 +16,16 @@ depends_on = None
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 ROLES = "'clerk', 'triager', 'supervisor', 'branch_manager', 'partner_contact', 'finance', 'auditor', 'admin'"
+NOTE = (
+    "《民法典》第五百八十五条、合同编通则司法解释第六十五条：约定的违约金超过造成损失的百分之三十的，人民法院一般可以认定为过分高于造成的损失。"
+    "本系统仅作审批提示，不阻断；提示界线待法务确认。"
+)
 #: What a row says from the first; the state of a waiver, who decided and the end of a limit may follow.
 FROZEN = {
     "penalty_refund": ("penalty_id", "amount_fen", "because", "approved_by", "at"),
     "waiver": ("penalty_id", "amount_fen", "because", "reason", "proposed_by", "proposed_at"),
     "authority_limit": ("role", "limit_fen", "valid_from"),
+    "loss_ratio": ("ratio_bp", "legal_note", "valid_from"),
     "penalty_endorsement": ("penalty_id", "content_sha256", "endorsed_by", "at"),
 }
 
@@ -28,6 +35,7 @@ def upgrade() -> None:
     _create_penalty_refund()
     _create_waiver()
     _create_authority_limit()
+    _create_loss_ratio()
     _create_penalty_endorsement()
     freeze = _freeze_on_postgresql if op.get_bind().dialect.name == "postgresql" else _freeze_on_sqlite
     for table, columns in FROZEN.items():
@@ -133,6 +141,23 @@ def _create_authority_limit() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_authority_limit")),
         sa.UniqueConstraint("role", "valid_from", name=op.f("uq_authority_limit_role_valid_from")),
     )
+
+
+def _create_loss_ratio() -> None:
+    table = op.create_table(
+        "loss_ratio",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("ratio_bp", KEY, nullable=False),
+        sa.Column("legal_note", sa.Text(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_to", sa.Date(), nullable=True),
+        sa.CheckConstraint("ratio_bp > 0", name=op.f("ck_loss_ratio_ratio_positive")),
+        sa.CheckConstraint("legal_note <> ''", name=op.f("ck_loss_ratio_has_note")),
+        sa.CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name=op.f("ck_loss_ratio_period_order")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_loss_ratio")),
+        sa.UniqueConstraint("valid_from", name=op.f("uq_loss_ratio_valid_from")),
+    )
+    op.bulk_insert(table, [{"ratio_bp": 50_000, "legal_note": NOTE, "valid_from": dt.date(2020, 1, 1)}])
 
 
 def _create_penalty_endorsement() -> None:

@@ -33,7 +33,16 @@ from supervise.evidence.models import LegalHold
 from supervise.labels import N_
 from supervise.ledger import reopen
 from supervise.parties.models import Party, ProposalState, RegisterProposal
-from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, ReversalRequest, ReversalState
+from supervise.penalties.models import (
+    Objection,
+    ObjectionState,
+    Penalty,
+    PenaltyState,
+    ReversalRequest,
+    ReversalState,
+    Waiver,
+    WaiverState,
+)
 
 #: Rows of one kind on the page; the oldest come first, so that none is forgotten.
 ROWS_MAX = 100
@@ -181,6 +190,25 @@ def _reversals() -> Select[*tuple[Any, ...]]:
     )
 
 
+def _waivers() -> Select[*tuple[Any, ...]]:
+    columns = _waiting(
+        Penalty.id,
+        Penalty.reference,
+        Waiver.proposed_by,
+        about=Party.name,
+        reason=Waiver.reason,
+        amount_fen=Waiver.amount_fen,
+        at=Waiver.proposed_at,
+    )
+    return (
+        columns.select_from(Waiver)
+        .join(Penalty, Penalty.id == Waiver.penalty_id)
+        .join(Party, Party.id == Penalty.party_id)
+        .where(Waiver.state == WaiverState.OPEN)
+        .order_by(Waiver.id)
+    )
+
+
 def _voids() -> Select[*tuple[Any, ...]]:
     columns = _waiting(
         CreditBatch.id, CreditBatch.number, CreditBatch.void_proposed_by, amount_fen=CreditBatch.total_fen
@@ -290,6 +318,7 @@ KINDS = (
         page=("penalties.detail", "penalty_id"),
     ),
     Kind("reversals", N_("Reversals of final penalties"), _P.APPROVE_REVERSALS, _reversals()),
+    Kind("waivers", N_("Waivers to decide"), _P.APPROVE_MONEY, _waivers(), page=("penalties.waivers", "penalty_id")),
     Kind("voids", N_("Voids of credit batches"), _P.APPROVE_REVERSALS, _voids()),
     Kind(
         "cancellations",

@@ -4,9 +4,10 @@ Without a row for a role there is no limit. A deputy keeps the limit that the de
 """
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -18,10 +19,15 @@ from supervise.db import take_turn
 from supervise.errors import ConflictError, InvalidInputError, NotPermittedError
 from supervise.labels import N_
 from supervise.money import FEN_MAX, format_yuan
-from supervise.penalties.models import AuthorityLimit, Penalty, PenaltyEndorsement
+from supervise.penalties.models import AuthorityLimit, LossRatio, Penalty, PenaltyEndorsement
 
+#: A hundred thousand times the loss: larger ratios are typing errors.
+RATIO_BP_MAX = 1_000_000_000
 #: Who may approve money at all, as themselves or as a deputy.
 ROLES = (Role.SUPERVISOR, *sorted(DEPUTY_ROLES))
+
+
+_Dated = type[AuthorityLimit] | type[LossRatio]
 
 
 class LimitPlannedError(ConflictError):
@@ -48,17 +54,8 @@ def set_authority_limit(
     """
     if role not in ROLES or not 0 < limit_fen <= FEN_MAX or not reason.strip():
         raise InvalidInputError(N_("A limit has a role that approves, an amount above zero and a reason"))
-    if valid_from < clock.today():
-        raise BackDatedError
     take_turn(session, AuthorityLimit.__tablename__)
-    still = or_(AuthorityLimit.valid_to.is_(None), AuthorityLimit.valid_to > valid_from)
-    rivals = session.scalars(
-        select(AuthorityLimit).where(AuthorityLimit.role == role, still).order_by(AuthorityLimit.valid_from.desc())
-    ).all()
-    if rivals and rivals[0].valid_from >= valid_from:
-        raise LimitPlannedError(first=f"{rivals[0].valid_from}")
-    for rival in rivals:
-        rival.valid_to = valid_from
+    _end_before(session, AuthorityLimit, (AuthorityLimit.role == role,), valid_from)
     row = AuthorityLimit(role=role, limit_fen=limit_fen, valid_from=valid_from)
     session.add(row)
     session.flush()  # the audit event names the row's id
@@ -85,13 +82,71 @@ def limit_of(session: Session, user_id: int, on: dt.date) -> int | None:
     query = (
         select(AuthorityLimit.limit_fen)
         .join(User, User.role == AuthorityLimit.role)
-        .where(
-            User.id == user_id,
-            AuthorityLimit.valid_from <= on,
-            or_(AuthorityLimit.valid_to.is_(None), AuthorityLimit.valid_to > on),
-        )
+        .where(User.id == user_id, *_holds(AuthorityLimit, on))
     )
     return session.scalar(query)
+
+
+def set_loss_ratio(
+    session: Session, *, ratio_bp: int, legal_note: str, valid_from: dt.date, actor_id: int
+) -> LossRatio:
+    """Let amounts above *ratio_bp* of their recorded loss stand on top for approvers from *valid_from* on.
+
+    Raises:
+        InvalidInputError: for a ratio that is none, or without a legal note.
+        BackDatedError: if *valid_from* lies before today.
+        LimitPlannedError: if a row begins on that day or later.
+    """
+    if not 0 < ratio_bp <= RATIO_BP_MAX or not legal_note.strip():
+        raise InvalidInputError(N_("A ratio lies above zero and says on what it stands"))
+    take_turn(session, LossRatio.__tablename__)
+    _end_before(session, LossRatio, (), valid_from)
+    row = LossRatio(ratio_bp=ratio_bp, legal_note=legal_note.strip(), valid_from=valid_from)
+    session.add(row)
+    session.flush()  # the audit event names the row's id
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="loss_ratio.set",
+        subject="loss_ratio",
+        subject_id=row.id,
+        changes={"ratio_bp": ratio_bp, "valid_from": valid_from},
+        reason=row.legal_note,
+    )
+    return row
+
+
+def loss_ratios(session: Session) -> Sequence[LossRatio]:
+    """Return every ratio, the latest first."""
+    return session.scalars(select(LossRatio).order_by(LossRatio.valid_from.desc())).all()
+
+
+def loss_ratio_bp(session: Session, on: dt.date) -> int | None:
+    """Return the ratio in force on the day, in basis points of the recorded loss; None: there is none."""
+    return session.scalar(select(LossRatio.ratio_bp).where(*_holds(LossRatio, on)))
+
+
+def _holds(row: _Dated, on: dt.date) -> tuple[ColumnElement[bool], ...]:
+    return row.valid_from <= on, or_(row.valid_to.is_(None), row.valid_to > on)
+
+
+def _end_before(
+    session: Session,
+    row: _Dated,
+    conditions: Iterable[ColumnElement[bool]],
+    valid_from: dt.date,
+) -> None:
+    """End the rows in force when another one begins on *valid_from*, which is today or later."""
+    if valid_from < clock.today():
+        raise BackDatedError
+    still = or_(row.valid_to.is_(None), row.valid_to > valid_from)
+    query: Select[Any] = select(row).where(still, *conditions)
+    rivals = session.scalars(query.order_by(row.valid_from.desc())).all()
+    if rivals and rivals[0].valid_from >= valid_from:
+        raise LimitPlannedError(first=f"{rivals[0].valid_from}")
+    for rival in rivals:
+        rival.valid_to = valid_from
+    session.flush()
 
 
 def endorsed_by_others(session: Session, penalties: Collection[Penalty], *, actor_id: int) -> set[int]:

@@ -327,6 +327,24 @@ class AuthorityLimit(Base):
     valid_to: Mapped[dt.date | None]
 
 
+class LossRatio(Base):
+    """From how many times the recorded loss on an amount stands on top for its approver; it blocks nothing (R28)."""
+
+    __tablename__ = "loss_ratio"
+    __table_args__ = (
+        CheckConstraint("ratio_bp > 0", name="ratio_positive"),
+        CheckConstraint("legal_note <> ''", name="has_note"),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_order"),
+        UniqueConstraint("valid_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ratio_bp: Mapped[int]
+    legal_note: Mapped[str] = mapped_column(MaskedText)
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date | None]
+
+
 class PenaltyEndorsement(Base):
     """The first of two approvals of an amount above the limit; it holds for exactly what was on the screen."""
 

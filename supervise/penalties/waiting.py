@@ -3,20 +3,38 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from supervise import clock
+from supervise.attribution.grades import Grade
 from supervise.attribution.models import Attribution, Finding, Method
+from supervise.attribution.proof_models import IncidentAttachment
 from supervise.complaints.models import Incident
 from supervise.contracts.models import RuleVersion
+from supervise.contracts.rules import WHOLE_BP, ShareMode
 from supervise.errors import NotFoundError
+from supervise.labels import N_, LabelledEnum
 from supervise.parties.models import OrgUnit, Party
+from supervise.penalties.authority import endorsed_by_others, limit_of, loss_ratio_bp
 from supervise.penalties.belonging import ChargedUnits
 from supervise.penalties.models import Penalty, PenaltyState, ReversalRequest, ReversalState
 
 PAGE = 100
 #: From this step of a rule's tiers on, a line stands on top (domain 4.3).
 HIGH_TIER = 3
+
+
+class SecondLook(LabelledEnum):
+    """Why a line stands on top of what waits for approval (domain 4.3)."""
+
+    OVERRIDE = "override", N_("Overridden verdict")
+    CAP = "cap", N_("Cap reached")
+    HIGH_TIER = "high_tier", N_("Third tier or higher")
+    JOINT = "joint", N_("Joint and several")
+    ABOVE_LIMIT = "above_limit", N_("Above your limit: two approve")
+    NO_RECORD = "no_record", N_("Neither record, register nor file behind it")
+    ABOVE_LOSS = "above_loss", N_("Far above the recorded loss")
 
 
 class WaitingPenalty(NamedTuple):
@@ -27,17 +45,12 @@ class WaitingPenalty(NamedTuple):
     unit: str | None
     rule: str
     rule_number: int
-    #: Why it stands on top.
-    is_high_tier: bool
-    is_capped: bool
-    is_override: bool
+    #: Why it stands on top; nothing: it does not.
+    reasons: tuple[SecondLook, ...]
     #: It charges the approver's own unit or party.
     is_own_unit: bool
-
-    @property
-    def is_exception(self) -> bool:
-        """Say whether it deserves a second look."""
-        return self.is_high_tier or self.is_capped or self.is_override
+    #: Somebody has given the first of two approvals.
+    is_endorsed: bool
 
 
 class WaitingReversal(NamedTuple):
@@ -52,9 +65,10 @@ class WaitingReversal(NamedTuple):
 
 
 class Place(NamedTuple):
-    """After which row the next page begins: exceptions come first, then by id."""
+    """After which row the next page begins: exceptions come first, then party by party, each by id."""
 
     rank: int
+    party_id: int
     penalty_id: int
 
 
@@ -68,30 +82,62 @@ class WaitingPage(NamedTuple):
 def waiting_penalties(
     session: Session, *, actor_id: int, party_id: int | None = None, after: Place | None = None, limit: int = PAGE
 ) -> WaitingPage:
-    """Return proposed penalties, the exceptions first, then the oldest; *actor_id* is who would approve them."""
-    high_tier, capped, override = _high_tier(), Penalty.capped_fen > 0, Attribution.method == Method.OVERRIDE
-    rank = case((or_(high_tier, capped, override), 0), else_=1)
+    """Return proposed penalties, the exceptions first, then by party; *actor_id* is who would approve them."""
+    looks = _second_looks(session, actor_id)
+    rank = case((or_(*looks.values()), 0), else_=1)
     query = (
-        select(
-            Penalty, Party.name, OrgUnit.name, RuleVersion.code, RuleVersion.number, high_tier, capped, override, rank
-        )
+        select(Penalty, Party.name, OrgUnit.name, RuleVersion.code, RuleVersion.number, rank, *looks.values())
         .join(Party, Party.id == Penalty.party_id)
         .join(OrgUnit, OrgUnit.id == Penalty.unit_id, isouter=True)
         .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
         .join(Finding, Finding.id == Penalty.finding_id)
         .join(Attribution, Attribution.id == Finding.attribution_id)
         .where(Penalty.state == PenaltyState.PROPOSED)
-        .order_by(rank, Penalty.id)
+        .order_by(rank, Penalty.party_id, Penalty.id)
         .limit(limit + 1)
     )
     if party_id is not None:
         query = query.where(Penalty.party_id == party_id)
     if after is not None:
-        query = query.where(or_(rank > after.rank, and_(rank == after.rank, Penalty.id > after.penalty_id)))
+        query = query.where(tuple_(rank, Penalty.party_id, Penalty.id) > tuple_(*after))
     found = session.execute(query).all()
     charged = ChargedUnits(session, actor_id)
-    rows = [WaitingPenalty._make((*row[:8], charged.include(row[0]))) for row in found[:limit]]
-    return WaitingPage(rows, Place(found[limit - 1][8], found[limit - 1][0].id) if len(found) > limit else None)
+    endorsed = endorsed_by_others(session, [row[0] for row in found[:limit]], actor_id=actor_id)
+    rows = [
+        WaitingPenalty._make(
+            (
+                *row[:5],
+                tuple(look for look, holds in zip(looks, row[6:], strict=True) if holds),
+                charged.include(row[0]),
+                row[0].id in endorsed,
+            )
+        )
+        for row in found[:limit]
+    ]
+    last = found[limit - 1] if len(found) > limit else None
+    return WaitingPage(rows, Place(last[5], last[0].party_id, last[0].id) if last is not None else None)
+
+
+def _second_looks(session: Session, actor_id: int) -> dict[SecondLook, ColumnElement[bool]]:
+    """Return the condition of each reason why a line stands on top for this approver, on this day."""
+    today = clock.today()
+    limit_fen = limit_of(session, actor_id, today)
+    ratio_bp = loss_ratio_bp(session, today)
+    has_file = exists().where(
+        IncidentAttachment.incident_id == Penalty.incident_id, IncidentAttachment.withdrawn_at.is_(None)
+    )
+    far_above = Penalty.amount_fen * WHOLE_BP > Penalty.loss_basis_fen * (ratio_bp or 0)
+    return {
+        SecondLook.OVERRIDE: Attribution.method == Method.OVERRIDE,
+        SecondLook.CAP: Penalty.capped_fen > 0,
+        SecondLook.HIGH_TIER: _high_tier(),
+        SecondLook.JOINT: func.coalesce(
+            Penalty.explanation[("share", "mode")].as_string() == ShareMode.JOINT.value, false()
+        ),
+        SecondLook.ABOVE_LIMIT: false() if limit_fen is None else Penalty.amount_fen > limit_fen,
+        SecondLook.NO_RECORD: and_(or_(Attribution.grade.is_(None), Attribution.grade == Grade.C), ~has_file),
+        SecondLook.ABOVE_LOSS: false() if ratio_bp is None else and_(Penalty.loss_basis_fen > 0, far_above),
+    }
 
 
 def every_waiting(session: Session, *, party_id: int | None = None, limit: int) -> Sequence[tuple[int, str]]:

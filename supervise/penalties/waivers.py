@@ -3,6 +3,8 @@
 The offence stays proven and counts as one for tiers and points; only the money is not asked for.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -122,6 +124,24 @@ def reject_waiver(session: Session, waiver_id: int, note: str, *, actor_id: int)
     _close(waiver, WaiverState.REJECTED, actor_id, note.strip())
     session.flush()
     _record(session, "waiver.rejected", waiver, actor_id, note.strip())
+    return waiver
+
+
+def waivers_of_penalty(session: Session, penalty_id: int) -> Sequence[Waiver]:
+    """Return the waivers of a penalty, the newest first."""
+    query = select(Waiver).where(Waiver.penalty_id == penalty_id).order_by(Waiver.id.desc())
+    return session.scalars(query).all()
+
+
+def waiver_by_id(session: Session, waiver_id: int) -> Waiver:
+    """Return one waiver.
+
+    Raises:
+        NotFoundError: if there is none.
+    """
+    waiver = session.get(Waiver, waiver_id)
+    if waiver is None:
+        raise NotFoundError
     return waiver
 
 

@@ -30,7 +30,7 @@ document.addEventListener("DOMContentLoaded", () => {
 function stackTables() {
   for (const table of all("table.table-stack")) {
     const headings = all("thead th", table).map((cell) => cell.dataset.short || cell.textContent.trim());
-    for (const row of all("tbody tr", table)) {
+    for (const row of all("tbody tr:not(.group)", table)) {
       Array.from(row.cells).forEach((cell, at) => {
         if (headings[at] && cell.colSpan === 1) cell.dataset.label = headings[at];
       });
@@ -301,7 +301,7 @@ function onKey(event) {
   if (act && act(event) !== false) event.preventDefault();
 }
 
-const rowsOfPage = () => all("table[data-rows] > tbody > tr").filter((row) => row.offsetParent !== null);
+const rowsOfPage = () => all("table[data-rows] > tbody > tr:not(.group)").filter((row) => row.offsetParent !== null);
 const cursorRow = () => one("table[data-rows] > tbody > tr.cursor");
 const linkOf = (row) => one("[data-open]", row) || one("th a, td a", row);
 
@@ -351,7 +351,7 @@ const KEYS = {
 };
 
 document.addEventListener("focusin", (event) => {
-  const row = event.target.closest("table[data-rows] > tbody > tr");
+  const row = event.target.closest("table[data-rows] > tbody > tr:not(.group)");
   if (!row || row === cursorRow()) return;
   cursorRow()?.classList.remove("cursor");
   row.classList.add("cursor");

@@ -139,7 +139,16 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 N_("Reference data"),
                 "sliders",
                 frozenset({P.READ_REFERENCE}),
-                also=frozenset({"checklists", "evidence_clocks", "inquiry_terms", "reporter_thresholds", "thresholds"}),
+                also=frozenset(
+                    {
+                        "approval_limits",
+                        "checklists",
+                        "evidence_clocks",
+                        "inquiry_terms",
+                        "reporter_thresholds",
+                        "thresholds",
+                    }
+                ),
             ),
             Entry("deputies.index", N_("Deputies"), "person-check", frozenset({P.DELEGATE})),
             Entry("gl_map.index", N_("Accounting labels"), "tags", frozenset({P.EDIT_GL_MAP})),

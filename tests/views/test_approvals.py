@@ -8,13 +8,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from supervise import db
+from supervise import clock, db
 from supervise.access.models import User
+from supervise.access.roles import Role
 from supervise.compensation.models import Credit, CreditState
+from supervise.complaints.models import Incident
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import balance_fen
+from supervise.penalties.authority import set_authority_limit
 from supervise.penalties.models import Penalty, PenaltyState
 from tests.factories.access import make_deputy
+from tests.factories.attribution import make_evidence
 from tests.factories.compensation import make_credit, make_undertaking, make_victim
 from tests.factories.complaints import CALLED_AT
 from tests.factories.penalties import make_charged_partner
@@ -128,14 +132,17 @@ def test_a_deputy_cannot_go_beyond_the_limit(app: Flask, scene: Scene) -> None:
 
 
 def test_exceptions_stand_first_with_the_reason(app: Flask, scene: Scene) -> None:
-    waiting(app, scene, 1)
+    [plain] = waiting(app, scene, 1)
 
     def tiered(session: Session) -> list[Penalty]:
         charged = make_charged_partner(session, parameters=TIERED)
-        return [
+        made = [
             proposed(session, charged, scene.people["triager"], occurred_at=CALLED_AT + dt.timedelta(days=10 + day))
             for day in range(3)
         ]
+        for penalty in (plain, *made):
+            make_evidence(session, incident=session.get_one(Incident, penalty.incident_id))
+        return made
 
     third = arranged(app, tiered)[-1]
 
@@ -144,6 +151,7 @@ def test_exceptions_stand_first_with_the_reason(app: Flask, scene: Scene) -> Non
     rows = page[page.index('id="waiting"') :]
     assert rows.index(third.reference) == min(rows.index(ref) for ref in set(_references(rows)))
     assert rows.count("Third tier or higher") == 1
+    assert rows.count("To look at twice") == 1
 
 
 def _references(page: str) -> list[str]:
@@ -247,3 +255,42 @@ def test_the_sums_end_in_what_all_parties_together_would_owe(app: Flask, scene: 
     foot = re.search(r"<tfoot>(.*?)</tfoot>", page, re.DOTALL)
     assert foot is not None
     assert re.findall(r"<strong>\s*(?:<[^>]+>)?\s*([\d.]+)", foot[1]) == ["2", "0.00", "400.00", "0.00"]
+
+
+def test_lines_stand_by_party_and_the_exceptions_on_top_say_why(app: Flask, scene: Scene) -> None:
+    def limit(session: Session) -> None:
+        set_authority_limit(
+            session, role=Role.SUPERVISOR, limit_fen=150_00, reason="授权规定", valid_from=clock.today(), actor_id=1
+        )
+
+    [penalty] = waiting(app, scene, 1)
+    arranged(app, limit)
+    first, second = browser(app, "supervisor"), browser(app, "supervisor2")
+
+    page = first.get("/approvals/").text
+    assert "To look at twice" in page
+    assert "Above your limit: two approve" in page
+    assert "Neither record, register nor file behind it" in page
+    _status, kept = decide(first, picked(penalty))
+    assert "Your approval is kept; above 150.00 yuan another approver decides as well" in kept
+    assert "Approved once: you are the second" in second.get("/approvals/").text
+    _status, done = decide(second, picked(penalty))
+    assert "Approved and posted" in done
+
+
+def test_a_penalty_is_waived_on_its_page_by_two_people(app: Flask, scene: Scene) -> None:
+    [penalty] = waiting(app, scene, 1)
+    decide(browser(app, "supervisor"), picked(penalty))
+    first, second = browser(app, "supervisor"), browser(app, "supervisor2")
+    address = f"/penalties/{penalty.id}/waivers"
+
+    too_much = first.post(address, data={"amount_fen": "200.01", "because": "over_loss", "reason": "损失仅五十元"})
+    first.post(address, data={"amount_fen": "150", "because": "over_loss", "reason": "损失仅五十元"})
+
+    assert too_much.status_code == 422
+    assert "At most 200.00 yuan can be taken off" in too_much.text
+    assert "You proposed this: a second person decides" in first.get(address).text
+    assert address in second.get("/approvals/second-person").text
+    [waiver_id] = re.findall(r"/penalties/waivers/([0-9]+)/decision", second.get(address).text)
+    second.post(f"/penalties/waivers/{waiver_id}/decision", data={"action": "approve"})
+    assert reread(app, penalty.id).open_fen == 50_00

@@ -35,10 +35,10 @@ class RefusedReturn(NamedTuple):
     words: str
 
 
-def _after() -> tuple[int, int] | None:
+def _after(parts: int) -> tuple[int, ...] | None:
     """Return the place in the address after which this page begins; nonsense begins at the top."""
-    match = re.fullmatch(r"([01])-([0-9]{1,18})", request.args.get("after", ""), re.ASCII)
-    return (int(match[1]), int(match[2])) if match else None
+    match = re.fullmatch(rf"[01](-[0-9]{{1,18}}){{{parts - 1}}}", request.args.get("after", ""), re.ASCII)
+    return tuple(int(part) for part in match[0].split("-")) if match else None
 
 
 @bp.get("/")
@@ -50,7 +50,7 @@ def index() -> ResponseReturnValue:
 
 def penalties_page(refused: RefusedReturn | None = None) -> str:
     """Return the page of waiting penalties that the address names, with what was *refused* of it."""
-    me, after, party_id = current_user(), _after(), request.args.get("party", type=int)
+    me, after, party_id = current_user(), _after(3), request.args.get("party", type=int)
     with db.reading() as session:
         page = penalties_waiting.waiting_penalties(
             session, actor_id=me.id, party_id=party_id, after=penalties_waiting.Place(*after) if after else None
@@ -73,7 +73,7 @@ def penalties_page(refused: RefusedReturn | None = None) -> str:
         me=me,
         refused=refused,
         decide_url=address_with(".decide_penalties"),
-        next_url=address_with(".index", after=f"{page.after.rank}-{page.after.penalty_id}") if page.after else None,
+        next_url=address_with(".index", after="-".join(map(str, page.after))) if page.after else None,
     )
 
 
@@ -86,9 +86,9 @@ def credits() -> ResponseReturnValue:  # noqa: A001 - the endpoint is called so
 
 def credits_page(refused: RefusedReturn | None = None) -> str:
     """Return the page of waiting credits that the address names, with what was *refused* of it."""
-    me = current_user()
+    me, after = current_user(), _after(2)
     with db.reading() as session:
-        page = credits_waiting.waiting_credits(session, after=_after())
+        page = credits_waiting.waiting_credits(session, after=(after[0], after[1]) if after else None)
         totals = credits_waiting.credit_totals(session)
         people = display_names(session, [row.credit.maker_id for row in page.rows])
         waiting = _waiting(session, me)
