@@ -298,6 +298,8 @@ def refuse_what_cannot_be_computed(parameters: RuleParameters) -> None:
     """
     if parameters.basis not in (Basis.PER_OFFENCE, Basis.PER_CALL):
         raise UnsupportedRuleError(clause=parameters.basis.label)
+    if _repeats_cost_less(parameters):
+        raise UnsupportedRuleError(N_("A repeat cannot cost less than the offence before it"))
     if any(cap.release for cap in parameters.caps):
         raise UnsupportedRuleError(N_("The system cannot offer freed room of a cap again yet"))
     if any(cap.commission_bp is not None for cap in parameters.caps):
@@ -312,6 +314,11 @@ def refuse_what_cannot_be_computed(parameters: RuleParameters) -> None:
         raise UnsupportedRuleError(N_("The system cannot recover credits from the party by a rule yet"))
     if parameters.aggravations:
         raise UnsupportedRuleError(N_("The system cannot compute aggravations yet; give the offence its own rule"))
+
+
+def _repeats_cost_less(parameters: RuleParameters) -> bool:
+    amounts = [step.amount_fen for step in parameters.tiers.steps] if parameters.tiers is not None else []
+    return amounts != sorted(amounts)
 
 
 def content_sha256(value: Mapping[str, Any]) -> str:

@@ -1,30 +1,24 @@
-"""The pure engine: the examples of domain.md 7.1, 7.4, 7.5 and 7.6, and what holds for every rule."""
+"""The pure engine: the examples of domain.md 7.1, 7.4, 7.5 and 7.6 (percent, equally), and their edges."""
 
 import copy
 import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from supervise import clock
 from supervise.contracts.rules import Basis, CapPer, parse_parameters
 from supervise.penalties.pricing import (
     CapKey,
     Charge,
     History,
-    Offence,
-    Rule,
     Spared,
     Subject,
     price_calls,
     price_offence,
     share_out,
 )
+from tests.factories.pricing import FLAT, PARTNER, amounts, offence
 
-PARTNER = Subject(contract_id=1, party_id=None)
-FLAT: dict[str, Any] = {"basis": "per_offence", "amount_fen": 20000}
 TIERS: dict[str, Any] = {
     "basis": "per_offence",
     "amount_fen": 20000,
@@ -40,34 +34,6 @@ TIERS: dict[str, Any] = {
 }
 
 
-def rule(parameters: dict[str, Any], *, version_id: int = 1) -> Rule:
-    return Rule(version_id, "R", 1, "0" * 64, parse_parameters(parameters))
-
-
-def offence(
-    parameters: dict[str, Any],
-    *,
-    incident: int = 1,
-    finding: int | None = None,
-    code: str = "after_refusal",
-    on: dt.date = dt.date(2026, 9, 29),
-    subject: Subject = PARTNER,
-) -> Offence:
-    return Offence(
-        finding_id=finding or incident,
-        incident_id=incident,
-        code=code,
-        occurred_at=clock.start_of_day(on) + dt.timedelta(hours=10),
-        occurred_on=on,
-        subject=subject,
-        rule=rule(parameters),
-    )
-
-
-def amounts(outcomes: list[Charge | Spared]) -> list[int]:
-    return [outcome.amount_fen if isinstance(outcome, Charge) else 0 for outcome in outcomes]
-
-
 def capped(limit_fen: int, per: str = "month") -> dict[str, Any]:
     return {**FLAT, "caps": [{"per": per, "limit_fen": limit_fen}]}
 
@@ -75,18 +41,18 @@ def capped(limit_fen: int, per: str = "month") -> dict[str, Any]:
 # 7.1 Per offence
 
 
-def test_one_offence_costs_the_rules_amount() -> None:
+def test_7_1_example_1_one_offence_costs_the_rules_amount() -> None:
     assert amounts(price_calls([offence(FLAT)], History())) == [20000]
 
 
-def test_three_calls_cost_three_amounts_however_many_tickets_reported_them() -> None:
+def test_7_1_example_2_three_calls_cost_three_amounts_however_many_tickets_reported_them() -> None:
     calls = [offence(FLAT, incident=incident) for incident in (1, 2, 3)]
 
     assert sum(amounts(price_calls(calls, History()))) == 60000
 
 
 @pytest.mark.parametrize(("across", "total"), [("highest_only", 50000), ("cumulative", 70000)])
-def test_two_types_of_one_call_cost_the_highest_or_both(across: str, total: int) -> None:
+def test_7_1_example_3_two_types_of_one_call_cost_the_highest_or_both(across: str, total: int) -> None:
     call = [
         offence({**FLAT, "amount_fen": 50000, "across_types": across}, finding=1, code="after_refusal"),
         offence({**FLAT, "across_types": across}, finding=2, code="unauthorised_number"),
@@ -107,7 +73,8 @@ def test_if_one_rule_says_highest_only_the_types_do_not_add_up() -> None:
 
     assert isinstance(kept, Charge)
     assert kept.explanation["across"] == {"rule": "highest_only", "spared": [["unauthorised_number", 10000]]}
-    assert spared == Spared(call[1], "after_refusal", 20000)
+    assert isinstance(spared, Spared)
+    assert spared.why.parameters == {"offence": "after_refusal", "amount": "200.00"}
 
 
 def test_of_equal_amounts_the_first_finding_is_charged() -> None:
@@ -129,7 +96,7 @@ def test_a_price_per_call_is_charged_once_for_the_call() -> None:
 # 7.4 Caps
 
 
-def test_a_month_cap_leaves_what_room_there_is() -> None:
+def test_7_4_example_1_a_month_cap_leaves_what_room_there_is() -> None:
     history = History()
     history.add_amount(PARTNER, 90, dt.date(2026, 9, 1), 490000)
 
@@ -148,7 +115,7 @@ def test_twenty_offences_under_a_cap_of_3703_70_leave_296_30_uncharged() -> None
     assert sum(outcome.capped_fen for outcome in outcomes if isinstance(outcome, Charge)) == 29630
 
 
-def test_an_overturned_offence_releases_no_room() -> None:
+def test_7_4_example_3_an_overturned_offence_releases_no_room() -> None:
     history = History()
     five = price_calls([offence(capped(100000), incident=incident) for incident in range(1, 6)], history)
 
@@ -189,14 +156,14 @@ def test_of_two_caps_the_tighter_holds() -> None:
 # 7.5 Tiers
 
 
-def test_repeats_within_ninety_days_cost_more() -> None:
+def test_7_5_example_1_repeats_within_ninety_days_cost_more() -> None:
     days = [dt.date(2026, 3, 1), dt.date(2026, 3, 20), dt.date(2026, 4, 10), dt.date(2026, 5, 15)]
     calls = [offence(TIERS, incident=place, on=day) for place, day in enumerate(days, start=1)]
 
     assert amounts(price_calls(calls, History())) == [20000, 30000, 30000, 50000]
 
 
-def test_after_105_days_the_count_begins_anew() -> None:
+def test_7_5_example_2_after_105_days_the_count_begins_anew() -> None:
     calls = [offence(TIERS, incident=1, on=dt.date(2026, 1, 5)), offence(TIERS, incident=2, on=dt.date(2026, 4, 20))]
 
     assert amounts(price_calls(calls, History())) == [20000, 20000]
@@ -210,7 +177,7 @@ def test_the_ninetieth_day_before_still_counts(days: int, amount_fen: int) -> No
     assert amounts(price_calls(calls, History()))[1] == amount_fen
 
 
-def test_without_the_overturned_first_the_others_are_second_and_third() -> None:
+def test_7_5_example_3_without_the_overturned_first_the_others_are_second_and_third() -> None:
     days = [dt.date(2026, 3, 20), dt.date(2026, 4, 10), dt.date(2026, 5, 15)]
     calls = [offence(TIERS, incident=place, on=day) for place, day in enumerate(days, start=2)]
 
@@ -255,7 +222,7 @@ def shared(amount_fen: int, **shares: int | None) -> dict[str, Any]:
     return {"basis": "per_offence", "amount_fen": amount_fen, "shares": {"mode": mode, "parts": parts}}
 
 
-def test_200_among_three_is_66_67_66_67_66_66() -> None:
+def test_7_6_example_1_200_among_three_is_66_67_66_67_66_66() -> None:
     parameters = shared(20000, org_unit=None, agent=None, outsourcer=None)
 
     portions = share_out(price_offence(offence(parameters), History()), [1, 2, 3])
@@ -263,7 +230,7 @@ def test_200_among_three_is_66_67_66_67_66_66() -> None:
     assert [(part.party_id, part.gross_fen - part.capped_fen) for part in portions] == [(1, 6667), (2, 6667), (3, 6666)]
 
 
-def test_500_by_20_50_30_is_100_250_150() -> None:
+def test_7_6_example_2_500_by_20_50_30_is_100_250_150() -> None:
     parameters = shared(50000, org_unit=2000, agent=5000, outsourcer=3000)
 
     portions = share_out(price_offence(offence(parameters), History()), [1, 2, 3])
@@ -271,96 +238,12 @@ def test_500_by_20_50_30_is_100_250_150() -> None:
     assert [part.gross_fen for part in portions] == [10000, 25000, 15000]
 
 
-# What holds for every rule
-
-PARAMETERS = st.builds(
-    lambda amount, limit, steps, parts: {
-        "basis": "per_offence",
-        "amount_fen": amount,
-        "caps": [{"per": per, "limit_fen": limit} for per in ("incident", "day", "month")] if limit else None,
-        "tiers": {
-            "window": "rolling_days",
-            "days": 30,
-            "steps": [{"from_count": place, "amount_fen": amount * place} for place in range(1, steps + 1)],
-        }
-        if steps
-        else None,
-        "shares": {
-            "mode": "equal",
-            "parts": [{"kind": kind} for kind in ("org_unit", "agent", "outsourcer", "line_customer")[:parts]],
-        }
-        if parts
-        else None,
-    },
-    st.integers(1, 10_000_000),
-    st.none() | st.integers(1, 30_000_000),
-    st.integers(0, 4),
-    st.integers(0, 4),
-)
-DAYS = st.lists(st.integers(0, 60), min_size=1, max_size=12)
-
-
-@given(PARAMETERS, DAYS)
-def test_amounts_add_up_caps_hold_and_shares_sum(parameters: dict[str, Any], days: list[int]) -> None:
-    first = dt.date(2026, 8, 1)
-    calls = [
-        offence(parameters, incident=place, on=first + dt.timedelta(days=day))
-        for place, day in enumerate(days, start=1)
-    ]
-
-    charges = [outcome for outcome in price_calls(calls, History()) if isinstance(outcome, Charge)]
-
-    assert len(charges) == len(days)
-    by_month: dict[str, int] = {}
-    for charge in charges:
-        assert charge.gross_fen > 0
-        assert 0 <= charge.capped_fen <= charge.gross_fen
-        month = f"{charge.offence.occurred_on:%Y-%m}"
-        by_month[month] = by_month.get(month, 0) + charge.amount_fen
-        shares = charge.offence.rule.parameters.shares
-        bearers = list(range(len(shares.parts))) if shares else [0]
-        portions = share_out(charge, bearers)
-        assert sum(part.gross_fen for part in portions) == charge.gross_fen
-        assert sum(part.capped_fen for part in portions) == charge.capped_fen
-        assert all(0 <= part.capped_fen <= part.gross_fen for part in portions)
-    if parameters["caps"]:
-        assert max(by_month.values()) <= parameters["caps"][0]["limit_fen"]
-
-
-@given(PARAMETERS, DAYS, st.randoms())
-def test_the_order_in_which_calls_are_given_changes_nothing(
-    parameters: dict[str, Any], days: list[int], random: Any
-) -> None:
-    first = dt.date(2026, 8, 1)
-    calls = [
-        offence(parameters, incident=place, on=first + dt.timedelta(days=day))
-        for place, day in enumerate(days, start=1)
-    ]
-    shuffled = random.sample(calls, len(calls))
-
-    assert price_calls(shuffled, History()) == price_calls(calls, History())
-
-
-@given(PARAMETERS, DAYS)
-def test_pricing_one_by_one_gives_what_pricing_together_gives(parameters: dict[str, Any], days: list[int]) -> None:
-    first = dt.date(2026, 8, 1)
-    calls = [
-        offence(parameters, incident=place, on=first + dt.timedelta(days=day))
-        for place, day in enumerate(sorted(days), start=1)
-    ]
-    history = History()
-
-    one_by_one = [outcome for call in calls for outcome in price_calls([call], history)]
-
-    assert one_by_one == price_calls(calls, History())
-
-
 def test_a_cap_counts_in_the_bucket_of_its_kind() -> None:
     history = History()
 
     history.add_amount(PARTNER, 5, dt.date(2026, 9, 29), 100)
 
-    assert history.used_fen[CapKey(PARTNER, CapPer.DAY, "2026-09-29")] == 100
+    assert history.used_fen[CapKey(PARTNER, CapPer.DAY, dt.date(2026, 9, 29))] == 100
     assert history.used_fen[CapKey(PARTNER, CapPer.MONTH, "2026-09")] == 100
-    assert history.used_fen[CapKey(PARTNER, CapPer.INCIDENT, "5")] == 100
+    assert history.used_fen[CapKey(PARTNER, CapPer.INCIDENT, 5)] == 100
     assert parse_parameters(FLAT).basis is Basis.PER_OFFENCE

@@ -1,0 +1,75 @@
+"""What a rule needs to know before it can price an offence: what is not recorded is a task, never a guess."""
+
+from collections.abc import Iterator
+
+from supervise.contracts.rules import Basis, CapPer
+from supervise.errors import ConflictError, RefusalError
+from supervise.labels import N_
+from supervise.penalties.pricing.facts import Figure, FigureKind, Offence
+from supervise.penalties.pricing.past import History, month_of
+
+
+class FigureUnknownError(ConflictError):
+    """A figure of the month that the rule reads is not recorded."""
+
+
+class NumberUnknownError(ConflictError):
+    """The rule charges by calling number, and the report names none."""
+
+    message = N_("%(rule)s charges by calling number; which number called is not known")
+
+
+class SubscriberUnknownError(ConflictError):
+    """The rule goes by subscriber, and the report names none."""
+
+    message = N_("%(rule)s goes by subscriber; whom the call was to is not known")
+
+
+_NOT_RECORDED = {
+    FigureKind.COMMISSION: N_("The commission of %(month)s is not recorded"),
+    FigureKind.ORDERS: N_("The number of orders of %(month)s is not recorded"),
+    FigureKind.ANSWERED_CALLS: N_("The number of answered calls of %(month)s is not recorded"),
+}
+
+
+def figures_needed(offence: Offence) -> Iterator[FigureKind]:
+    """Yield the figures of the call's month that the rule of *offence* reads."""
+    parameters = offence.rule.parameters
+    if any(cap.commission_bp is not None for cap in parameters.caps):
+        yield FigureKind.COMMISSION
+    if parameters.threshold is not None and parameters.threshold.above_bp and parameters.threshold.base is not None:
+        yield FigureKind(parameters.threshold.base.value)
+
+
+def figure_of(offence: Offence, history: History, kind: FigureKind) -> Figure:
+    """Return the recorded figure of the call's month.
+
+    Raises:
+        FigureUnknownError: if there is none.
+    """
+    figure = history.figures.get((offence.subject, month_of(offence.occurred_on), kind))
+    if figure is None:
+        raise FigureUnknownError(_NOT_RECORDED[kind], month=month_of(offence.occurred_on))
+    return figure
+
+
+def refusal_of(offence: Offence, history: History) -> RefusalError | None:
+    """Return why *offence* cannot be priced with what is known, if so."""
+    parameters = offence.rule.parameters
+    if not parameters.caps and parameters.threshold is None and parameters.basis in (Basis.PER_OFFENCE, Basis.PER_CALL):
+        return None
+    name = f"{offence.rule.code} v{offence.rule.number}"
+    by_number = parameters.basis in (Basis.PER_RECIPIENT, Basis.PER_NUMBER_MONTH)
+    by_subscriber = parameters.basis is Basis.PER_RECIPIENT or any(
+        cap.per is CapPer.SUBSCRIBER for cap in parameters.caps
+    )
+    if by_number and offence.caller_number is None:
+        return NumberUnknownError(rule=name)
+    if by_subscriber and offence.subscriber_id is None:
+        return SubscriberUnknownError(rule=name)
+    try:
+        for kind in figures_needed(offence):
+            figure_of(offence, history, kind)
+    except FigureUnknownError as refusal:
+        return refusal
+    return None
