@@ -46,6 +46,7 @@ from tests.factories.parties import (
     make_unit,
     unit_party,
 )
+from tests.factories.points import make_sanction
 from tests.factories.records import make_source, write_records
 from tests.factories.watching import make_finding
 from tests.finance_world import make_finance, make_verification
@@ -84,6 +85,7 @@ SIGNED_IN = Expectation(EVERYONE)
 
 TICKET_READERS = (CLERK, TRIAGER, SUPERVISOR, AUDITOR)
 PENALTY_READERS = (CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR)
+SANCTION_READERS = (TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR)
 CREDIT_READERS = (CLERK, TRIAGER, SUPERVISOR, FINANCE, AUDITOR)
 INQUIRY_READERS = (TRIAGER, SUPERVISOR, BRANCH, PARTNER, AUDITOR)
 #: A suspicion is no business of whom it is about before somebody asks.
@@ -163,6 +165,15 @@ EXPECTATIONS: dict[str, Expectation] = {
     "capabilities.new": only(TRIAGER),
     "capabilities.end": only(TRIAGER),
     "capabilities.correct": only(TRIAGER),
+    "sanctions.index": only(*SANCTION_READERS),
+    "sanctions.export": only(*SANCTION_READERS),
+    "sanctions.in_force": only(*SANCTION_READERS),
+    "sanctions.detail": only(*SANCTION_READERS),
+    "sanctions.new": only(TRIAGER, SUPERVISOR),
+    "sanctions.approve": only(SUPERVISOR),
+    "sanctions.reject": only(SUPERVISOR),
+    "sanctions.lift": only(SUPERVISOR),
+    "sanctions.extend": only(TRIAGER, SUPERVISOR),
     "sales_channels.index": only(*REGISTER_READERS),
     "sales_channels.export": only(*REGISTER_READERS),
     "sales_channels.detail": only(*REGISTER_READERS),
@@ -645,6 +656,7 @@ def _registers(session: Session, users: Mapping[Role, User], owners: Owners) -> 
         "capability_id": Rows(shared=make_capability(session, party=owners.partner).id),
         "channel_id": _by_owner(*(row.id for row in channels)),
         "official_id": Rows(shared=official.id if official is not None else None),
+        "sanction_id": _by_owner(*(make_sanction(session, party=one, from_on=clock.today()).id for one in owners)),
     }
 
 

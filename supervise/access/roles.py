@@ -59,6 +59,12 @@ class Permission(StrEnum):
     #: Enter an objection that the charged party made in writing.
     OBJECT_FOR_PARTY = "object_for_party"
     DECIDE_APPEALS = "decide_appeals"
+    #: Points, sanctions and scorecards; the sanctioned side sees its own, once they are decided.
+    READ_SANCTIONS = "read_sanctions"
+    READ_SCORECARDS = "read_scorecards"
+    PROPOSE_SANCTIONS = "propose_sanctions"
+    #: The second person of a sanction; also turns down and lifts.
+    APPROVE_SANCTIONS = "approve_sanctions"
     # Money
     READ_LEDGER = "read_ledger"
     #: The statement of a party within scope.
@@ -105,6 +111,8 @@ _READ_ALL = frozenset(
         _P.READ_WATCH,
         _P.READ_PENALTIES,
         _P.READ_CREDITS,
+        _P.READ_SANCTIONS,
+        _P.READ_SCORECARDS,
         _P.READ_LEDGER,
         _P.READ_STATEMENTS,
         _P.READ_REPORTS,
@@ -116,6 +124,8 @@ _READ_ALL = frozenset(
 _CHARGED_PARTY = frozenset(
     {
         _P.READ_PENALTIES,
+        _P.READ_SANCTIONS,
+        _P.READ_SCORECARDS,
         _P.READ_STATEMENTS,
         _P.READ_INQUIRIES,
         _P.ANSWER_INQUIRIES,
@@ -151,6 +161,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         _P.RECORD_REFUSALS,
         _P.RECORD_CONSENTS,
         _P.TRIAGE,
+        _P.PROPOSE_SANCTIONS,
         _P.WRITE_REGISTERS,
         _P.ACCEPT_REGISTER_CHANGES,
         _P.DRAFT_CONTRACTS,
@@ -162,6 +173,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         _P.APPROVE_MONEY,
         _P.OBJECT_FOR_PARTY,
         _P.DECIDE_APPEALS,
+        _P.PROPOSE_SANCTIONS,
+        _P.APPROVE_SANCTIONS,
         _P.APPROVE_REVERSALS,
         _P.CONFIRM_REOPENINGS,
         _P.ACTIVATE_CONTRACTS,
@@ -175,6 +188,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             _P.READ_PENALTIES,
             _P.READ_CREDITS,
+            _P.READ_SANCTIONS,
             _P.READ_LEDGER,
             _P.READ_STATEMENTS,
             _P.READ_REPORTS,
@@ -198,6 +212,7 @@ DEPUTY_PERMISSIONS = frozenset(
         _P.APPROVE_MONEY,
         _P.OBJECT_FOR_PARTY,
         _P.DECIDE_APPEALS,
+        _P.APPROVE_SANCTIONS,
         _P.APPROVE_REVERSALS,
         _P.AGREE_UNDERTAKINGS,
     }

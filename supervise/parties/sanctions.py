@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.bulk import among, slices
 from supervise.parties.models import Party, PhoneNumber
+from supervise.parties.queries import found
 from supervise.parties.sanction_models import SUSPENDING, Sanction, SanctionKind, SanctionRule, SanctionState
 from supervise.parties.scope import Scope
 
@@ -47,7 +48,7 @@ def standing_at(session: Session, party_ids: Collection[int], on: dt.date) -> di
     What was imposed on an entry that was merged holds for the one it lives on in, and the other way round.
     """
     survivors = _survivors(session, party_ids)
-    found: dict[int, set[SanctionKind]] = {}
+    imposed: dict[int, set[SanctionKind]] = {}
     for some in slices(sorted(set(survivors.values()))):
         survivor = func.coalesce(Party.merged_into_id, Party.id)
         query = (
@@ -57,8 +58,8 @@ def standing_at(session: Session, party_ids: Collection[int], on: dt.date) -> di
             .distinct()
         )
         for party_id, kind in session.execute(query):
-            found.setdefault(party_id, set()).add(kind)
-    return {party_id: frozenset(found.get(survivors.get(party_id, party_id), ())) for party_id in party_ids}
+            imposed.setdefault(party_id, set()).add(kind)
+    return {party_id: frozenset(imposed.get(survivors.get(party_id, party_id), ())) for party_id in party_ids}
 
 
 def suspended(session: Session, party_ids: Collection[int], at: dt.datetime) -> set[int]:
@@ -99,13 +100,16 @@ def sanctions_of_party(session: Session, party_id: int, *, decided_only: bool) -
     return [SanctionLine(*row) for row in session.execute(query)]
 
 
-def sanction_in_scope(session: Session, scope: Scope, sanction_id: int, *, decided_only: bool) -> SanctionLine | None:
-    """Return the sanction, or None if there is none, or it is not for the reader's eyes."""
+def sanction_in_scope(session: Session, scope: Scope, sanction_id: int, *, decided_only: bool) -> SanctionLine:
+    """Return the sanction.
+
+    Raises:
+        NotFoundError: if there is none, or it is not for the reader's eyes.
+    """
     query = scope.limit(lines().where(Sanction.id == sanction_id), party=Sanction.party_id)
     if decided_only:
         query = query.where(decided())
-    row = session.execute(query).one_or_none()
-    return None if row is None else SanctionLine(*row)
+    return SanctionLine(*found(session.execute(query).one_or_none()))
 
 
 def decided() -> ColumnElement[bool]:
@@ -124,8 +128,8 @@ def lines() -> Select[Sanction, Party, PhoneNumber, SanctionRule]:
 
 
 def _survivors(session: Session, party_ids: Collection[int]) -> Mapping[int, int]:
-    found: dict[int, int] = {}
+    survivors: dict[int, int] = {}
     for some in slices(sorted(set(party_ids))):
         query = select(Party.id, func.coalesce(Party.merged_into_id, Party.id))
-        found.update(iter(session.execute(query.where(among(session, Party.id, some)))))
-    return found
+        survivors.update(iter(session.execute(query.where(among(session, Party.id, some)))))
+    return survivors

@@ -24,7 +24,9 @@ from supervise.parties.number_queries import numbers_of_party
 from supervise.parties.queries import party_in_scope
 from supervise.parties.register import Tie
 from supervise.parties.sales_channel_queries import channels_of_party
+from supervise.parties.sanctions import standing_at
 from supervise.penalties.merge_parties import merge_parties
+from supervise.views.parties.consequences import consequences_of
 from supervise.views.parties.forms import (
     AliasForm,
     EditPartyForm,
@@ -56,13 +58,18 @@ def _kinds(session: Session, rows: Sequence[Party]) -> dict[str, Any]:
     return {"unit_kinds": queries.unit_kinds(session, [row.org_unit_id for row in rows if row.org_unit_id is not None])}
 
 
+def _beside(session: Session, rows: Sequence[Party]) -> dict[str, Any]:
+    """Return what the list shows of the parties on a page besides: place in the tree, sanctions in force."""
+    return {**_kinds(session, rows), "standing": standing_at(session, [row.id for row in rows], clock.today())}
+
+
 PARTIES = RegisterList(
     name="parties",
     title=N_("Parties"),
     form=lambda: PartyFilterForm(formdata=request.args),
     rows=queries.parties_by_name,
     cursor=by_text_and_id(lambda row: (row.name, row.id)),
-    beside=_kinds,
+    beside=_beside,
     columns=PARTY_COLUMNS,
     lines=party_lines,
     imports=ImportKind.PARTIES,
@@ -106,6 +113,7 @@ def detail(party_id: int) -> ResponseReturnValue:
             "aliases": queries.aliases_of(session, party_id),
             "capabilities": capabilities_of_party(session, party_id),
             "channels": channels_of_party(session, party_id),
+            "consequences": consequences_of(session, party_id, party.code),
             "visible": scope,
             "history": history_of(session, "party", party_id),
             # A branch itself changes as an org unit; what it may do is granted here.

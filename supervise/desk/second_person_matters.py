@@ -1,0 +1,275 @@
+"""What waits for a second person, kind by kind: one select each, its columns as ``_waiting`` lays them out."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, String, case, cast, func, null, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from supervise.attribution.models import Attribution, AttributionState
+from supervise.compensation.models import (
+    CancellationState,
+    CompensationPolicy,
+    Credit,
+    CreditBatch,
+    CreditBatchState,
+    CreditCancellation,
+    CreditState,
+    PromiseState,
+    Undertaking,
+)
+from supervise.contracts.models import Contract, ContractState, RuleState, RuleVersion
+from supervise.db import UTCDateTime
+from supervise.evidence.models import LegalHold
+from supervise.ledger import reopen
+from supervise.parties.models import Party, PhoneNumber, ProposalState, RegisterProposal
+from supervise.parties.sanction_models import Sanction, SanctionState
+from supervise.penalties.models import (
+    Objection,
+    ObjectionState,
+    Penalty,
+    PenaltyState,
+    ReversalRequest,
+    ReversalState,
+    Waiver,
+    WaiverState,
+)
+
+
+def _waiting(
+    page_id: ColumnElement[Any] | Any,
+    reference: ColumnElement[Any] | Any,
+    proposer: ColumnElement[Any] | Any,
+    *,
+    about: Any = None,
+    reason: Any = None,
+    amount_fen: Any = None,
+    barred: Any = None,
+    at: Any = None,
+) -> Select[*tuple[Any, ...]]:
+    def column(value: Any, kind: Any, name: str) -> ColumnElement[Any]:
+        return (cast(null(), kind) if value is None else value).label(name)
+
+    return select(
+        page_id.label("page_id"),
+        reference.label("reference"),
+        column(about, String(), "about"),
+        column(reason, String(), "reason"),
+        column(amount_fen, BigInteger(), "amount_fen"),
+        proposer.label("proposer_id"),
+        column(barred, BigInteger(), "barred_id"),
+        column(at, UTCDateTime(), "proposed_at"),
+    )
+
+
+def _larger(first: InstrumentedAttribute[int], second: InstrumentedAttribute[int]) -> ColumnElement[int]:
+    return case((first > second, first), else_=second)
+
+
+def penalties() -> Select[*tuple[Any, ...]]:
+    """Return penalties that wait."""
+    columns = _waiting(
+        Penalty.id, Penalty.reference, Penalty.maker_id, amount_fen=Penalty.amount_fen, at=Penalty.proposed_at
+    )
+    return columns.where(Penalty.state == PenaltyState.PROPOSED).order_by(Penalty.id)
+
+
+def proposed_credits() -> Select[*tuple[Any, ...]]:
+    """Return credits that wait."""
+    columns = _waiting(
+        Credit.id, Credit.reference, Credit.maker_id, amount_fen=Credit.amount_fen, at=Credit.proposed_at
+    )
+    return columns.where(Credit.state == CreditState.PROPOSED).order_by(Credit.id)
+
+
+def overrides() -> Select[*tuple[Any, ...]]:
+    """Return overrides that wait."""
+    columns = _waiting(
+        Attribution.incident_id,
+        cast(Attribution.incident_id, String()),
+        Attribution.decided_by,
+        reason=Attribution.reason,
+        at=Attribution.decided_at,
+    )
+    return columns.where(Attribution.state == AttributionState.WAITING).order_by(Attribution.id)
+
+
+def objections() -> Select[*tuple[Any, ...]]:
+    """Return objections that wait."""
+    columns = _waiting(
+        Penalty.id,
+        Penalty.reference,
+        Objection.filed_by,
+        about=Party.name,
+        reason=Objection.body,
+        amount_fen=Penalty.amount_fen,
+        barred=Penalty.approver_id,
+        at=Objection.filed_at,
+    )
+    return (
+        columns.select_from(Objection)
+        .join(Penalty, Penalty.id == Objection.penalty_id)
+        .join(Party, Party.id == Penalty.party_id)
+        .where(Objection.state == ObjectionState.OPEN)
+        .order_by(Objection.id)
+    )
+
+
+def reversals() -> Select[*tuple[Any, ...]]:
+    """Return reversals that wait."""
+    columns = _waiting(
+        ReversalRequest.penalty_id,
+        Penalty.reference,
+        ReversalRequest.proposed_by,
+        amount_fen=ReversalRequest.amount_fen,
+        at=ReversalRequest.proposed_at,
+    )
+    return (
+        columns.select_from(ReversalRequest)
+        .join(Penalty, Penalty.id == ReversalRequest.penalty_id)
+        .where(ReversalRequest.state == ReversalState.OPEN)
+        .order_by(ReversalRequest.id)
+    )
+
+
+def waivers() -> Select[*tuple[Any, ...]]:
+    """Return waivers that wait."""
+    columns = _waiting(
+        Penalty.id,
+        Penalty.reference,
+        Waiver.proposed_by,
+        about=Party.name,
+        reason=Waiver.reason,
+        amount_fen=Waiver.amount_fen,
+        at=Waiver.proposed_at,
+    )
+    return (
+        columns.select_from(Waiver)
+        .join(Penalty, Penalty.id == Waiver.penalty_id)
+        .join(Party, Party.id == Penalty.party_id)
+        .where(Waiver.state == WaiverState.OPEN)
+        .order_by(Waiver.id)
+    )
+
+
+def voids() -> Select[*tuple[Any, ...]]:
+    """Return voids that wait."""
+    columns = _waiting(
+        CreditBatch.id, CreditBatch.number, CreditBatch.void_proposed_by, amount_fen=CreditBatch.total_fen
+    )
+    asked = CreditBatch.void_proposed_by.is_not(None)
+    return columns.where(asked, CreditBatch.state == CreditBatchState.SENT).order_by(CreditBatch.id)
+
+
+def cancellations() -> Select[*tuple[Any, ...]]:
+    """Return cancellations that wait."""
+    columns = _waiting(
+        Credit.id,
+        Credit.reference,
+        CreditCancellation.proposed_by,
+        reason=CreditCancellation.reason,
+        amount_fen=Credit.amount_fen,
+        at=CreditCancellation.proposed_at,
+    )
+    return (
+        columns.select_from(CreditCancellation)
+        .join(Credit, Credit.id == CreditCancellation.credit_id)
+        .where(CreditCancellation.state == CancellationState.OPEN)
+        .order_by(CreditCancellation.id)
+    )
+
+
+def contracts() -> Select[*tuple[Any, ...]]:
+    """Return contracts that wait."""
+    columns = _waiting(Contract.id, Contract.number, Contract.drafted_by, about=Contract.name)
+    return columns.where(Contract.state == ContractState.DRAFT).order_by(Contract.id)
+
+
+def rules() -> Select[*tuple[Any, ...]]:
+    """Return rules that wait."""
+    columns = _waiting(
+        RuleVersion.id,
+        RuleVersion.code + " v" + cast(RuleVersion.number, String()),
+        RuleVersion.drafted_by,
+        about=Contract.name,
+    )
+    return (
+        columns.select_from(RuleVersion)
+        .join(Contract, Contract.id == RuleVersion.contract_id)
+        .where(RuleVersion.state == RuleState.DRAFT)
+        .order_by(RuleVersion.id)
+    )
+
+
+def undertakings() -> Select[*tuple[Any, ...]]:
+    """Return undertakings that wait."""
+    columns = _waiting(
+        Undertaking.id,
+        Undertaking.reference,
+        Undertaking.drafted_by,
+        amount_fen=_larger(Undertaking.lump_fen, Undertaking.per_call_fen),
+        at=Undertaking.drafted_at,
+    )
+    return columns.where(Undertaking.state == PromiseState.DRAFT).order_by(Undertaking.id)
+
+
+def policies() -> Select[*tuple[Any, ...]]:
+    """Return policies that wait."""
+    columns = _waiting(
+        CompensationPolicy.id,
+        CompensationPolicy.code,
+        CompensationPolicy.drafted_by,
+        about=CompensationPolicy.name,
+        amount_fen=CompensationPolicy.per_call_fen,
+    )
+    return columns.where(CompensationPolicy.state == PromiseState.DRAFT).order_by(CompensationPolicy.id)
+
+
+def register_changes() -> Select[*tuple[Any, ...]]:
+    """Return register changes that wait."""
+    columns = _waiting(
+        RegisterProposal.id,
+        cast(RegisterProposal.id, String()),
+        RegisterProposal.proposed_by,
+        at=RegisterProposal.proposed_at,
+    )
+    return columns.where(RegisterProposal.state == ProposalState.OPEN).order_by(RegisterProposal.id)
+
+
+def reopenings() -> Select[*tuple[Any, ...]]:
+    """Return reopenings that wait."""
+    request = reopen.ReopeningRow
+    columns = _waiting(request.id, request.month, request.asked_by, reason=request.reason, at=request.asked_at)
+    return columns.where(reopen.waits()).order_by(request.id)
+
+
+def hold_releases() -> Select[*tuple[Any, ...]]:
+    """Return hold releases that wait."""
+    columns = _waiting(
+        LegalHold.id,
+        cast(LegalHold.id, String()),
+        LegalHold.placed_by,
+        about=LegalHold.reason,
+        reason=LegalHold.release_asked_reason,
+        at=LegalHold.release_asked_at,
+    )
+    asked = LegalHold.release_asked_at.is_not(None)
+    return columns.where(asked, LegalHold.released_at.is_(None)).order_by(LegalHold.release_asked_at, LegalHold.id)
+
+
+def sanctions() -> Select[*tuple[Any, ...]]:
+    """Return sanctions that wait; those of the ladder have no proposer."""
+    columns = _waiting(
+        Sanction.id,
+        cast(Sanction.id, String()),
+        func.coalesce(Sanction.proposed_by, 0),
+        about=func.coalesce(Party.name, PhoneNumber.digits),
+        reason=Sanction.reason,
+        at=Sanction.proposed_at,
+    )
+    return (
+        columns.select_from(Sanction)
+        .outerjoin(Party, Party.id == Sanction.party_id)
+        .outerjoin(PhoneNumber, PhoneNumber.id == Sanction.number_id)
+        .where(Sanction.state == SanctionState.PROPOSED)
+        .order_by(Sanction.id)
+    )
