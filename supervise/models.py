@@ -20,7 +20,9 @@ from supervise.jobs import models as jobs
 from supervise.ledger import models as ledger
 from supervise.parties import models as parties
 from supervise.parties import sanction_models as sanctions
+from supervise.penalties import figure_models as figures
 from supervise.penalties import models as penalties
+from supervise.penalties import recovery_models as recoveries
 from supervise.penalties import score_models as scores
 from supervise.settlement import models as settlement
 
@@ -36,6 +38,7 @@ __all__ = [
     "desk",
     "donotcall",
     "evidence",
+    "figures",
     "files",
     "inquiries",
     "irregularities",
@@ -45,6 +48,7 @@ __all__ = [
     "parties",
     "penalties",
     "proofs",
+    "recoveries",
     "sanctions",
     "scores",
     "settlement",
