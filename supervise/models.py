@@ -22,6 +22,7 @@ from supervise.parties import models as parties
 from supervise.parties import sanction_models as sanctions
 from supervise.penalties import figure_models as figures
 from supervise.penalties import models as penalties
+from supervise.penalties import notice_models as notices
 from supervise.penalties import recovery_models as recoveries
 from supervise.penalties import score_models as scores
 from supervise.settlement import models as settlement
@@ -45,6 +46,7 @@ __all__ = [
     "jobs",
     "ledger",
     "metadata",
+    "notices",
     "parties",
     "penalties",
     "proofs",

@@ -38,6 +38,9 @@ CHECKS = (
     Check("penalty", N_("what was taken off does not fit its state"), penalties.lifted_against_state),
     Check("penalty", N_("no proven finding is held for it"), penalties.charged_without_proof),
     Check("penalty", N_("its objection was decided by its approver"), penalties.judged_by_their_approver),
+    Check(
+        "notice", N_("its lines are not what it says, or their window did not start"), penalties.notices_against_lines
+    ),
     Check("party", N_("its penalties do not sum to what the ledger holds"), penalties.parties_against_ledger),
     Check("org_unit", N_("its assessments do not sum to what the ledger holds"), penalties.units_against_ledger),
     Check("credit", N_("its state is not what its line in a batch says"), credits_.credits_against_lines),

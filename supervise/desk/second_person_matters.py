@@ -109,7 +109,7 @@ def objections() -> Select[*tuple[Any, ...]]:
         columns.select_from(Objection)
         .join(Penalty, Penalty.id == Objection.penalty_id)
         .join(Party, Party.id == Penalty.party_id)
-        .where(Objection.state == ObjectionState.OPEN)
+        .where(Objection.state.in_((ObjectionState.OPEN, ObjectionState.LATE)))
         .order_by(Objection.id)
     )
 

@@ -1,7 +1,7 @@
 """Approving and returning penalties: every line is checked again, posted once, and listed to the charged party."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import select, update
@@ -11,9 +11,6 @@ from supervise import clock
 from supervise.access.deputies import require_authority
 from supervise.attribution.findings import hold, lock_proven
 from supervise.audit.record import record_event
-from supervise.complaints.models import DayType
-from supervise.complaints.workdays import load_calendar
-from supervise.contracts.models import Contract
 from supervise.errors import (
     AlreadyDecidedError,
     ConflictError,
@@ -33,6 +30,7 @@ from supervise.penalties.belonging import ChargedUnits, OwnUnitError
 from supervise.penalties.cases import Case, load_cases
 from supervise.penalties.locks import lock_penalties
 from supervise.penalties.models import Penalty, PenaltyState
+from supervise.penalties.notices import issue
 from supervise.penalties.postings import approval_lines
 from supervise.penalties.recheck import Expected, expected_amounts
 from supervise.penalties.steps import record_steps
@@ -184,15 +182,13 @@ def _approve(session: Session, penalties: Sequence[Penalty], actor_id: int) -> N
         return
     now = clock.now()
     today = clock.china_day(now)
-    deemed = _deemed_days(session, {penalty.contract_id for penalty in penalties}, today)
     hold(session, {penalty.finding_id for penalty in penalties})
     for penalty in penalties:
         penalty.state = PenaltyState.APPROVED
         penalty.approver_id = actor_id
         penalty.approved_at = penalty.listed_at = now
-        penalty.deemed_on = deemed[penalty.contract_id]
         penalty.version += 1
-    session.flush()
+    issue(session, penalties, actor_id=actor_id)
     ids = [penalty.id for penalty in penalties]
     record_steps(session, ids, PenaltyState.APPROVED, actor_id=actor_id)
     # An amount that a cap took away wholly is approved, but nothing is posted of it.
@@ -216,13 +212,6 @@ def _entry(penalty: Penalty, approver_id: int, on: dt.date) -> EntryDraft:
         actor_id=penalty.maker_id,
         approver_id=approver_id,
     )
-
-
-def _deemed_days(session: Session, contract_ids: Collection[int], listed_on: dt.date) -> dict[int, dt.date]:
-    """Return for each contract the day on which what is listed today counts as delivered."""
-    calendar = load_calendar(session)
-    rows = session.execute(select(Contract.id, Contract.deemed_days).where(Contract.id.in_(contract_ids)))
-    return {row.id: calendar.add_days(listed_on, row.deemed_days, DayType.WORKING).day for row in rows}
 
 
 def return_penalties(session: Session, penalty_ids: Sequence[int], reason: str, *, actor_id: int) -> list[RowResult]:

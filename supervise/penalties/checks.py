@@ -5,6 +5,8 @@ refuses most of it row by row; what spans several rows or tables is computed aga
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -13,6 +15,9 @@ from supervise.attribution.models import Finding, FindingState
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import unexplained_dimensions
 from supervise.penalties.models import Objection, Penalty, PenaltyFamily, PenaltyState, PenaltyStep
+from supervise.penalties.notice_models import Notice, NoticeLine
+from supervise.penalties.notices import hash_of
+from supervise.penalties.windows import is_fresh
 
 _CHARGED = (PenaltyState.APPROVED, PenaltyState.FINAL)
 
@@ -62,6 +67,28 @@ def judged_by_their_approver(session: Session) -> Sequence[int]:
         .distinct()
     )
     return session.scalars(query.order_by(Penalty.id)).all()
+
+
+def notices_against_lines(session: Session) -> Sequence[int]:
+    """Return notices whose number of lines, total or hash is not that of their penalties, or that miss one's window.
+
+    With the delivery of a notice every line's window has started, unless the line was gone before.
+    """
+    rows = session.execute(
+        select(Notice, Penalty)
+        .join(NoticeLine, NoticeLine.notice_id == Notice.id, isouter=True)
+        .join(Penalty, Penalty.id == NoticeLine.penalty_id, isouter=True)
+        .order_by(Notice.id, NoticeLine.position)
+        .execution_options(yield_per=1_000)
+    )
+    found = []
+    for notice, group in groupby(rows, key=itemgetter(0)):
+        lines = [penalty for penalty in map(itemgetter(1), group) if penalty is not None]
+        said = (len(lines), sum(line.amount_fen for line in lines), hash_of(notice.reference, notice.party_id, lines))
+        untold = notice.delivery is not None and any(is_fresh(line) for line in lines)
+        if untold or said != (notice.lines, notice.total_fen, notice.content_sha256):
+            found.append(notice.id)
+    return found
 
 
 def parties_against_ledger(session: Session) -> Sequence[int]:

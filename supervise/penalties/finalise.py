@@ -1,9 +1,9 @@
-"""Finality: when the window has ended without an open objection, what is owed becomes receivable and income."""
+"""Finality: when the window has ended without an objection to hear, what is owed becomes receivable and income."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -13,11 +13,13 @@ from supervise.ledger.drafts import EntryDraft
 from supervise.ledger.post import post
 from supervise.ledger.queries import entries_of_keys
 from supervise.ledger.reverse import ReversalDraft, reverse
+from supervise.penalties.acceptance import acceptances
 from supervise.penalties.locks import lock_penalties
-from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, WindowStart
+from supervise.penalties.models import HEARD_OBJECTION_STATES, Objection, Penalty, PenaltyState, WindowStart
+from supervise.penalties.notice_models import PenaltyAcceptance
 from supervise.penalties.postings import final_lines
 from supervise.penalties.steps import record_steps
-from supervise.penalties.windows import start_windows
+from supervise.penalties.windows import is_fresh, start_windows, with_notices
 
 #: Penalties of one transaction: a few seconds at most, and no page waits long for a lock.
 BATCH = 1_000
@@ -31,9 +33,10 @@ def finalise_due(session: Session, on: dt.date, *, limit: int = BATCH) -> list[i
     until it returns nothing; twice does nothing twice.
     """
     _start_deemed(session, on, limit)
-    open_objection = exists().where(Objection.penalty_id == Penalty.id, Objection.state == ObjectionState.OPEN)
+    heard = exists().where(Objection.penalty_id == Penalty.id, Objection.state.in_(HEARD_OBJECTION_STATES))
+    accepted = Penalty.id.in_(select(PenaltyAcceptance.penalty_id))
     due = select(Penalty.id).where(
-        Penalty.state == PenaltyState.APPROVED, Penalty.objection_until_on < on, ~open_objection
+        Penalty.state == PenaltyState.APPROVED, or_(Penalty.objection_until_on < on, accepted), ~heard
     )
     ids = session.scalars(due.order_by(Penalty.id).limit(limit)).all()
     locked = lock_penalties(session, ids)
@@ -48,21 +51,18 @@ def _start_deemed(session: Session, on: dt.date, limit: int) -> None:
     waiting = select(Penalty.id).where(
         Penalty.state == PenaltyState.APPROVED, Penalty.window_start.is_(None), Penalty.deemed_on <= on
     )
-    locked = lock_penalties(session, session.scalars(waiting.order_by(Penalty.id).limit(limit)).all())
-    fresh = [
-        penalty
-        for penalty in locked.values()
-        if penalty.state is PenaltyState.APPROVED and penalty.window_start is None
-    ]
-    start_windows(session, fresh, WindowStart.DEEMED, on)
-    if fresh:
+    ids = session.scalars(waiting.order_by(Penalty.id).limit(limit)).all()
+    locked = lock_penalties(session, with_notices(session, ids))
+    fresh = [locked[penalty_id] for penalty_id in ids if is_fresh(locked[penalty_id])]
+    started = start_windows(session, fresh, WindowStart.DEEMED, on, actor_id=None)
+    if started:
         record_event(
             session,
             actor_id=None,
             action="penalties.deemed_delivered",
             subject="penalty",
             subject_id=None,
-            changes={"penalty_ids": [penalty.id for penalty in fresh]},
+            changes={"penalty_ids": started},
         )
 
 
@@ -120,8 +120,9 @@ def _post(session: Session, owed: Sequence[Penalty], days: Mapping[int, dt.date]
 
 
 def _final_days(session: Session, penalties: Sequence[Penalty]) -> dict[int, dt.date]:
-    """Return the day on which each became final: after its window, or when its last objection was decided."""
+    """Return the day on which each became final: accepted, after its window, or its last objection decided."""
     ids = [penalty.id for penalty in penalties]
+    accepted = acceptances(session, ids)
     decided = select(Objection.penalty_id, func.max(Objection.decided_at)).where(Objection.penalty_id.in_(ids))
     last = {row[0]: row[1] for row in session.execute(decided.group_by(Objection.penalty_id))}
     days = {}
@@ -130,6 +131,8 @@ def _final_days(session: Session, penalties: Sequence[Penalty]) -> dict[int, dt.
         if ended_on is None:
             raise ValueError(f"penalty {penalty.id} has no window")
         day = ended_on + dt.timedelta(days=1)
+        if penalty.id in accepted:
+            day = min(day, clock.china_day(accepted[penalty.id].accepted_at))
         at = last.get(penalty.id)
         days[penalty.id] = day if at is None else max(day, clock.china_day(at))
     return days

@@ -40,20 +40,27 @@ class WindowStart(LabelledEnum):
     OPENED = "opened", N_("Opened by the party")
     ACKNOWLEDGED = "acknowledged", N_("Acknowledged by the party")
     DEEMED = "deemed", N_("Deemed delivered")
+    POSTED = "posted", N_("Delivered by post")
+    HANDED_OVER = "handed_over", N_("Handed over")
 
 
 class ObjectionState(LabelledEnum):
-    """Where an objection stands; a live one holds finality."""
+    """Where an objection stands; one that waits for a decision or an answer holds finality."""
 
     OPEN = "open", N_("Waiting for a decision")
+    INFO_REQUESTED = "info_requested", N_("Waiting for an answer of the party")
+    LATE = "late", N_("Late, waiting for admission")
+    NOT_ADMITTED = "not_admitted", N_("Late, not admitted")
     UPHELD = "upheld", N_("Upheld")
     REDUCED = "reduced", N_("Upheld in part")
     REJECTED = "rejected", N_("Rejected")
     WITHDRAWN = "withdrawn", N_("Withdrawn")
 
 
-#: States in which an objection waits for somebody: nothing is waived meanwhile.
-WAITING_OBJECTION_STATES = (ObjectionState.OPEN,)
+#: States in which an objection waits for somebody: nothing is waived meanwhile, and no other one is filed.
+WAITING_OBJECTION_STATES = (ObjectionState.OPEN, ObjectionState.INFO_REQUESTED, ObjectionState.LATE)
+#: States in which it holds finality and may be decided; a late one does not before it is admitted.
+HEARD_OBJECTION_STATES = (ObjectionState.OPEN, ObjectionState.INFO_REQUESTED)
 
 
 class ReversalState(LabelledEnum):
@@ -169,8 +176,8 @@ class Objection(Base):
             "uq_objection_live",
             "penalty_id",
             unique=True,
-            sqlite_where=text("state = 'open'"),
-            postgresql_where=text("state = 'open'"),
+            sqlite_where=text("state IN ('open', 'info_requested', 'late')"),
+            postgresql_where=text("state IN ('open', 'info_requested', 'late')"),
         ),
         CheckConstraint(
             "(state IN ('upheld', 'reduced', 'rejected')) = (decided_by IS NOT NULL)", name="decided_by_set"

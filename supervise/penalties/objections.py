@@ -1,5 +1,7 @@
 """Objections: filed in the window, hold finality, decided by a supervisor who neither approved nor is charged."""
 
+import datetime as dt
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,21 +19,24 @@ from supervise.errors import (
 from supervise.labels import N_
 from supervise.money import format_yuan
 from supervise.parties.scope import Scope
+from supervise.penalties.acceptance import AcceptedError, acceptances
 from supervise.penalties.authority import has_endorsed
 from supervise.penalties.belonging import NotChargedError, OwnUnitError, belongs_to_unit, speaks_for_charged
 from supervise.penalties.lift import LiftReason, lift_amount, liftable_fen
-from supervise.penalties.locks import lock_penalty
-from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, WindowStart
-from supervise.penalties.windows import NotContestableError, start_windows
+from supervise.penalties.locks import lock_penalties, lock_penalty
+from supervise.penalties.models import (
+    HEARD_OBJECTION_STATES,
+    WAITING_OBJECTION_STATES,
+    Objection,
+    ObjectionState,
+    Penalty,
+    PenaltyState,
+    WindowStart,
+)
+from supervise.penalties.windows import NotContestableError, is_fresh, start_windows, with_notices
 
 #: What a supervisor may decide.
 DECISIONS = (ObjectionState.UPHELD, ObjectionState.REDUCED, ObjectionState.REJECTED)
-
-
-class LateObjectionError(ConflictError):
-    """The window has ended: overdue counts as accepted."""
-
-    message = N_("The last day for an objection to %(reference)s was %(day)s")
 
 
 class ObjectionOpenError(ConflictError):
@@ -51,34 +56,43 @@ def file_objection(
 ) -> Objection:
     """Object to a penalty in scope; it does not become final before this is decided.
 
+    After the last day, and after finality, it is late: it holds nothing before a supervisor admits it.
+
     *for_party*: a supervisor enters what the charged party wrote. An objection to a penalty that was not opened
-    yet starts its window.
+    yet delivers its notice.
 
     Raises:
         NotFoundError: if it is not in *scope*.
         NotChargedError: if it charges somebody else.
-        NotContestableError: if it is not approved, or final already.
-        LateObjectionError: after the last day.
+        NotContestableError: if nothing of it is left to object to.
+        AcceptedError: if the party accepted it.
         ObjectionOpenError: if one is open or was decided.
         InvalidInputError: without text.
     """
-    penalty = lock_penalty(session, penalty_id)
-    _check_speaks_for(scope, penalty)
+    penalty = lock_penalties(session, with_notices(session, [penalty_id])).get(penalty_id)
+    if penalty is None:
+        raise NotFoundError
+    check_speaks_for(scope, penalty)
     if not body.strip():  # also a CHECK of the table
         raise InvalidInputError(N_("Say what is objected to"))
-    if penalty.state is not PenaltyState.APPROVED:
+    if not _is_contestable(penalty):
         raise NotContestableError(reference=penalty.reference)
-    if penalty.objection_until_on is not None and clock.today() > penalty.objection_until_on:
-        raise LateObjectionError(reference=penalty.reference, day=penalty.objection_until_on.isoformat())
+    if acceptances(session, [penalty_id]):
+        raise AcceptedError(reference=penalty.reference)
     earlier = select(Objection.id).where(
         Objection.penalty_id == penalty_id, Objection.state != ObjectionState.WITHDRAWN
     )
     if session.scalar(earlier.limit(1)) is not None:
         raise ObjectionOpenError(reference=penalty.reference)
-    if penalty.window_start is None:
-        start_windows(session, [penalty], WindowStart.OPENED, clock.today())
+    if is_fresh(penalty):
+        start_windows(session, [penalty], WindowStart.OPENED, clock.today(), actor_id=actor_id)
     objection = Objection(
-        penalty_id=penalty_id, body=body.strip(), filed_by=actor_id, filed_for_party=for_party, filed_at=clock.now()
+        penalty_id=penalty_id,
+        body=body.strip(),
+        filed_by=actor_id,
+        filed_for_party=for_party,
+        filed_at=clock.now(),
+        state=ObjectionState.LATE if is_late(penalty, clock.today()) else ObjectionState.OPEN,
     )
     session.add(objection)
     session.flush()  # the audit event names the row's id
@@ -86,24 +100,42 @@ def file_objection(
     return objection
 
 
+def _is_contestable(penalty: Penalty) -> bool:
+    if penalty.state is PenaltyState.FINAL:
+        return liftable_fen(penalty) > 0 or penalty.amount_fen == 0
+    return penalty.state is PenaltyState.APPROVED
+
+
+def is_late(penalty: Penalty, on: dt.date) -> bool:
+    """Say whether an objection to *penalty* on the day needs admission."""
+    ended = penalty.objection_until_on is not None and on > penalty.objection_until_on
+    return ended or penalty.state is PenaltyState.FINAL
+
+
 def withdraw_objection(session: Session, objection_id: int, scope: Scope, *, actor_id: int) -> Objection:
-    """Take an open objection back; the penalty becomes final as if it had not been made.
+    """Take an objection back that was not decided; the penalty becomes final as if it had not been made.
 
     Raises:
         NotFoundError: if it is not in *scope*.
         NotChargedError: if it is not the charged party's to take back.
-        AlreadyDecidedError: if it is not open.
+        AlreadyDecidedError: if it waits for nobody.
     """
-    objection, penalty = _locked_objection(session, objection_id)
-    _check_speaks_for(scope, penalty)
-    if objection.state is not ObjectionState.OPEN:
+    objection, penalty = locked_objection(session, objection_id)
+    check_speaks_for(scope, penalty)
+    if objection.state not in WAITING_OBJECTION_STATES:
         raise AlreadyDecidedError
     objection.state = ObjectionState.WITHDRAWN
     _record(session, "objection.withdrawn", objection, actor_id)
     return objection
 
 
-def _check_speaks_for(scope: Scope, penalty: Penalty) -> None:
+def check_speaks_for(scope: Scope, penalty: Penalty) -> None:
+    """Refuse who does not speak for whom *penalty* charges.
+
+    Raises:
+        NotFoundError: if it is not in *scope*.
+        NotChargedError: if it charges somebody else.
+    """
     scope.check(penalty.unit_id, penalty.party_id)
     if not speaks_for_charged(scope, penalty):
         raise NotChargedError(reference=penalty.reference)
@@ -120,16 +152,20 @@ def decide_objection(
 ) -> Objection:
     """Uphold, reduce by *reduced_fen*, or reject; what is taken off is reversed in the ledger at once.
 
+    Of a final penalty, which a late objection that was admitted may reach, what was collected in excess is owed back.
+
     Raises:
-        AlreadyDecidedError: if it is not open.
+        AlreadyDecidedError: if it is not to be decided (any more).
         OwnApprovalError, OwnUnitError, SamePersonError: if the user approved it, is charged by it, or filed it.
         NotPermittedError: if the amount is beyond the user's authority.
         InvalidInputError: without a note, or for a reduction that is nothing or everything.
     """
     if decision not in DECISIONS:
         raise InvalidInputError(N_("Choose a decision"))
-    objection, penalty = _locked_objection(session, objection_id)
-    _refuse_decider(session, objection, penalty, actor_id)
+    objection, penalty = locked_objection(session, objection_id)
+    if objection.state not in HEARD_OBJECTION_STATES:
+        raise AlreadyDecidedError
+    refuse_decider(session, objection, penalty, actor_id)
     if not note.strip():
         raise InvalidInputError(N_("Give a reason"))
     words = phone.mask_in_text(note.strip())  # they go into the ledger too, where nothing is ever changed
@@ -147,7 +183,7 @@ def decide_objection(
     return objection
 
 
-def _locked_objection(session: Session, objection_id: int) -> tuple[Objection, Penalty]:
+def locked_objection(session: Session, objection_id: int) -> tuple[Objection, Penalty]:
     """Return the objection as it is once its penalty's row is locked: every decision goes by that lock."""
     penalty_id = session.scalar(select(Objection.penalty_id).where(Objection.id == objection_id))
     if penalty_id is None:
@@ -156,9 +192,13 @@ def _locked_objection(session: Session, objection_id: int) -> tuple[Objection, P
     return session.get_one(Objection, objection_id, populate_existing=True), penalty
 
 
-def _refuse_decider(session: Session, objection: Objection, penalty: Penalty, actor_id: int) -> None:
-    if objection.state is not ObjectionState.OPEN:
-        raise AlreadyDecidedError
+def refuse_decider(session: Session, objection: Objection, penalty: Penalty, actor_id: int) -> None:
+    """Refuse who may not judge it.
+
+    Raises:
+        OwnApprovalError, SamePersonError, OwnUnitError: if the user approved it, filed it, or is charged by it.
+        NotPermittedError: if the amount is beyond the user's authority.
+    """
     if penalty.approver_id == actor_id or has_endorsed(session, penalty.id, actor_id):
         raise OwnApprovalError(reference=penalty.reference)
     if objection.filed_by == actor_id:  # also a CHECK of the table

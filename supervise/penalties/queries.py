@@ -17,6 +17,7 @@ from supervise.parties.scope import Scope
 from supervise.penalties.attention import Attention, needing
 from supervise.penalties.models import (
     LIVE_PENALTY_STATES,
+    WAITING_OBJECTION_STATES,
     Objection,
     ObjectionState,
     Penalty,
@@ -201,7 +202,9 @@ def _conditions(wanted: PenaltyFilter) -> list[ColumnElement[bool]]:
     if wanted.listed_only:
         conditions.append(Penalty.state.in_(LISTED_STATES))
     if wanted.with_open_objection:
-        conditions.append(exists().where(Objection.penalty_id == Penalty.id, Objection.state == ObjectionState.OPEN))
+        conditions.append(
+            exists().where(Objection.penalty_id == Penalty.id, Objection.state.in_(WAITING_OBJECTION_STATES))
+        )
     return conditions
 
 
@@ -260,7 +263,7 @@ def reversals_of_penalty(session: Session, penalty_id: int) -> Sequence[Reversal
 
 
 def open_objections(session: Session, scope: Scope) -> Sequence[WaitingObjection]:
-    """Return the objections in *scope* that wait for a decision, the oldest first."""
+    """Return the objections in *scope* that wait for a decision, or for admission, the oldest first."""
     query = (
         select(
             Objection.id,
@@ -274,7 +277,7 @@ def open_objections(session: Session, scope: Scope) -> Sequence[WaitingObjection
         )
         .join(Penalty, Penalty.id == Objection.penalty_id)
         .join(Party, Party.id == Penalty.party_id)
-        .where(Objection.state == ObjectionState.OPEN)
+        .where(Objection.state.in_((ObjectionState.OPEN, ObjectionState.LATE)))
         .order_by(Objection.id)
     )
     limited = scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id)

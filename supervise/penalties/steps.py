@@ -13,6 +13,8 @@ from supervise.penalties.models import Penalty, PenaltyState, PenaltyStep
 
 #: Reason of the step that an acknowledgement is; the state stays.
 ACKNOWLEDGED = N_("Acknowledged by the party")
+#: Likewise of an acceptance.
+ACCEPTED = N_("Accepted by the party")
 FINDING_OVERTURNED = N_("The finding behind it was overturned")
 
 

@@ -27,6 +27,7 @@ from supervise.parties.models import (
     SalesChannelKind,
     UnitKind,
 )
+from supervise.penalties.models import WindowStart
 from supervise.phone import NumberClass, NumberingPlan
 from supervise.views.audit_actions import ACTIONS
 from supervise.views.audit_vocabulary import FIELDS, SUBJECTS
@@ -52,6 +53,7 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "status": (PartyStatus,),
     "threshold": (WatchKind,),
     "use": (OfficialUse,),
+    "delivery": (WindowStart,),
     "verdict": (Verdict,),
     "verified_by": (VerificationKind,),
     "what": (Original,),

@@ -18,7 +18,7 @@ from tests.factories.access import make_user
 from tests.factories.attribution import make_proven_incident
 from tests.factories.contracts import make_contract, make_rule
 from tests.factories.ledger import make_period
-from tests.factories.parties import make_party, make_unit, unit_party
+from tests.factories.parties import give_scope, make_party, make_unit, unit_party
 
 MAKER = 921
 
@@ -54,6 +54,17 @@ def make_charged_branch(session: Session, *, parameters: dict[str, Any] | None =
 def make_supervisor(session: Session, *, username: str = "supervisor") -> User:
     known = session.scalars(sa.select(User).where(User.username == username)).one_or_none()
     return known or make_user(session, username=username, role=Role.SUPERVISOR)
+
+
+def make_contact(session: Session, charged: Charged, *, username: str = "contact") -> User:
+    """Somebody of the charged party who can sign in and look: a contact, or a branch manager."""
+    if charged.party.org_unit_id is not None:
+        manager = make_user(session, username=username, role=Role.BRANCH_MANAGER)
+        give_scope(session, user_id=manager.id, unit=charged.unit)
+        return manager
+    contact = make_user(session, username=username, role=Role.PARTNER_CONTACT)
+    give_scope(session, user_id=contact.id, party=charged.party)
+    return contact
 
 
 def propose(session: Session, *incidents: Incident, actor_id: int = MAKER) -> list[Penalty]:

@@ -44,6 +44,8 @@ from tests.factories.penalties import (
     approve_all,
     make_charged_branch,
     make_charged_partner,
+    make_contact,
+    make_contact,
     make_supervisor,
     propose,
     shown,
@@ -105,7 +107,9 @@ def test_the_entry_names_maker_and_approver(session: Session) -> None:
 
 
 def test_approval_lists_the_penalty_and_dates_its_deemed_delivery(session: Session) -> None:
-    penalty = proposed(session, make_charged_partner(session, deemed_days=3))
+    charged = make_charged_partner(session, deemed_days=3)
+    make_contact(session, charged)
+    penalty = proposed(session, charged)
 
     approve_all(session, penalty)
 

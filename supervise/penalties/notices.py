@@ -1,0 +1,141 @@
+"""Notices: what one charged party is told of one run of approvals, with all its lines (domain F51).
+
+Delivery starts the window of every line (``penalties.windows``). A party that nobody can open it for gets it on paper.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from supervise import clock
+from supervise.access.models import User
+from supervise.access.roles import Role
+from supervise.audit.record import record_event
+from supervise.bulk import among, insert_rows
+from supervise.complaints.models import DayType
+from supervise.complaints.workdays import Calendar, load_calendar
+from supervise.contracts.models import Contract
+from supervise.contracts.rules import content_sha256
+from supervise.db import reserve_ids
+from supervise.parties.models import Party, UserScope
+from supervise.parties.tree import path_to_root, with_merged
+from supervise.penalties.models import Penalty, PenaltyFamily
+from supervise.penalties.notice_models import Notice, NoticeLine
+
+#: Damages of a partner go on one notice whichever branch sponsors them; an assessment names its branch.
+_Charged = tuple[PenaltyFamily, int, int | None]
+
+
+def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> list[Notice]:
+    """Tell each charged party of *penalties*, which were just approved, in one notice each; return the notices.
+
+    The lines stand in the order of the calls. Where nobody of the party could open it, nothing counts as delivered by
+    itself: the notice waits to be printed.
+    """
+    if not penalties:
+        return []
+    groups: dict[_Charged, list[Penalty]] = {}
+    for penalty in sorted(penalties, key=lambda one: (one.occurred_on, one.id)):
+        unit_id = penalty.unit_id if penalty.family is PenaltyFamily.INTERNAL else None
+        groups.setdefault((penalty.family, penalty.party_id, unit_id), []).append(penalty)
+    today = clock.today()
+    reached = _reached(session, groups, today)
+    calendar = load_calendar(session)
+    contract_ids = {penalty.contract_id for penalty in penalties}
+    terms = {row.id: row for row in session.scalars(select(Contract).where(Contract.id.in_(contract_ids)))}
+    ids = reserve_ids(session, Notice.__table__, len(groups))
+    notices = []
+    for notice_id, (charged, lines) in zip(ids, groups.items(), strict=True):
+        deemed_on = _deemed_on(calendar, [terms[line.contract_id] for line in lines], today)
+        notices.append(_notice(notice_id, lines, deemed_on if charged in reached else None, actor_id))
+        for line in lines:
+            line.deemed_on = notices[-1].deemed_on
+    session.add_all(notices)
+    session.flush()
+    _insert_lines(session, zip(ids, groups.values(), strict=True))
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="notices.issued",
+        subject="notice",
+        subject_id=ids[0] if len(ids) == 1 else None,
+        changes={"notice_ids": ids, "total_fen": sum(notice.total_fen for notice in notices)},
+    )
+    return notices
+
+
+def _notice(notice_id: int, lines: Sequence[Penalty], deemed_on: dt.date | None, actor_id: int) -> Notice:
+    first, now = lines[0], clock.now()
+    reference = f"TZ{clock.china_day(now):%Y%m}-{notice_id:06d}"
+    units = {line.unit_id for line in lines}
+    return Notice(
+        id=notice_id,
+        reference=reference,
+        family=first.family,
+        party_id=first.party_id,
+        unit_id=units.pop() if len(units) == 1 else None,
+        issued_at=now,
+        issued_by=actor_id,
+        lines=len(lines),
+        total_fen=sum(line.amount_fen for line in lines),
+        by_post=deemed_on is None,
+        deemed_on=deemed_on,
+        content_sha256=hash_of(reference, first.party_id, lines),
+    )
+
+
+def hash_of(reference: str, party_id: int, lines: Iterable[Penalty]) -> str:
+    """Return the hash of what a notice says, in the order of its lines."""
+    told = [[line.reference, line.amount_fen, line.content_sha256] for line in lines]
+    return content_sha256({"reference": reference, "party_id": party_id, "lines": told})
+
+
+def _insert_lines(session: Session, groups: Iterable[tuple[int, Sequence[Penalty]]]) -> None:
+    rows = [
+        {"penalty_id": line.id, "notice_id": notice_id, "position": position}
+        for notice_id, lines in groups
+        for position, line in enumerate(lines, start=1)
+    ]
+    insert_rows(session, NoticeLine.__table__, rows)
+
+
+def _deemed_on(calendar: Calendar, terms: Collection[Contract], issued_on: dt.date) -> dt.date:
+    """Return the day on which it counts as delivered; of several contracts the latest."""
+    days = max(term.deemed_days for term in terms)
+    return calendar.add_days(issued_on, days, DayType.WORKING).day
+
+
+def _reached(session: Session, charged: Collection[_Charged], on: dt.date) -> set[_Charged]:
+    """Return those of *charged* for whom somebody can sign in and look."""
+    partners = _with_contact(session, {party_id for family, party_id, _ in charged if family is PenaltyFamily.EXTERNAL})
+    branches = _with_manager(session, {unit_id for _, _, unit_id in charged if unit_id is not None}, on)
+    return {one for one in charged if (one[2] in branches if one[0] is PenaltyFamily.INTERNAL else one[1] in partners)}
+
+
+def _with_contact(session: Session, party_ids: Collection[int]) -> set[int]:
+    """Return the parties with an active contact, their own or of a party merged with them."""
+    survivor = func.coalesce(Party.merged_into_id, Party.id)
+    given = (
+        select(survivor)
+        .join(UserScope, UserScope.party_id == Party.id)
+        .join(User, User.id == UserScope.user_id)
+        .where(User.active, User.role == Role.PARTNER_CONTACT)
+    )
+    return set(session.scalars(select(Party.id).where(among(session, Party.id, party_ids), survivor.in_(given))))
+
+
+def _with_manager(session: Session, unit_ids: Collection[int], on: dt.date) -> set[int]:
+    """Return the units with an active branch manager, of their own or of a unit above."""
+    given = (
+        select(UserScope.org_unit_id)
+        .join(User, User.id == UserScope.user_id)
+        .where(User.active, User.role == Role.BRANCH_MANAGER, UserScope.org_unit_id.is_not(None))
+    )
+    managed = with_merged(session, {unit_id for unit_id in session.scalars(given) if unit_id is not None})
+    return {
+        unit_id
+        for unit_id in unit_ids
+        if unit_id in managed or any(unit.id in managed for unit in path_to_root(session, unit_id, on))
+    }
