@@ -13,9 +13,9 @@ from supervise.audit.record import record_event
 from supervise.complaints.models import OffenceType
 from supervise.contracts.models import Contract, ContractDirection, RuleState, RuleVersion
 from supervise.contracts.rules import (
-    UnsupportedRuleError,
     content_sha256,
     parse_parameters,
+    refuse_in_a_policy,
     refuse_what_cannot_be_computed,
 )
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, NotFoundError, SamePersonError
@@ -109,8 +109,8 @@ def activate_rule(session: Session, rule_id: int, shown_sha256: str, *, actor_id
         raise SamePersonError
     parameters = parse_parameters(rule.parameters)
     refuse_what_cannot_be_computed(parameters)
-    if parameters.shares is not None and contract.direction is ContractDirection.INTERNAL:
-        raise UnsupportedRuleError(N_("A policy charges its branch alone; shares belong to a contract"))
+    if contract.direction is ContractDirection.INTERNAL:
+        refuse_in_a_policy(parameters)
     rivals = _rivals(session, rule)
     _refuse_back_dating(rule, rivals)
     _end_predecessors(session, rule, rivals)

@@ -59,10 +59,12 @@ __all__ = [
     "UnsupportedRuleError",
     "content_sha256",
     "parse_parameters",
+    "refuse_in_a_policy",
     "refuse_what_cannot_be_computed",
 ]
 
 _COUNT_MAX = 1_000_000
+_WITHIN_THE_CARRIER = (PartyKind.ORG_UNIT, PartyKind.EMPLOYEE_CALLER)
 
 
 class RuleParametersError(InvalidInputError):
@@ -254,6 +256,10 @@ def _shares(fields: _Fields) -> Shares:
     fields.finish()
     if len({part.kind for part in parts}) != len(parts):
         raise RuleParametersError(N_("Each kind of party has one share"))
+    if mode is ShareMode.JOINT and any(part.kind in _WITHIN_THE_CARRIER for part in parts):
+        raise RuleParametersError(
+            N_("A branch or employee is the carrier itself and cannot owe it jointly with others")
+        )
     if mode is ShareMode.JOINT and len(parts) == 1:
         raise RuleParametersError(N_("Joint liability needs two parties or more"))
     percentages = [part.share_bp for part in parts if part.share_bp is not None]
@@ -296,24 +302,28 @@ def refuse_what_cannot_be_computed(parameters: RuleParameters) -> None:
     Raises:
         UnsupportedRuleError: naming the clause, since leaving it out silently would charge a wrong amount.
     """
-    if parameters.basis not in (Basis.PER_OFFENCE, Basis.PER_CALL):
-        raise UnsupportedRuleError(clause=parameters.basis.label)
     if _repeats_cost_less(parameters):
         raise UnsupportedRuleError(N_("A repeat cannot cost less than the offence before it"))
     if any(cap.release for cap in parameters.caps):
         raise UnsupportedRuleError(N_("The system cannot offer freed room of a cap again yet"))
-    if any(cap.commission_bp is not None for cap in parameters.caps):
-        raise UnsupportedRuleError(N_("The system cannot compute a cap by commission yet; give it as an amount"))
-    if any(cap.per is CapPer.SUBSCRIBER for cap in parameters.caps):
-        raise UnsupportedRuleError(N_("The system cannot compute a cap per subscriber yet"))
-    if parameters.shares is not None and parameters.shares.mode is ShareMode.JOINT:
-        raise UnsupportedRuleError(N_("The system cannot compute joint liability yet; give percentages"))
-    if parameters.threshold is not None:
-        raise UnsupportedRuleError(N_("The system cannot compute a threshold yet"))
     if parameters.recovery_bp is not None:
         raise UnsupportedRuleError(N_("The system cannot recover credits from the party by a rule yet"))
-    if parameters.aggravations:
-        raise UnsupportedRuleError(N_("The system cannot compute aggravations yet; give the offence its own rule"))
+    if any(one.code is AggravationCode.AFTER_PUSH for one in parameters.aggravations):
+        raise UnsupportedRuleError(N_("No lists are pushed to parties yet, so nothing proves that one was"))
+
+
+def refuse_in_a_policy(parameters: RuleParameters) -> None:
+    """Refuse what a branch, which is the carrier itself, cannot owe under an assessment policy.
+
+    Raises:
+        UnsupportedRuleError: saying why.
+    """
+    if parameters.shares is not None:
+        raise UnsupportedRuleError(N_("A policy charges its branch alone; shares belong to a contract"))
+    if any(cap.commission_bp is not None for cap in parameters.caps):
+        raise UnsupportedRuleError(N_("A branch earns no commission that a policy could cap by"))
+    if parameters.recovery_bp is not None:
+        raise UnsupportedRuleError(N_("A branch gives nothing back: its credits are the carrier's own"))
 
 
 def _repeats_cost_less(parameters: RuleParameters) -> bool:

@@ -4,7 +4,7 @@ Read in a few queries for as many incidents as come; the same at proposal and ag
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Attribution, Finding, FindingState, IncidentVerdict
 from supervise.compensation.models import Credit
 from supervise.compensation.queries import LIVE_CREDIT_STATES
-from supervise.complaints.models import Incident, IncidentKind
+from supervise.complaints.models import Incident, IncidentKind, Precision
 from supervise.contracts.models import Contract, RuleVersion
 from supervise.contracts.prices import Payer, Payers, PriceQuery, rules_at
 from supervise.contracts.rules import parse_parameters
@@ -21,7 +21,8 @@ from supervise.errors import ConflictError, NotFoundError, RefusalError
 from supervise.labels import N_
 from supervise.parties.chain import ChainLink
 from supervise.parties.models import OrgUnit, Party, PartyKind, RelationRole
-from supervise.penalties.pricing import Offence, Rule, Subject
+from supervise.penalties.grounds import CallFacts, grounds_of
+from supervise.penalties.pricing import Ground, Offence, Rule, Subject
 
 
 class NothingProvenError(ConflictError):
@@ -74,22 +75,26 @@ class _Attributed:
     kind: IncidentKind
     occurred_at: dt.datetime
     occurred_on: dt.date
+    precision: Precision
+    caller_number: str | None
+    number_id: int | None
     unit_id: int | None
     cost_centre: str | None
     chain: tuple[ChainLink, ...]
 
 
-def load_cases(session: Session, incident_ids: Collection[int]) -> dict[int, Case | RefusalError]:
+def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = True) -> dict[int, Case | RefusalError]:
     """Return each incident as the engine needs it, or why it cannot be priced.
 
     Takes the contracts' rows, in the order of ids, and keeps them to the end of the transaction: no rule of
-    theirs is activated, and none of them ends, between pricing and commit.
+    theirs is activated, and none of them ends, between pricing and commit. Without *lock* it only looks.
     """
     cases: dict[int, Case | RefusalError] = {}
     attributed = _attributed(session, incident_ids)
     findings = _proven(session, incident_ids)
     payers = Payers(session, [one.chain for one in attributed.values()])
-    _lock_contracts(session, [_payer(payers, one) for one in attributed.values()])
+    if lock:
+        _lock_contracts(session, [_payer(payers, one) for one in attributed.values()])
     paying = {incident_id: _payer(payers, one) for incident_id, one in attributed.items()}
     queries = {
         (finding.id): PriceQuery(
@@ -103,6 +108,7 @@ def load_cases(session: Session, incident_ids: Collection[int]) -> dict[int, Cas
     }
     rules = rules_at(session, set(queries.values()))
     losses = _losses(session, incident_ids)
+    grounds = _grounds(session, [attributed[finding.incident_id] for finding in _aggravated(findings, rules, queries)])
     for incident_id in incident_ids:
         one, payer = attributed.get(incident_id), paying.get(incident_id)
         if one is None or not findings.get(incident_id):
@@ -110,7 +116,7 @@ def load_cases(session: Session, incident_ids: Collection[int]) -> dict[int, Cas
         elif isinstance(payer, Payer):
             try:
                 priced = tuple(
-                    _priced(finding, one, payer, rules[queries[finding.id]], payers)
+                    _priced(finding, one, payer, rules[queries[finding.id]], payers, grounds.get(incident_id, ()))
                     for finding in findings[incident_id]
                 )
             except RefusalError as refusal:
@@ -131,6 +137,9 @@ def _attributed(session: Session, incident_ids: Collection[int]) -> dict[int, _A
             Incident.kind,
             Incident.occurred_at,
             Incident.occurred_on,
+            Incident.precision,
+            Incident.caller_number,
+            Incident.number_id,
             Attribution.unit_id,
             OrgUnit.cost_centre,
             Attribution.chain,
@@ -148,6 +157,9 @@ def _attributed(session: Session, incident_ids: Collection[int]) -> dict[int, _A
             row.kind,
             row.occurred_at,
             row.occurred_on,
+            row.precision,
+            row.caller_number,
+            row.number_id,
             row.unit_id,
             row.cost_centre,
             tuple(_link(parties[party_id], role) for party_id, role in row.chain),
@@ -207,13 +219,49 @@ def _losses(session: Session, incident_ids: Collection[int]) -> dict[int, int]:
     return {incident_id: int(total) for incident_id, total in session.execute(query) if incident_id is not None}
 
 
-def _priced(
-    finding: Finding, one: _Attributed, payer: Payer, version: RuleVersion | RefusalError, payers: Payers
+def _aggravated(
+    findings: Mapping[int, Sequence[Finding]],
+    rules: Mapping[PriceQuery, RuleVersion | RefusalError],
+    queries: Mapping[int, PriceQuery],
+) -> Iterator[Finding]:
+    """Yield the findings whose rule asks what made the offence worse."""
+    for finding in (finding for found in findings.values() for finding in found if finding.id in queries):
+        rule = rules[queries[finding.id]]
+        if isinstance(rule, RuleVersion) and rule.parameters.get("aggravations"):
+            yield finding
+
+
+def _grounds(session: Session, calls: Iterable[_Attributed]) -> dict[int, tuple[Ground, ...]]:
+    return grounds_of(
+        session,
+        {
+            CallFacts(
+                incident_id=one.incident_id,
+                kind=one.kind,
+                occurred_at=one.occurred_at,
+                occurred_on=one.occurred_on,
+                precision=one.precision,
+                caller_number=one.caller_number,
+                number_id=one.number_id,
+                caller_id=one.chain[0].party_id,
+            )
+            for one in calls
+        },
+    )
+
+
+def _priced(  # noqa: PLR0917 - each is another fact
+    finding: Finding,
+    one: _Attributed,
+    payer: Payer,
+    version: RuleVersion | RefusalError,
+    payers: Payers,
+    grounds: tuple[Ground, ...],
 ) -> PricedFinding:
     if isinstance(version, RefusalError):
         raise version
     contract = next(contract for contract in payer.contracts if contract.id == version.contract_id)
-    rule = Rule(version.id, version.code, version.number, version.content_sha256, parse_parameters(version.parameters))
+    rule = rule_of(version)
     offence = Offence(
         finding_id=finding.id,
         incident_id=one.incident_id,
@@ -222,8 +270,16 @@ def _priced(
         occurred_on=one.occurred_on,
         subject=subject_of(contract, payer.party_id),
         rule=rule,
+        caller_number=one.caller_number,
+        subscriber_id=one.number_id,
+        grounds=grounds,
     )
     return PricedFinding(offence, version, contract, _bearers(rule, contract, payer, one, payers))
+
+
+def rule_of(version: RuleVersion) -> Rule:
+    """Return a stored rule version as the engine reads it."""
+    return Rule(version.id, version.code, version.number, version.content_sha256, parse_parameters(version.parameters))
 
 
 def subject_of(contract: Contract, party_id: int) -> Subject:

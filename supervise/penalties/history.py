@@ -8,9 +8,10 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from supervise.complaints.models import Incident
-from supervise.contracts.models import Contract
+from supervise.contracts.models import Contract, RuleVersion
+from supervise.penalties.cases import rule_of
 from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyState
-from supervise.penalties.pricing import History, Offence, Subject
+from supervise.penalties.pricing import History, Offence, Subject, unit_of
 
 #: Amounts that have taken room in a cap: what was approved and later lifted keeps it (docs/rules.md, P-3).
 _TAKES_ROOM = tuple(state for state in PenaltyState if state is not PenaltyState.RETURNED)
@@ -25,7 +26,9 @@ class PastAmount(NamedTuple):
     subject: Subject
     incident_id: int
     occurred_on: dt.date
+    subscriber_id: int | None
     amount_fen: int
+    lifted_fen: int
 
 
 def load_offences(
@@ -61,6 +64,54 @@ def load_offences(
         history.add_offence(subject, code, occurred_at, incident_id)
 
 
+def add_past(history: History, past: PastAmount) -> None:
+    """Let what was made before take its room in *history*."""
+    history.add_amount(
+        past.subject,
+        past.incident_id,
+        past.occurred_on,
+        past.amount_fen,
+        subscriber_id=past.subscriber_id,
+        lifted_fen=past.lifted_fen,
+    )
+
+
+def load_units(session: Session, history: History, offences: Iterable[Offence]) -> None:
+    """Add to *history* the units, of those that *offences* are charged by, which a live penalty has charged."""
+    by_unit = {unit: offence for offence in offences if (unit := unit_of(offence)) is not None}
+    if not by_unit:
+        return
+    query = (
+        select(Penalty.contract_id, Contract.party_id, Penalty.party_id, RuleVersion, Incident)
+        .join(Contract, Contract.id == Penalty.contract_id)
+        .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
+        .join(Incident, Incident.id == Penalty.incident_id)
+        .where(
+            tuple_(Penalty.contract_id, Penalty.period).in_(
+                {(unit.subject.contract_id, f"{offence.occurred_on:%Y-%m}") for unit, offence in by_unit.items()}
+            ),
+            RuleVersion.code.in_({unit.rule_code for unit in by_unit}),
+            Penalty.state.in_(LIVE_PENALTY_STATES),
+        )
+        .order_by(Penalty.id)
+    )
+    for contract_id, contract_party_id, party_id, version, incident in session.execute(query):
+        charged = Offence(
+            finding_id=0,
+            incident_id=incident.id,
+            code="",
+            occurred_at=incident.occurred_at,
+            occurred_on=incident.occurred_on,
+            subject=Subject(contract_id, party_id if contract_party_id is None else None),
+            rule=rule_of(version),
+            caller_number=incident.caller_number,
+            subscriber_id=incident.number_id,
+        )
+        unit = unit_of(charged)
+        if unit is not None:
+            history.units.setdefault(unit, incident.id)
+
+
 def _window_start(offence: Offence) -> dt.date:
     tiers = offence.rule.parameters.tiers
     days = tiers.days if tiers is not None else None
@@ -83,9 +134,12 @@ def past_amounts(session: Session, offences: Iterable[Offence]) -> list[PastAmou
             Penalty.party_id,
             Penalty.incident_id,
             Penalty.occurred_on,
+            Incident.number_id,
             Penalty.amount_fen,
+            Penalty.lifted_fen,
         )
         .join(Contract, Contract.id == Penalty.contract_id)
+        .join(Incident, Incident.id == Penalty.incident_id)
         .where(tuple_(Penalty.contract_id, Penalty.period).in_(months), Penalty.state.in_(_TAKES_ROOM))
         .order_by(Penalty.id)
     )
@@ -96,7 +150,9 @@ def past_amounts(session: Session, offences: Iterable[Offence]) -> list[PastAmou
             Subject(row.contract_id, row.party_id if row.contract_party_id is None else None),
             row.incident_id,
             row.occurred_on,
+            row.number_id,
             row.amount_fen,
+            row.lifted_fen,
         )
         for row in session.execute(query)
     ]

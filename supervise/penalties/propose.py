@@ -1,7 +1,7 @@
 """Proposing penalties: proven offences priced by the rule in force at the call, each amount with its explanation."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -19,9 +19,11 @@ from supervise.errors import AlreadyDecidedError, ConflictError, NotFoundError, 
 from supervise.labels import N_
 from supervise.money import split_by_largest_remainder
 from supervise.penalties.cases import Bearer, Case, PricedFinding, load_cases
-from supervise.penalties.history import load_offences, past_amounts
+from supervise.penalties.history import add_past, load_offences, load_units, past_amounts
 from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyFamily, PenaltyState
-from supervise.penalties.pricing import Charge, History, Portion, adds_up, price_calls, share_out
+from supervise.penalties.month_cases import any_threshold, counted_with
+from supervise.penalties.monthly_figures import known_figures
+from supervise.penalties.pricing import Charge, History, Portion, Spared, adds_up, price_calls, require_known, share_out
 from supervise.penalties.steps import record_steps, return_stale
 
 #: What of a row an approver is shown, and approval compares.
@@ -55,19 +57,30 @@ class AlreadyChargedError(ConflictError):
 def propose_penalties(session: Session, incident_ids: Sequence[int], *, actor_id: int) -> list[RowResult]:
     """Price the proven findings of each incident; return a result for every id, in order.
 
-    What cannot be priced (no rule, two rules, nobody to pay, nothing proven) is refused by name and stays a task.
-    Proposals whose finding was overturned meanwhile are returned. Source: docs/rules.md, P-1 to P-6.
+    What cannot be priced (no rule, two rules, nobody to pay, nothing proven, a figure that is not recorded) is refused
+    by name and stays a task; so is a call that costs nothing, with the reason. Proposals whose finding was overturned
+    meanwhile are returned. A threshold counts a month: the other calls of that contract and month that are due now are
+    proposed with it, whoever asked for one of them. Source: docs/rules.md, P-1 to P-9.
     """
     ids = list(dict.fromkeys(incident_ids))
-    known = _lock_incidents(session, ids)
+    known = _lock_incidents(session, [*ids, *_due_with(session, ids)])
     return_stale(session, known, actor_id=actor_id)
     proposer = _Proposer(session, load_cases(session, known), actor_id)
-    results = [
-        RowResult(incident_id, proposer.consider(incident_id) if incident_id in known else NotFoundError())
+    refusals: dict[int, RefusalError | None] = {incident_id: proposer.consider(incident_id) for incident_id in known}
+    spared = proposer.write()
+    return [
+        RowResult(incident_id, refusals[incident_id] or spared.get(incident_id))
+        if incident_id in known
+        else RowResult(incident_id, NotFoundError())
         for incident_id in ids
     ]
-    proposer.write()
-    return results
+
+
+def _due_with(session: Session, ids: Sequence[int]) -> Collection[int]:
+    """Return the incidents that a threshold prices together with *ids*."""
+    if not any_threshold(session):
+        return ()
+    return counted_with(session, load_cases(session, ids, lock=False).values()).keys()
 
 
 def _lock_incidents(session: Session, ids: Sequence[int]) -> set[int]:
@@ -86,6 +99,10 @@ class _Proposer:
         self.labels = AccountingLabels(session)
         self.charged = _live_by_incident(session, list(cases))
         self.to_price: dict[int, tuple[Case, PricedFinding]] = {}
+        proven = [found.offence for case in cases.values() if isinstance(case, Case) for found in case.findings]
+        self.history = History(figures=known_figures(session, proven))
+        # Charged or not: a case is a case.
+        self.history.add_cases(proven)
 
     def consider(self, incident_id: int) -> RefusalError | None:
         """Take the incident's findings in, or return why not."""
@@ -102,6 +119,7 @@ class _Proposer:
             return AlreadyChargedError(reference=charged[0][0].reference)
         try:
             for found in fresh:
+                require_known(found.offence, self.history)
                 for bearer in found.bearers:
                     self._label(bearer, found.offence.occurred_on)
         except RefusalError as refusal:
@@ -109,22 +127,24 @@ class _Proposer:
         self.to_price |= {found.offence.finding_id: (case, found) for found in fresh}
         return None
 
-    def write(self) -> None:
-        """Price what was taken in, in the order of calls, and write the rows."""
+    def write(self) -> dict[int, RefusalError]:
+        """Price what was taken in, in the order of calls, and write the rows; return why calls cost nothing."""
         offences = [found.offence for _case, found in self.to_price.values()]
-        history = History()
-        load_offences(self.session, history, offences, LIVE_PENALTY_STATES)
+        load_offences(self.session, self.history, offences, LIVE_PENALTY_STATES)
+        load_units(self.session, self.history, offences)
         for past in past_amounts(self.session, offences):
-            history.add_amount(past.subject, past.incident_id, past.occurred_on, past.amount_fen)
-        rows = [
-            row
-            for outcome in price_calls(offences, history)
-            if isinstance(outcome, Charge)
-            for row in self._rows(outcome)
-        ]
+            add_past(self.history, past)
+        outcomes = price_calls(offences, self.history)
+        rows = [row for outcome in outcomes if isinstance(outcome, Charge) for row in self._rows(outcome)]
         if rows:
             self._insert(rows)
             self._mark_priced(rows)
+        charged = {row["incident_id"] for row in rows} | self.charged.keys()
+        return {
+            outcome.offence.incident_id: outcome.why
+            for outcome in outcomes
+            if isinstance(outcome, Spared) and outcome.offence.incident_id not in charged
+        }
 
     def _rows(self, charge: Charge) -> list[dict[str, Any]]:
         case, found = self.to_price[charge.offence.finding_id]

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from supervise.errors import RefusalError
 from supervise.penalties.cases import Case, NothingProvenError, PricedFinding
-from supervise.penalties.history import load_offences, past_amounts
+from supervise.penalties.history import add_past, load_offences, past_amounts
 from supervise.penalties.models import Penalty, PenaltyFamily, PenaltyState
-from supervise.penalties.pricing import History, price_offence, share_out
+from supervise.penalties.month_cases import counted_with
+from supervise.penalties.monthly_figures import known_figures
+from supervise.penalties.pricing import History, below_threshold, price_offence, share_out
 
 _APPROVED = (PenaltyState.APPROVED, PenaltyState.FINAL)
 
@@ -46,17 +48,23 @@ def expected_amounts(
             continue
         found[penalty.finding_id] = match
         rows.setdefault(penalty.finding_id, []).append(penalty)
-    for finding_id, portions in _portions_in_order(session, found, rows):
+    history = _history(session, found)
+    _add_cases(session, history, found, cases)
+    for finding_id, portions in _portions_in_order(session, history, found, rows):
         for penalty in rows[finding_id]:
-            expected[penalty.id] = portions.get(penalty.party_id, NothingProvenError())
+            expected[penalty.id] = (
+                portions if isinstance(portions, RefusalError) else portions.get(penalty.party_id, NothingProvenError())
+            )
     return expected
 
 
 def _portions_in_order(
-    session: Session, found: Mapping[int, PricedFinding], rows: Mapping[int, Sequence[Penalty]]
-) -> Iterator[tuple[int, dict[int, Expected]]]:
-    """Yield for each finding what its bearers would pay now, each after the amounts that were made before it."""
-    history = _history(session, found)
+    session: Session,
+    history: History,
+    found: Mapping[int, PricedFinding],
+    rows: Mapping[int, Sequence[Penalty]],
+) -> Iterator[tuple[int, dict[int, Expected] | RefusalError]]:
+    """Yield for each finding what its bearers would pay now, or why not, each after the amounts made before it."""
     amounts = past_amounts(session, [one.offence for one in found.values()])
     first_ids = {finding_id: min(penalty.id for penalty in some) for finding_id, some in rows.items()}
     for past in amounts:
@@ -67,21 +75,38 @@ def _portions_in_order(
     for finding_id in sorted(found, key=lambda finding_id: first_ids[finding_id]):
         while made < len(amounts) and amounts[made].penalty_id < first_ids[finding_id]:
             past = amounts[made]
-            history.add_amount(past.subject, past.incident_id, past.occurred_on, past.amount_fen)
+            add_past(history, past)
             made += 1
-        yield finding_id, _portions(found[finding_id], history)
+        try:
+            yield finding_id, _portions(found[finding_id], history)
+        except RefusalError as refusal:
+            yield finding_id, refusal
 
 
 def _history(session: Session, found: Mapping[int, PricedFinding]) -> History:
-    history = History()
     offences = [one.offence for one in found.values()]
+    history = History(figures=known_figures(session, offences))
     load_offences(session, history, offences, _APPROVED)
     for offence in offences:
         history.add_offence(offence.subject, offence.code, offence.occurred_at, offence.incident_id)
     return history
 
 
+def _add_cases(
+    session: Session, history: History, found: Mapping[int, PricedFinding], cases: Mapping[int, Case | RefusalError]
+) -> None:
+    """Count the cases of the months that thresholds of *found* read."""
+    by_threshold = {
+        one.offence.incident_id for one in found.values() if one.offence.rule.parameters.threshold is not None
+    }
+    for case in counted_with(session, [cases[incident_id] for incident_id in by_threshold]).values():
+        history.add_cases(one.offence for one in case.findings)
+
+
 def _portions(found: PricedFinding, history: History) -> dict[int, Expected]:
+    spared = below_threshold(found.offence, history)
+    if spared is not None:
+        raise spared.why
     charge = price_offence(found.offence, history)
     portions = share_out(charge, [bearer.party_id for bearer in found.bearers])
     families = {

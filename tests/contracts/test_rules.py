@@ -144,6 +144,7 @@ def test_a_wrong_member_is_refused_by_its_name(change: dict[str, Any], field: st
         {"shares": joint(("agent", 6000, None), ("outsourcer", 3999, None))},
         {"shares": joint(("agent", 6000, None), ("outsourcer", None, None))},
         {"shares": joint(("agent", 10000, None))},
+        {"shares": joint(("agent", 5000, None), ("org_unit", 5000, None))},
         {"shares": joint(("agent", 6000, 11999), ("outsourcer", 4000, None))},
         {"threshold": {"above_count": 20, "above_bp": 1000, "excess_only": True}},
         {"threshold": {"above_count": 0, "above_bp": 0, "excess_only": True}},
@@ -168,14 +169,10 @@ def test_what_is_no_object_is_no_rule(value: object) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"basis": "per_recipient"},
-        {"basis": "per_number_month"},
-        {"caps": [{"per": "month", "commission_bp": 3000}]},
-        {"caps": [{"per": "subscriber", "limit_fen": 1}]},
-        {"shares": {"mode": "joint", "parts": [{"kind": "agent"}, {"kind": "outsourcer"}]}},
-        {"threshold": COUNT},
+        {"caps": [{"per": "month", "limit_fen": 1, "release": True}]},
         {"recovery_bp": 5000},
-        {"aggravations": [{"code": "after_refusal", "multiplier_bp": 15000}]},
+        {"aggravations": [{"code": "after_push", "multiplier_bp": 15000}]},
+        {"tiers": {"window": "calendar_month", "steps": [STEPS[0], {"from_count": 2, "amount_fen": 1}]}},
     ],
 )
 def test_a_clause_that_nobody_computes_is_refused_never_ignored(change: dict[str, Any]) -> None:
@@ -183,6 +180,21 @@ def test_a_clause_that_nobody_computes_is_refused_never_ignored(change: dict[str
 
     with pytest.raises(UnsupportedRuleError):
         refuse_what_cannot_be_computed(parameters)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"basis": "per_recipient"},
+        {"basis": "per_number_month"},
+        {"caps": [{"per": "month", "commission_bp": 3000}, {"per": "subscriber", "limit_fen": 1}]},
+        {"shares": joint(("agent", None, None), ("outsourcer", None, None))},
+        {"threshold": COUNT},
+        {"aggravations": [{"code": "after_refusal", "multiplier_bp": 15000}], "points": {"each": 5, "months": 12}},
+    ],
+)
+def test_every_other_clause_can_be_computed(change: dict[str, Any]) -> None:
+    refuse_what_cannot_be_computed(parse_parameters({**FLAT, **change}))
 
 
 def test_tiers_caps_and_shares_can_be_computed() -> None:

@@ -11,7 +11,7 @@ from supervise.penalties.pricing.needs import (
     NumberUnknownError,
     SubscriberUnknownError,
     figures_needed,
-    refusal_of,
+    require_known,
 )
 from supervise.penalties.pricing.outcomes import Charge, Portion, Spared, SparedError
 from supervise.penalties.pricing.past import CapKey, History
@@ -40,7 +40,7 @@ __all__ = [
     "price_calls",
     "price_offence",
     "recover",
-    "refusal_of",
+    "require_known",
     "share_out",
     "unit_of",
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from supervise.contracts.rules import WHOLE_BP, Cap, RuleParameters
 from supervise.penalties.pricing.facts import FigureKind, Offence
-from supervise.penalties.pricing.needs import figure_of, refusal_of
+from supervise.penalties.pricing.needs import figure_of, require_known
 from supervise.penalties.pricing.outcomes import Charge
 from supervise.penalties.pricing.past import History
 from supervise.penalties.pricing.sparing import threshold_passed
@@ -19,9 +19,7 @@ def price_offence(offence: Offence, history: History) -> Charge:
         RefusalError: if something that the rule reads is not known (``needs``).
     """
     parameters = offence.rule.parameters
-    refusal = refusal_of(offence, history)
-    if refusal is not None:
-        raise refusal
+    require_known(offence, history)
     gross_fen, tier = _tier(offence, history, parameters)
     gross_fen, aggravation = _aggravated(offence, parameters, gross_fen)
     capped_fen, caps = 0, []

@@ -22,7 +22,7 @@ def price_calls(offences: Iterable[Offence], history: History) -> list[Charge | 
     is priced: whether a month is above it does not depend on the order.
 
     Raises:
-        RefusalError: if something that a rule reads is not known (``needs.refusal_of`` tells beforehand).
+        RefusalError: if something that a rule reads is not known (``needs.require_known`` tells beforehand).
     """
     in_order = sorted(offences, key=_IN_ORDER)
     history.add_cases(in_order)

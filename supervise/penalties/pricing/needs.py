@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from supervise.contracts.rules import Basis, CapPer
-from supervise.errors import ConflictError, RefusalError
+from supervise.errors import ConflictError
 from supervise.labels import N_
 from supervise.penalties.pricing.facts import Figure, FigureKind, Offence
 from supervise.penalties.pricing.past import History, month_of
@@ -53,23 +53,23 @@ def figure_of(offence: Offence, history: History, kind: FigureKind) -> Figure:
     return figure
 
 
-def refusal_of(offence: Offence, history: History) -> RefusalError | None:
-    """Return why *offence* cannot be priced with what is known, if so."""
+def require_known(offence: Offence, history: History) -> None:
+    """Refuse to price *offence* if something that its rule reads is not known.
+
+    Raises:
+        NumberUnknownError, SubscriberUnknownError, FigureUnknownError: saying what.
+    """
     parameters = offence.rule.parameters
     if not parameters.caps and parameters.threshold is None and parameters.basis in (Basis.PER_OFFENCE, Basis.PER_CALL):
-        return None
+        return
     name = f"{offence.rule.code} v{offence.rule.number}"
     by_number = parameters.basis in (Basis.PER_RECIPIENT, Basis.PER_NUMBER_MONTH)
     by_subscriber = parameters.basis is Basis.PER_RECIPIENT or any(
         cap.per is CapPer.SUBSCRIBER for cap in parameters.caps
     )
     if by_number and offence.caller_number is None:
-        return NumberUnknownError(rule=name)
+        raise NumberUnknownError(rule=name)
     if by_subscriber and offence.subscriber_id is None:
-        return SubscriberUnknownError(rule=name)
-    try:
-        for kind in figures_needed(offence):
-            figure_of(offence, history, kind)
-    except FigureUnknownError as refusal:
-        return refusal
-    return None
+        raise SubscriberUnknownError(rule=name)
+    for kind in figures_needed(offence):
+        figure_of(offence, history, kind)

@@ -1,0 +1,154 @@
+"""Recording what a party earned or did in a month, and reading what is recorded; a correction supersedes, for good."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Select, exists, select
+from sqlalchemy.orm import Session, aliased
+
+from supervise import clock
+from supervise.audit.record import record_event
+from supervise.bulk import slices
+from supervise.contracts.models import Contract
+from supervise.errors import InvalidInputError, NotFoundError
+from supervise.labels import N_
+from supervise.money import FEN_MAX
+from supervise.parties.models import Party
+from supervise.penalties.figure_models import PartyMonthFigure
+from supervise.penalties.pricing import Figure, FigureKind, Offence, Subject, figures_needed
+
+
+@dataclass(frozen=True)
+class FigureFacts:
+    """A figure as a source states it: whose (by contract for a commission), of which month, how much, from where."""
+
+    kind: FigureKind
+    month: str
+    amount: int
+    source: str
+    party_id: int | None = None
+    contract_id: int | None = None
+
+
+def record_figure(session: Session, facts: FigureFacts, *, actor_id: int) -> PartyMonthFigure:
+    """Record a figure, or correct the one recorded before; the same amount again changes nothing.
+
+    What was priced by the figure before keeps its amount; what waits for approval falls out there and is shown
+    with both amounts (docs/rules.md, P-3).
+
+    Raises:
+        NotFoundError: if there is no such party or contract.
+        InvalidInputError: for a month, an amount or a source that cannot be.
+    """
+    _check(facts)
+    party_id = _lock_owner(session, facts)
+    before = _latest(session, facts, party_id)
+    if before is not None and before.amount == facts.amount:
+        return before
+    figure = PartyMonthFigure(
+        party_id=party_id,
+        contract_id=facts.contract_id if facts.kind is FigureKind.COMMISSION else None,
+        month=facts.month,
+        kind=facts.kind,
+        amount=facts.amount,
+        source=facts.source.strip(),
+        supersedes_id=before.id if before is not None else None,
+        recorded_by=actor_id,
+        recorded_at=clock.now(),
+    )
+    session.add(figure)
+    session.flush()
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="month_figure.recorded",
+        subject="party",
+        subject_id=party_id,
+        changes={
+            "figure": facts.kind.value,
+            "month": facts.month,
+            "amount": facts.amount,
+            "before": before.amount if before is not None else None,
+        },
+    )
+    return figure
+
+
+def figures_of(session: Session, party_ids: Collection[int], month: str) -> list[PartyMonthFigure]:
+    """Return the latest figures of the parties for *month*, by party and kind."""
+    query = _latest_ones().where(PartyMonthFigure.month == month)
+    found: list[PartyMonthFigure] = []
+    for some in slices(sorted(party_ids)):
+        found += session.scalars(query.where(PartyMonthFigure.party_id.in_(some)))
+    return sorted(found, key=lambda one: (one.party_id, one.kind, one.contract_id or 0))
+
+
+def known_figures(session: Session, offences: Iterable[Offence]) -> dict[tuple[Subject, str, FigureKind], Figure]:
+    """Return the latest recorded figures that the rules of *offences* read, in two queries."""
+    needed = {
+        (offence.subject, clock.month_of(offence.occurred_on), kind)
+        for offence in offences
+        for kind in figures_needed(offence)
+    }
+    if not needed:
+        return {}
+    contract_ids = {subject.contract_id for subject, _month, _kind in needed}
+    of_contract = {
+        row.id: row.party_id
+        for row in session.execute(select(Contract.id, Contract.party_id).where(Contract.id.in_(contract_ids)))
+    }
+    owners = {subject: subject.party_id or of_contract.get(subject.contract_id) for subject, _month, _kind in needed}
+    query = _latest_ones().where(
+        PartyMonthFigure.party_id.in_({owner for owner in owners.values() if owner is not None}),
+        PartyMonthFigure.month.in_({month for _subject, month, _kind in needed}),
+    )
+    recorded = {(row.party_id, row.contract_id, row.month, row.kind): row for row in session.scalars(query)}
+    known = {}
+    for subject, month, kind in needed:
+        contract_id = subject.contract_id if kind is FigureKind.COMMISSION else None
+        row = recorded.get((owners[subject] or 0, contract_id, month, kind))
+        if row is not None:
+            known[subject, month, kind] = Figure(row.id, row.amount)
+    return known
+
+
+def _check(facts: FigureFacts) -> None:
+    try:
+        clock.month_bounds(facts.month)
+    except ValueError:
+        raise InvalidInputError(N_("Enter a month, such as 2026-11")) from None
+    if abs(facts.amount) > FEN_MAX or (facts.kind is not FigureKind.COMMISSION and facts.amount < 0):
+        raise InvalidInputError(N_("This amount cannot be"))
+    if not facts.source.strip():
+        raise InvalidInputError(N_("Say where the figure comes from"))
+
+
+def _lock_owner(session: Session, facts: FigureFacts) -> int:
+    """Lock whose figure it is, so that two corrections follow each other; return the party."""
+    if facts.kind is not FigureKind.COMMISSION:
+        party = session.get(Party, facts.party_id or 0, with_for_update={"key_share": True})
+        if party is None:
+            raise NotFoundError
+        return party.id
+    contract = session.get(Contract, facts.contract_id or 0, with_for_update={"key_share": True})
+    if contract is None:
+        raise NotFoundError
+    if contract.party_id is None:
+        raise InvalidInputError(N_("An assessment policy earns no commission"))
+    return contract.party_id
+
+
+def _latest(session: Session, facts: FigureFacts, party_id: int) -> PartyMonthFigure | None:
+    query = _latest_ones().where(
+        PartyMonthFigure.party_id == party_id,
+        PartyMonthFigure.month == facts.month,
+        PartyMonthFigure.kind == facts.kind,
+    )
+    if facts.kind is FigureKind.COMMISSION:
+        query = query.where(PartyMonthFigure.contract_id == facts.contract_id)
+    return session.scalars(query).one_or_none()
+
+
+def _latest_ones() -> Select[PartyMonthFigure]:
+    later = aliased(PartyMonthFigure)
+    return select(PartyMonthFigure).where(~exists().where(later.supersedes_id == PartyMonthFigure.id))
