@@ -27,6 +27,7 @@ from supervise.ledger.seal import seal_closed_entries
 from supervise.penalties.finalise import finalise_due
 from supervise.penalties.ladder import propose_sanctions
 from supervise.penalties.points import enter_points
+from supervise.penalties.scorecards import freeze_due
 from supervise.sealing import append_anchor
 
 #: Uploaded files and staged cells hold what people wrote: they go when nobody needs them to mend a row any more.
@@ -76,10 +77,11 @@ def finalise_penalties(_surroundings: Surroundings) -> None:
 
 
 def draw_consequences(_surroundings: Surroundings) -> None:
-    """Enter the points of final penalties, and propose what the ladder of sanctions says of them and of warnings."""
+    """Enter the points of final penalties, propose what the ladder says, freeze the cards of a month that is over."""
     while db.decide(enter_points):
         pass
     db.decide(propose_sanctions, clock.today())
+    db.decide(freeze_due, clock.today())
 
 
 def follow_inquiries(_surroundings: Surroundings) -> None:

@@ -144,7 +144,7 @@ def _units_and_parties() -> CompoundSelect[int, int]:
     today = bindparam("today", type_=Date())
     given = select(UserScope.org_unit_id).where(UserScope.user_id == bindparam("user_id", type_=Key))
     units = and_merged(select(subtree(select(OrgUnit.id).where(OrgUnit.id.in_(given)), today).c.unit_id))
-    parties = _parties_of(select(units.c.unit_id), today)
+    parties = parties_of_units(select(units.c.unit_id), today)
     return select(units.c.unit_id, literal(0)).union_all(select(parties.c.party_id, literal(1)))
 
 
@@ -154,7 +154,7 @@ def _of_parties(session: Session, given: Select[int | None]) -> Scope:
     return Scope(sees_everything=False, unit_ids=frozenset(), party_ids=frozenset(session.scalars(same)))
 
 
-def _parties_of(units: Select[int], on: ColumnElement[dt.date]) -> CTE:
+def parties_of_units(units: Select[int], on: dt.date | ColumnElement[dt.date]) -> CTE:
     """Return the parties (``party_id``) of *units*, and all that work for one of them *on* the day."""
     working = select(Party.id.label("party_id")).where(Party.org_unit_id.in_(units)).cte("working", recursive=True)
     # UNION, not UNION ALL: a cycle that slipped in would end here.

@@ -86,6 +86,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("penalties.index", N_("Penalties"), "exclamation-octagon", frozenset({P.READ_PENALTIES})),
             Entry("sanctions.index", N_("Sanctions"), "slash-circle", frozenset({P.READ_SANCTIONS})),
+            Entry("scorecards.index", N_("Scorecards"), "speedometer2", frozenset({P.READ_SCORECARDS})),
             Entry("statements.index", N_("Statements"), "file-earmark-text", frozenset({P.READ_STATEMENTS})),
             Entry("credits.index", N_("Credits"), "cash-coin", frozenset({P.READ_CREDITS})),
             Entry(
