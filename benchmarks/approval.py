@@ -378,12 +378,18 @@ def pgledger(connection: psycopg.Connection[Any], path: Path) -> dict[str, float
     accounts = [[_account(connection, f"{name} {n}") for name in ("receivable", "deferred")] for n in range(PARTIES)]
     transfers = [(*accounts[n % PARTIES], 200 + n) for n in range(OF_PEERS)]
     connection.commit()
-    call = "SELECT count(*) FROM pgledger_create_transfers(ARRAY[(%s, %s, %s)::transfer_request])"
-    one_by_one = seconds(lambda: [connection.execute(call, transfer) for transfer in transfers] and connection.commit())
+    call = b"SELECT count(*) FROM pgledger_create_transfers(ARRAY[(%s, %s, %s)::transfer_request])"
+    one_by_one = seconds(lambda: _committed(connection, [(call, transfer) for transfer in transfers]))
     requests = ", ".join(f"('{one}', '{other}', {amount})::transfer_request" for one, other, amount in transfers)
     whole = f"SELECT count(*) FROM pgledger_create_transfers(ARRAY[{requests}])".encode()
-    together = seconds(lambda: connection.execute(whole) and connection.commit())
+    together = seconds(lambda: _committed(connection, [(whole, None)]))
     return {"pgledger, call by call": one_by_one / OF_PEERS, "pgledger, one call": together / OF_PEERS}
+
+
+def _committed(connection: psycopg.Connection[Any], calls: Sequence[tuple[bytes, Any]]) -> None:
+    for call, values in calls:
+        connection.execute(call, values)
+    connection.commit()
 
 
 def _account(connection: psycopg.Connection[Any], name: str) -> str:
