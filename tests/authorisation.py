@@ -28,6 +28,7 @@ from supervise.jobs.records import create_job
 from supervise.parties.models import OfficialNumber, OrgUnit, Party
 from supervise.parties.proposals import Action, propose
 from supervise.parties.scope import Scope
+from supervise.penalties.models import Penalty
 from tests.factories.access import make_deputy, make_user
 from tests.factories.attribution import make_evidence, make_hop
 from tests.factories.complaints import make_import, make_incident, make_subscriber, make_ticket, offence_type
@@ -51,6 +52,7 @@ from tests.factories.records import make_source, write_records
 from tests.factories.watching import make_finding
 from tests.finance_world import make_finance, make_verification
 from tests.money_world import MoneyIds, make_money
+from tests.settlement_world import make_settlements
 
 CLERK, TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR, ADMIN = Role
 EVERYONE = frozenset(Role)
@@ -92,6 +94,7 @@ INQUIRY_READERS = (TRIAGER, SUPERVISOR, BRANCH, PARTNER, AUDITOR)
 WATCH_READERS = (TRIAGER, SUPERVISOR, AUDITOR)
 LEDGER_READERS = (TRIAGER, SUPERVISOR, FINANCE, AUDITOR)
 #: The world's other batch has no lines.
+OF_SETTLEMENT_RUN = {"run_id": "settlement_run_id"}
 OF_BATCH = {"batch_id": "sent_batch_id", "import_id": "return_file_id"}
 REGISTER_READERS = (CLERK, TRIAGER, SUPERVISOR, AUDITOR, BRANCH, PARTNER)
 
@@ -342,6 +345,30 @@ EXPECTATIONS: dict[str, Expectation] = {
     "credits.propose_cancellation": only(FINANCE),
     "credits.withdraw_cancellation": only(FINANCE),
     "credits.decide_cancellation": only(SUPERVISOR),
+    # settlement
+    "settlements.index": only(*LEDGER_READERS),
+    "settlements.propose": only(FINANCE),
+    "settlements.run": only(*LEDGER_READERS, rows=OF_SETTLEMENT_RUN),
+    "settlements.approve": only(SUPERVISOR, rows=OF_SETTLEMENT_RUN),
+    "settlements.cancel": only(FINANCE, SUPERVISOR, rows=OF_SETTLEMENT_RUN),
+    "settlements.resume": only(FINANCE, rows=OF_SETTLEMENT_RUN),
+    "settlements.workbook": only(*LEDGER_READERS, rows=OF_SETTLEMENT_RUN),
+    "settlements.notices": only(*LEDGER_READERS, BRANCH, PARTNER),
+    "settlements.notice": only(*LEDGER_READERS, BRANCH, PARTNER),
+    "settlements.acknowledge": only(BRANCH, PARTNER),
+    "settlements.deliver": only(FINANCE),
+    "settlements.deposits": only(*LEDGER_READERS),
+    "settlements.enter_deposit": only(FINANCE),
+    "settlements.deposit": only(*LEDGER_READERS),
+    "settlements.payments": only(*LEDGER_READERS),
+    "settlements.enter_payment": only(FINANCE),
+    "settlements.commissions": only(*LEDGER_READERS),
+    "settlements.enter_commission": only(FINANCE),
+    "settlements.write_offs": only(*LEDGER_READERS),
+    "settlements.propose_off": only(FINANCE),
+    "settlements.decide_off": only(SUPERVISOR),
+    "settlements.aged": only(*LEDGER_READERS),
+    "settlements.aged_workbook": only(*LEDGER_READERS),
     "batches.index": only(*LEDGER_READERS),
     "batches.detail": only(*LEDGER_READERS, rows=OF_BATCH),
     "batches.mark": only(FINANCE, rows=OF_BATCH),
@@ -507,6 +534,7 @@ def build_world(session: Session) -> World:
             **_money(
                 make_money(session, units=(unit, other_unit), partners=(party, other_party), finance=users[FINANCE])
             ),
+            **_settlements(session, users, (party, other_party)),
             **_registers(session, users, Owners(unit_party(session, unit), party, other_party)),
             **_intake(session, users, unit, other_unit),
             **_finance(session, users, (unit, other_unit)),
@@ -515,6 +543,26 @@ def build_world(session: Session) -> World:
             **_inquiries(session, Owners(unit_party(session, unit), party, other_party)),
         },
     )
+
+
+def _settlements(session: Session, users: Mapping[Role, User], partners: Sequence[Party]) -> dict[str, Rows]:
+    penalty_id = session.scalars(select(Penalty.id).where(Penalty.party_id == partners[0].id)).first() or 0
+    made = make_settlements(
+        session,
+        partners=partners,
+        penalty_id=penalty_id,
+        finance_id=users[FINANCE].id,
+        supervisor_id=users[SUPERVISOR].id,
+    )
+    own, foreign = made.notices
+    return {
+        "settlement_run_id": Rows(shared=made.draft),
+        # A branch reads the statements of what it sponsors, never their settlement.
+        "settlement_id": Rows(
+            shared=foreign, own={PARTNER: own}, foreign={PARTNER: foreign, BRANCH: own}, blind=frozenset({BRANCH})
+        ),
+        "write_off_id": Rows(shared=made.write_off),
+    }
 
 
 def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_unit: OrgUnit) -> dict[str, Rows]:

@@ -19,6 +19,7 @@ from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
 from supervise.files.vault import purge_attachments, sweep_vault, vault_folder
 from supervise.jobs.checking import verify_by_night
 from supervise.jobs.evidence import clear_away_imports
+from supervise.jobs.settling import deem_notices
 from supervise.jobs.surroundings import Surroundings
 from supervise.jobs.watching import watch_records
 from supervise.jobs.weighing import recheck_attribution, weigh_what_changed
@@ -126,6 +127,7 @@ DUTIES = (
     Duty("open_month", crontab(minute="0"), open_month),
     Duty("finalise_penalties", crontab(minute="10"), finalise_penalties),
     Duty("draw_consequences", crontab(hour="16", minute="20"), draw_consequences),
+    Duty("deem_notices", crontab(hour="16", minute="15"), deem_notices),
     Duty("weigh_what_changed", crontab(minute="7-59/15"), weigh_what_changed),
     Duty("recheck_attribution", crontab(minute="*/15"), recheck_attribution),
     Duty("follow_inquiries", crontab(minute="25"), follow_inquiries),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from supervise.jobs import checking, evidence, imports, runs, sending, weighing
+from supervise.jobs import checking, evidence, imports, runs, sending, settling, weighing
 from supervise.jobs.records import Outcome
 
 #: ``work(surroundings, progress, actor_id, **arguments)``: opens its own sessions; doing it twice does it once.
@@ -16,5 +16,6 @@ KINDS: Mapping[str, Work] = {
     checking.VERIFY: checking.verify_ledger,
     runs.RUN: runs.carry_out,
     evidence.IMPORT: evidence.import_records,
+    settling.POST: settling.post_run,
     weighing.KIND: weighing.weigh_incidents,
 }

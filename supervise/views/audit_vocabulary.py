@@ -58,12 +58,20 @@ SUBJECTS = {
     "score_scheme": N_("Scoring of scorecards"),
     "scorecard": N_("Scorecard"),
     "sales_channel": N_("Selling channel"),
+    "settlement": N_("Settlement"),
+    "settlement_run": N_("Settlement run"),
     "plan": N_("Plan"),
     "watch_threshold": N_("Watch threshold"),
 }
 #: What an event's changes name.
 FIELDS = {
     "accepted": N_("Accepted lines"),
+    "calls": N_("Top-up calls"),
+    "collected_fen": N_("Collected"),
+    "deducted_fen": N_("Deducted for penalties"),
+    "due_fen": N_("Commission due"),
+    "movement_id": N_("Movement"),
+    "settlement_ids": N_("Settlements"),
     "account_ref": N_("Account"),
     "alias": N_("Alias"),
     "action": N_("Action"),

@@ -96,6 +96,13 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 frozenset({P.EXPORT_CREDITS, P.APPROVE_REVERSALS, P.READ_AUDIT}),
             ),
             Entry("undertakings.index", N_("Undertakings"), "hand-thumbs-up", frozenset({P.READ_CONTRACTS})),
+            Entry(
+                "settlements.notices",
+                N_("Settlement notices"),
+                "envelope-paper",
+                frozenset({P.ACKNOWLEDGE_PENALTIES}),
+            ),
+            Entry("settlements.index", N_("Settlement"), "calculator", frozenset({P.READ_LEDGER})),
             Entry("ledger.trial_balance", N_("General ledger"), "journal-text", frozenset({P.READ_LEDGER})),
             Entry("reports.index", N_("Reports"), "file-earmark-spreadsheet", frozenset({P.READ_REPORTS})),
         ),
