@@ -33,6 +33,7 @@ from supervise.views import (
     bulk_runs,
     capabilities,
     checklists,
+    consequence_rules,
     contracts,
     credits,  # noqa: A004 - the page family is called so
     deputies,
@@ -95,6 +96,7 @@ BLUEPRINTS = (
     bulk_runs.bp,
     capabilities.bp,
     checklists.bp,
+    consequence_rules.bp,
     contracts.bp,
     credits.bp,
     deputies.bp,

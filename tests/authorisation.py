@@ -28,6 +28,7 @@ from supervise.jobs.records import create_job
 from supervise.parties.models import OfficialNumber, OrgUnit, Party
 from supervise.parties.proposals import Action, propose
 from supervise.parties.scope import Scope
+from supervise.penalties.ladder import rules_on
 from supervise.penalties.models import Penalty
 from tests.factories.access import make_deputy, make_user
 from tests.factories.attribution import make_evidence, make_hop
@@ -247,6 +248,11 @@ EXPECTATIONS: dict[str, Expectation] = {
     "approval_limits.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "approval_limits.new": only(SUPERVISOR),
     "approval_limits.new_ratio": only(SUPERVISOR),
+    "consequence_rules.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
+    "consequence_rules.new_step": only(SUPERVISOR),
+    "consequence_rules.stop_step": only(SUPERVISOR, rows={"rule_id": "sanction_rule_id"}),
+    "consequence_rules.new_points": only(SUPERVISOR),
+    "consequence_rules.new_scheme": only(SUPERVISOR),
     "reporter_thresholds.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "reporter_thresholds.new": only(ADMIN),
     "reporter_thresholds.end": only(ADMIN),
@@ -583,6 +589,7 @@ def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_u
         "offence_type_id": Rows(shared=offence_type(session, "frequency").id),
         "evidence_item_id": Rows(shared=evidence_items(session)[0].id),
         "reporter_threshold_id": Rows(shared=reporter_thresholds(session)[0].id),
+        "sanction_rule_id": Rows(shared=rules_on(session, clock.today())[0].id),
         "threshold_kind": Rows(shared="call_hours", missing="moon_phase"),
         "threshold_id": Rows(shared=threshold_periods(session)[0].id),
         "plan_id": Rows(shared=make_plan(session).id),

@@ -4,24 +4,21 @@ from supervise.labels import _
 from supervise.penalties.scorecards import Card
 from supervise.penalties.scoring import Criterion, Part, Scheme
 
+
+def _named(part: Part) -> dict[str, str]:
+    return {"counted": f"{part.figure.counted:,}", "of": f"{part.figure.of:,}"}
+
+
 _COUNTED = {
-    Criterion.OFFENCES_PER_CALLS: lambda part: _(
-        "%(counted)d offences in %(of)d answered calls", counted=part.figure.counted, of=part.figure.of
-    ),
-    Criterion.OFFENCES_PER_ORDERS: lambda part: _(
-        "%(counted)d offences at %(of)d orders", counted=part.figure.counted, of=part.figure.of
-    ),
-    Criterion.AFTER_REFUSAL: lambda part: _(
-        "%(counted)d of %(of)d offences after a refusal", counted=part.figure.counted, of=part.figure.of
-    ),
-    Criterion.OBJECTIONS_LOST: lambda part: _(
-        "%(counted)d of %(of)d decided objections rejected", counted=part.figure.counted, of=part.figure.of
-    ),
+    Criterion.OFFENCES_PER_CALLS: lambda part: _("%(counted)s offences in %(of)s answered calls", **_named(part)),
+    Criterion.OFFENCES_PER_ORDERS: lambda part: _("%(counted)s offences at %(of)s orders", **_named(part)),
+    Criterion.AFTER_REFUSAL: lambda part: _("%(counted)s of %(of)s offences after a refusal", **_named(part)),
+    Criterion.OBJECTIONS_LOST: lambda part: _("%(counted)s of %(of)s decided objections rejected", **_named(part)),
     Criterion.LATE_ANSWERS: lambda part: _(
-        "%(counted)d of %(of)d inquiries answered late or not at all", counted=part.figure.counted, of=part.figure.of
+        "%(counted)s of %(of)s inquiries answered late or not at all", **_named(part)
     ),
     Criterion.REPEAT_SUBSCRIBERS: lambda part: _(
-        "%(counted)d of %(of)d subscribers with two or more offences", counted=part.figure.counted, of=part.figure.of
+        "%(counted)s of %(of)s subscribers with two or more offences", **_named(part)
     ),
 }
 _MISSING = {

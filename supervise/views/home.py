@@ -105,6 +105,7 @@ def _ways(me: CurrentUser) -> list[tuple[str, str, str]]:
         (N_("To what is asked of us"), "inquiries.index", "question-circle", Permission.ANSWER_INQUIRIES),
         (N_("To the approvals"), "approvals.index", "check2-square", Permission.APPROVE_MONEY),
         (N_("To the penalties"), "penalties.index", "exclamation-octagon", Permission.ACKNOWLEDGE_PENALTIES),
+        (N_("To the own scorecards"), "scorecards.index", "speedometer2", Permission.ACKNOWLEDGE_PENALTIES),
         (N_("To the credit batches"), "batches.index", "box-seam", Permission.EXPORT_CREDITS),
         (N_("Reports"), "reports.index", "file-earmark-spreadsheet", Permission.READ_REPORTS),
         (N_("To the users"), "users.index", "person-gear", Permission.MANAGE_USERS),

@@ -152,6 +152,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                     {
                         "approval_limits",
                         "checklists",
+                        "consequence_rules",
                         "evidence_clocks",
                         "inquiry_terms",
                         "reporter_thresholds",
