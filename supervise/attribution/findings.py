@@ -14,6 +14,7 @@ from supervise.attribution.proof_models import VerificationKind, VerificationOut
 from supervise.attribution.suspended_calls import CALL_WHILE_SUSPENDED, calls_while_suspended
 from supervise.attribution.verification import UnverifiedError, Verified, confirmed_incidents, write_entries
 from supervise.audit.record import record_event
+from supervise.bulk import among
 from supervise.complaints.models import Incident, IncidentState, OffenceType
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, RefusalError, RowResult
 from supervise.labels import N_
@@ -293,7 +294,7 @@ def lock_proven(session: Session, finding_ids: Collection[int]) -> set[int]:
     """Lock these findings, in the order of ids, and return those that are proven: no verdict changes them now."""
     rows = session.execute(
         select(Finding.id, Finding.state)
-        .where(Finding.id.in_(finding_ids))
+        .where(among(session, Finding.id, list(finding_ids)))
         .order_by(Finding.id)
         .with_for_update(key_share=True)
     )
@@ -302,7 +303,7 @@ def lock_proven(session: Session, finding_ids: Collection[int]) -> set[int]:
 
 def hold(session: Session, finding_ids: Collection[int]) -> None:
     """Let approved money rest on these findings, which the caller has locked; ``release`` undoes it."""
-    session.execute(update(Finding).where(Finding.id.in_(sorted(finding_ids))).values(held=True))
+    session.execute(update(Finding).where(among(session, Finding.id, sorted(finding_ids))).values(held=True))
 
 
 def release(session: Session, finding_ids: Collection[int]) -> None:

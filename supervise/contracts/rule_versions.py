@@ -152,10 +152,13 @@ def mark_priced(session: Session, days: Mapping[int, dt.date]) -> None:
 
     Called by whoever prices, in its transaction; the caller holds the contract's row.
     """
+    rules_of_day: dict[dt.date, list[int]] = {}
     for rule_id, day in sorted(days.items()):
+        rules_of_day.setdefault(day, []).append(rule_id)
+    for day, rule_ids in rules_of_day.items():
         session.execute(
             update(RuleVersion)
-            .where(RuleVersion.id == rule_id, RuleVersion.priced_on.is_(None) | (RuleVersion.priced_on < day))
+            .where(RuleVersion.id.in_(rule_ids), RuleVersion.priced_on.is_(None) | (RuleVersion.priced_on < day))
             .values(priced_on=day)
         )
 

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from supervise import clock
 from supervise.access.deputies import require_authority
 from supervise.attribution.findings import hold, lock_proven
 from supervise.audit.record import record_event
+from supervise.bulk import among
 from supervise.errors import (
     AlreadyDecidedError,
     ConflictError,
@@ -183,12 +185,12 @@ def _approve(session: Session, penalties: Sequence[Penalty], actor_id: int) -> N
     now = clock.now()
     today = clock.china_day(now)
     hold(session, {penalty.finding_id for penalty in penalties})
+    notices = issue(session, penalties, actor_id=actor_id)
+    by_deemed_day: dict[dt.date | None, list[Penalty]] = {}
     for penalty in penalties:
-        penalty.state = PenaltyState.APPROVED
-        penalty.approver_id = actor_id
-        penalty.approved_at = penalty.listed_at = now
-        penalty.version += 1
-    issue(session, penalties, actor_id=actor_id)
+        by_deemed_day.setdefault(notices[penalty.id].deemed_on, []).append(penalty)
+    for deemed_on, some in by_deemed_day.items():
+        _write(session, some, actor_id=actor_id, now=now, deemed_on=deemed_on)
     ids = [penalty.id for penalty in penalties]
     record_steps(session, ids, PenaltyState.APPROVED, actor_id=actor_id)
     # An amount that a cap took away wholly is approved, but nothing is posted of it.
@@ -201,6 +203,28 @@ def _approve(session: Session, penalties: Sequence[Penalty], actor_id: int) -> N
         subject_id=ids[0] if len(ids) == 1 else None,
         changes={"penalty_ids": ids, "total_fen": sum(penalty.amount_fen for penalty in penalties)},
     )
+
+
+def _write(
+    session: Session, penalties: Sequence[Penalty], *, actor_id: int, now: dt.datetime, deemed_on: dt.date | None
+) -> None:
+    """Write the approval into the rows, which are locked, by one statement: a batch has thousands of them."""
+    values = {
+        "state": PenaltyState.APPROVED,
+        "approver_id": actor_id,
+        "approved_at": now,
+        "listed_at": now,
+        "deemed_on": deemed_on,
+    }
+    session.execute(
+        update(Penalty)
+        .where(among(session, Penalty.id, [penalty.id for penalty in penalties]))
+        .values(version=Penalty.version + 1, **values)
+        .execution_options(synchronize_session=False)
+    )
+    for penalty in penalties:
+        for name, value in {**values, "version": penalty.version + 1}.items():
+            set_committed_value(penalty, name, value)
 
 
 def _entry(penalty: Penalty, approver_id: int, on: dt.date) -> EntryDraft:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Attribution, Finding, FindingState, IncidentVerdict
+from supervise.bulk import among
 from supervise.compensation.models import Credit
 from supervise.compensation.queries import LIVE_CREDIT_STATES
 from supervise.complaints.models import Incident, IncidentKind, Precision
@@ -107,6 +108,7 @@ def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = 
         if isinstance(payer := paying.get(finding.incident_id), Payer)
     }
     rules = rules_at(session, set(queries.values()))
+    parsed = {version.id: rule_of(version) for version in rules.values() if isinstance(version, RuleVersion)}
     losses = _losses(session, incident_ids)
     grounds = _grounds(session, [attributed[finding.incident_id] for finding in _aggravated(findings, rules, queries)])
     for incident_id in incident_ids:
@@ -116,7 +118,9 @@ def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = 
         elif isinstance(payer, Payer):
             try:
                 priced = tuple(
-                    _priced(finding, one, payer, rules[queries[finding.id]], payers, grounds.get(incident_id, ()))
+                    _priced(
+                        finding, one, payer, rules[queries[finding.id]], parsed, payers, grounds.get(incident_id, ())
+                    )
                     for finding in findings[incident_id]
                 )
             except RefusalError as refusal:
@@ -147,7 +151,7 @@ def _attributed(session: Session, incident_ids: Collection[int]) -> dict[int, _A
         .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id)
         .join(Attribution, Attribution.id == IncidentVerdict.attribution_id)
         .join(OrgUnit, OrgUnit.id == Attribution.unit_id, isouter=True)
-        .where(Incident.id.in_(incident_ids), IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS))
+        .where(among(session, Incident.id, list(incident_ids)), IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS))
     )
     rows = session.execute(query).all()
     parties = _parties(session, {party_id for row in rows for party_id, _role in row.chain})
@@ -180,7 +184,7 @@ def _proven(session: Session, incident_ids: Collection[int]) -> dict[int, list[F
     query = (
         select(Finding)
         .join(IncidentVerdict, IncidentVerdict.incident_id == Finding.incident_id)
-        .where(Finding.incident_id.in_(incident_ids), Finding.state == FindingState.PROVEN)
+        .where(among(session, Finding.incident_id, list(incident_ids)), Finding.state == FindingState.PROVEN)
         # A finding counts against the party of the verdict in force only.
         .where(Finding.attribution_id == IncidentVerdict.attribution_id)
         .order_by(Finding.id)
@@ -213,7 +217,7 @@ def _lock_contracts(session: Session, payers: Iterable[Payer | RefusalError]) ->
 def _losses(session: Session, incident_ids: Collection[int]) -> dict[int, int]:
     query = (
         select(Credit.incident_id, func.sum(Credit.amount_fen))
-        .where(Credit.incident_id.in_(incident_ids), Credit.state.in_(LIVE_CREDIT_STATES))
+        .where(among(session, Credit.incident_id, list(incident_ids)), Credit.state.in_(LIVE_CREDIT_STATES))
         .group_by(Credit.incident_id)
     )
     return {incident_id: int(total) for incident_id, total in session.execute(query) if incident_id is not None}
@@ -255,13 +259,14 @@ def _priced(  # noqa: PLR0917 - each is another fact
     one: _Attributed,
     payer: Payer,
     version: RuleVersion | RefusalError,
+    parsed: Mapping[int, Rule],
     payers: Payers,
     grounds: tuple[Ground, ...],
 ) -> PricedFinding:
     if isinstance(version, RefusalError):
         raise version
     contract = next(contract for contract in payer.contracts if contract.id == version.contract_id)
-    rule = rule_of(version)
+    rule = parsed[version.id]
     offence = Offence(
         finding_id=finding.id,
         incident_id=one.incident_id,

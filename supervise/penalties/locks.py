@@ -5,6 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from supervise.bulk import among
 from supervise.complaints.models import Incident
 from supervise.errors import NotFoundError
 from supervise.penalties.models import Penalty
@@ -14,7 +15,7 @@ def lock_penalties(session: Session, penalty_ids: Collection[int]) -> dict[int, 
     """Return the penalties, their rows locked in the order of ids, as they are now."""
     rows = session.scalars(
         select(Penalty)
-        .where(Penalty.id.in_(penalty_ids))
+        .where(among(session, Penalty.id, list(penalty_ids)))
         .order_by(Penalty.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)

@@ -28,14 +28,16 @@ from supervise.penalties.notice_models import Notice, NoticeLine
 _Charged = tuple[PenaltyFamily, int, int | None]
 
 
-def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> list[Notice]:
-    """Tell each charged party of *penalties*, which were just approved, in one notice each; return the notices.
+def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> dict[int, Notice]:
+    """Tell each charged party of *penalties*, which are being approved, in one notice each.
+
+    Returns the notice of each penalty, by its id; the caller writes the notice's deemed day into the row.
 
     The lines stand in the order of the calls. Where nobody of the party could open it, nothing counts as delivered by
     itself: the notice waits to be printed.
     """
     if not penalties:
-        return []
+        return {}
     groups: dict[_Charged, list[Penalty]] = {}
     for penalty in sorted(penalties, key=lambda one: (one.occurred_on, one.id)):
         unit_id = penalty.unit_id if penalty.family is PenaltyFamily.INTERNAL else None
@@ -50,8 +52,6 @@ def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> l
     for notice_id, (charged, lines) in zip(ids, groups.items(), strict=True):
         deemed_on = _deemed_on(calendar, [terms[line.contract_id] for line in lines], today)
         notices.append(_notice(notice_id, lines, deemed_on if charged in reached else None, actor_id))
-        for line in lines:
-            line.deemed_on = notices[-1].deemed_on
     session.add_all(notices)
     session.flush()
     _insert_lines(session, zip(ids, groups.values(), strict=True))
@@ -63,7 +63,7 @@ def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> l
         subject_id=ids[0] if len(ids) == 1 else None,
         changes={"notice_ids": ids, "total_fen": sum(notice.total_fen for notice in notices)},
     )
-    return notices
+    return {line.id: notice for notice, lines in zip(notices, groups.values(), strict=True) for line in lines}
 
 
 def _notice(notice_id: int, lines: Sequence[Penalty], deemed_on: dt.date | None, actor_id: int) -> Notice:

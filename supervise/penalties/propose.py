@@ -4,11 +4,12 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
+from supervise.bulk import among, insert_rows
 from supervise.complaints.models import Incident
 from supervise.contracts.accounting import NATURE_ASSESSMENT, NATURE_DAMAGES, AccountingLabels
 from supervise.contracts.models import Contract, ContractDirection, RuleVersion
@@ -85,7 +86,7 @@ def _due_with(session: Session, ids: Sequence[int]) -> Collection[int]:
 
 def _lock_incidents(session: Session, ids: Sequence[int]) -> set[int]:
     # Two proposals for one call must see each other; in the order of ids, as every decision locks incidents.
-    query = select(Incident.id).where(Incident.id.in_(ids)).order_by(Incident.id)
+    query = select(Incident.id).where(among(session, Incident.id, list(ids))).order_by(Incident.id)
     return set(session.scalars(query.with_for_update(key_share=True)))
 
 
@@ -201,9 +202,13 @@ class _Proposer:
                 "state": PenaltyState.PROPOSED,
                 "maker_id": self.actor_id,
                 "proposed_at": now,
+                "lifted_fen": 0,
+                "settled_fen": 0,
+                "written_off_fen": 0,
+                "version": 1,
             }
             row["content_sha256"] = content_sha256({name: row[name] for name in _SHOWN})
-        self.session.execute(insert(Penalty), rows)
+        insert_rows(self.session, Penalty.__table__, rows)
         record_steps(self.session, ids, PenaltyState.PROPOSED, actor_id=self.actor_id)
         record_event(
             self.session,
@@ -232,7 +237,7 @@ def _live_by_incident(session: Session, incident_ids: Sequence[int]) -> dict[int
     query = (
         select(Penalty, RuleVersion)
         .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
-        .where(Penalty.incident_id.in_(incident_ids), Penalty.state.in_(LIVE_PENALTY_STATES))
+        .where(among(session, Penalty.incident_id, list(incident_ids)), Penalty.state.in_(LIVE_PENALTY_STATES))
         .order_by(Penalty.id)
     )
     live: dict[int, list[tuple[Penalty, RuleVersion]]] = {}

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.attribution.models import Finding, FindingState
 from supervise.audit.record import record_event
+from supervise.bulk import among, insert_rows
 from supervise.labels import N_
 from supervise.penalties.models import Penalty, PenaltyState, PenaltyStep
 
@@ -30,13 +31,11 @@ def record_steps(
     if not penalty_ids:
         return
     at = clock.now()
-    session.execute(
-        insert(PenaltyStep),
-        [
-            {"penalty_id": penalty_id, "at": at, "actor_id": actor_id, "to_state": to_state, "reason": reason}
-            for penalty_id in penalty_ids
-        ],
-    )
+    rows = [
+        {"penalty_id": penalty_id, "at": at, "actor_id": actor_id, "to_state": to_state, "reason": reason}
+        for penalty_id in penalty_ids
+    ]
+    insert_rows(session, PenaltyStep.__table__, rows)
 
 
 def return_stale(session: Session, incident_ids: Collection[int], *, actor_id: int) -> list[int]:
@@ -46,7 +45,7 @@ def return_stale(session: Session, incident_ids: Collection[int], *, actor_id: i
             select(Penalty.id)
             .join(Finding, Finding.id == Penalty.finding_id)
             .where(
-                Penalty.incident_id.in_(incident_ids),
+                among(session, Penalty.incident_id, list(incident_ids)),
                 Penalty.state == PenaltyState.PROPOSED,
                 Finding.state != FindingState.PROVEN,
             )
