@@ -37,7 +37,6 @@ from tests.factories.penalties import (
     make_charged_branch,
     make_charged_partner,
     make_contact,
-    make_contact,
     make_supervisor,
     propose,
 )
@@ -127,7 +126,6 @@ def test_a_branchs_assessment_becomes_final_in_the_internal_books(session: Sessi
 
 
 def test_what_nobody_opened_is_deemed_delivered_and_then_final(session: Session, charged: Charged) -> None:
-    make_contact(session, charged)
     make_contact(session, charged)
     penalty = make_approved_penalty(session, charged=charged)
     assert penalty.deemed_on == dt.date(2026, 10, 15)
