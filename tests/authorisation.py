@@ -50,6 +50,7 @@ from tests.factories.parties import (
 )
 from tests.factories.points import make_sanction
 from tests.factories.records import make_source, write_records
+from tests.factories.recoveries import make_recovery
 from tests.factories.watching import make_finding
 from tests.finance_world import make_finance, make_verification
 from tests.money_world import MoneyIds, make_money
@@ -312,6 +313,12 @@ EXPECTATIONS: dict[str, Expectation] = {
     "penalties.propose_reversal": only(FINANCE),
     "penalties.waivers": only(SUPERVISOR),
     "penalties.decide_waiver": only(SUPERVISOR),
+    "recoveries.index": only(TRIAGER, SUPERVISOR, FINANCE, AUDITOR),
+    "recoveries.propose": only(TRIAGER),
+    "recoveries.approve": only(SUPERVISOR),
+    "recoveries.void": only(SUPERVISOR),
+    "month_figures.index": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "month_figures.record": only(TRIAGER),
     "statements.index": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
     "statements.party": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
     "statements.workbook": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
@@ -561,7 +568,9 @@ def _settlements(session: Session, users: Mapping[Role, User], partners: Sequenc
         supervisor_id=users[SUPERVISOR].id,
     )
     own, foreign = made.notices
+    penalty = session.get_one(Penalty, penalty_id)
     return {
+        "recovery_id": Rows(shared=make_recovery(session, penalty).id),
         "settlement_run_id": Rows(shared=made.draft),
         # A branch reads the statements of what it sponsors, never their settlement.
         "settlement_id": Rows(

@@ -11,6 +11,7 @@ from supervise.complaints import checks as complaints
 from supervise.evidence import checks as records
 from supervise.labels import N_, _, ngettext, translate
 from supervise.penalties import checks as penalties
+from supervise.penalties import recovery_queries as recoveries
 
 #: So many rows of a discrepancy are named; the rest is counted.
 NAMED_MAX = 5
@@ -42,6 +43,8 @@ CHECKS = (
         "notice", N_("its lines are not what it says, or their window did not start"), penalties.notices_against_lines
     ),
     Check("party", N_("its penalties do not sum to what the ledger holds"), penalties.parties_against_ledger),
+    Check("party", N_("its recoveries do not sum to what the ledger holds"), recoveries.recoveries_against_ledger),
+    Check("credit", N_("more of it is recovered than its rule takes"), recoveries.recoveries_beyond_paid),
     Check("org_unit", N_("its assessments do not sum to what the ledger holds"), penalties.units_against_ledger),
     Check("credit", N_("its state is not what its line in a batch says"), credits_.credits_against_lines),
     Check("credit", N_("is not for the number that was called"), credits_.credits_against_calls),

@@ -86,6 +86,7 @@ KINDS = (
         page=("penalties.detail", "penalty_id"),
     ),
     Kind("reversals", N_("Reversals of final penalties"), _P.APPROVE_REVERSALS, matters.reversals()),
+    Kind("recoveries", N_("Recoveries to approve"), _P.APPROVE_MONEY, matters.recoveries(), "recoveries.index"),
     Kind(
         "waivers",
         N_("Waivers to decide"),

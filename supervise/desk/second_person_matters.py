@@ -33,6 +33,7 @@ from supervise.penalties.models import (
     Waiver,
     WaiverState,
 )
+from supervise.penalties.recovery_models import Recovery, RecoveryState
 
 
 def _waiting(
@@ -111,6 +112,23 @@ def objections() -> Select[*tuple[Any, ...]]:
         .join(Party, Party.id == Penalty.party_id)
         .where(Objection.state.in_((ObjectionState.OPEN, ObjectionState.LATE)))
         .order_by(Objection.id)
+    )
+
+
+def recoveries() -> Select[*tuple[Any, ...]]:
+    """Return recoveries of credits that wait."""
+    columns = _waiting(
+        Recovery.id,
+        Recovery.reference,
+        Recovery.maker_id,
+        about=Party.name,
+        amount_fen=Recovery.amount_fen,
+        at=Recovery.proposed_at,
+    )
+    return (
+        columns.join(Party, Party.id == Recovery.party_id)
+        .where(Recovery.state == RecoveryState.PROPOSED)
+        .order_by(Recovery.id)
     )
 
 

@@ -21,6 +21,7 @@ from supervise.ledger.queries import entries_of_keys
 from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.money import format_yuan
 from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyRefund, PenaltyState
+from supervise.penalties.recoveries import fall_with_findings
 from supervise.penalties.steps import record_steps
 
 
@@ -134,3 +135,4 @@ def lift_findings(session: Session, penalties: Sequence[Penalty], *, actor_id: i
     free = ids - set(session.scalars(still))
     release(session, free)
     lift(session, free, actor_id=actor_id)
+    fall_with_findings(session, free, actor_id=actor_id)

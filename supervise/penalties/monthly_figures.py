@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from supervise import clock
@@ -72,6 +73,50 @@ def record_figure(session: Session, facts: FigureFacts, *, actor_id: int) -> Par
         },
     )
     return figure
+
+
+class FigureOwner(NamedTuple):
+    """Whose figure it is; a commission also names the contract."""
+
+    party_id: int | None
+    contract_id: int | None
+
+
+class FigureLine(NamedTuple):
+    """A recorded figure with the names that belong to it."""
+
+    figure: PartyMonthFigure
+    party: str
+    contract: str | None
+
+
+def owner_of_code(session: Session, kind: FigureKind, code: str) -> FigureOwner:
+    """Return the contract with this number, for a commission, or else the party with this code.
+
+    Raises:
+        InvalidInputError: if there is none.
+    """
+    if kind is FigureKind.COMMISSION:
+        contract_id = session.scalar(select(Contract.id).where(Contract.number == code))
+        if contract_id is None:
+            raise InvalidInputError(N_("There is no contract %(code)s"), code=code)
+        return FigureOwner(None, contract_id)
+    party_id = session.scalar(select(Party.id).where(Party.code == code))
+    if party_id is None:
+        raise InvalidInputError(N_("There is no party %(code)s"), code=code)
+    return FigureOwner(party_id, None)
+
+
+def figures_by_month(session: Session, month: str) -> list[FigureLine]:
+    """Return the latest figures of *month*, by party, kind and contract."""
+    query = (
+        select(PartyMonthFigure, Party.name, Contract.number)
+        .join(Party, Party.id == PartyMonthFigure.party_id)
+        .join(Contract, Contract.id == PartyMonthFigure.contract_id, isouter=True)
+        .where(PartyMonthFigure.month == month, _is_latest())
+        .order_by(Party.name, PartyMonthFigure.kind, Contract.number, PartyMonthFigure.id)
+    )
+    return [FigureLine(*row) for row in session.execute(query)]
 
 
 def figures_of(session: Session, party_ids: Collection[int], month: str) -> list[PartyMonthFigure]:
@@ -150,5 +195,9 @@ def _latest(session: Session, facts: FigureFacts, party_id: int) -> PartyMonthFi
 
 
 def _latest_ones() -> Select[PartyMonthFigure]:
+    return select(PartyMonthFigure).where(_is_latest())
+
+
+def _is_latest() -> ColumnElement[bool]:
     later = aliased(PartyMonthFigure)
-    return select(PartyMonthFigure).where(~exists().where(later.supersedes_id == PartyMonthFigure.id))
+    return ~exists().where(later.supersedes_id == PartyMonthFigure.id)

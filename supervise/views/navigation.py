@@ -88,6 +88,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("sanctions.index", N_("Sanctions"), "slash-circle", frozenset({P.READ_SANCTIONS})),
             Entry("scorecards.index", N_("Scorecards"), "speedometer2", frozenset({P.READ_SCORECARDS})),
             Entry("statements.index", N_("Statements"), "file-earmark-text", frozenset({P.READ_STATEMENTS})),
+            Entry("recoveries.index", N_("Recoveries"), "arrow-counterclockwise", frozenset({P.READ_LEDGER})),
             Entry("credits.index", N_("Credits"), "cash-coin", frozenset({P.READ_CREDITS})),
             Entry(
                 "batches.index",
@@ -127,6 +128,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 frozenset({P.PROPOSE_REGISTER_CHANGES, P.ACCEPT_REGISTER_CHANGES}),
             ),
             Entry("contracts.index", N_("Contracts and rules"), "file-earmark-ruled", frozenset({P.READ_CONTRACTS})),
+            Entry("month_figures.index", N_("Figures of the month"), "123", frozenset({P.READ_CONTRACTS})),
             Entry("records.index", N_("Records"), "database", frozenset({P.READ_TICKETS})),
             Entry("subscribers.index", N_("Subscribers"), "people", frozenset({P.READ_TICKETS})),
             Entry("permissions.index", N_("Refusals and consents"), "telephone-x", frozenset({P.READ_TICKETS})),

@@ -170,7 +170,6 @@ def test_what_is_no_object_is_no_rule(value: object) -> None:
     "change",
     [
         {"caps": [{"per": "month", "limit_fen": 1, "release": True}]},
-        {"recovery_bp": 5000},
         {"aggravations": [{"code": "after_push", "multiplier_bp": 15000}]},
         {"tiers": {"window": "calendar_month", "steps": [STEPS[0], {"from_count": 2, "amount_fen": 1}]}},
     ],
@@ -190,6 +189,7 @@ def test_a_clause_that_nobody_computes_is_refused_never_ignored(change: dict[str
         {"caps": [{"per": "month", "commission_bp": 3000}, {"per": "subscriber", "limit_fen": 1}]},
         {"shares": joint(("agent", None, None), ("outsourcer", None, None))},
         {"threshold": COUNT},
+        {"recovery_bp": 5000},
         {"aggravations": [{"code": "after_refusal", "multiplier_bp": 15000}], "points": {"each": 5, "months": 12}},
     ],
 )
