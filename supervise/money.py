@@ -51,3 +51,55 @@ def split_by_largest_remainder(total_fen: int, weights: Sequence[int]) -> list[i
     for place in by_remainder[: total_fen - sum(shares)]:
         shares[place] += 1
     return shares
+
+
+_DIGITS = "零壹贰叁肆伍陆柒捌玖"
+_PLACES = ("", "拾", "佰", "仟")
+#: Four digits each: units, ten thousands, hundred millions.
+_SECTIONS = ("", "万", "亿")
+_SECTION = 10_000
+
+
+def yuan_in_capitals(fen: int) -> str:
+    """Return *fen* as a Chinese document writes it, so that no digit can be changed: 120000 is ``壹仟贰佰元整``.
+
+    Raises:
+        ValueError: from a million million yuan (壹万亿) on.
+    """
+    yuan, cents = divmod(abs(fen), FEN_PER_YUAN)
+    jiao, single = divmod(cents, 10)
+    words = _integer_in_capitals(yuan) + "元" if yuan or not cents else ""
+    if jiao:
+        words += _DIGITS[jiao] + "角"
+    elif single and yuan:
+        words += _DIGITS[0]
+    words += _DIGITS[single] + "分" if single else "整"
+    return ("负" if fen < 0 else "") + words
+
+
+def _integer_in_capitals(number: int) -> str:
+    if number >= _SECTION ** len(_SECTIONS):
+        raise ValueError(f"amount too large for capitals: {number}")
+    if number == 0:
+        return _DIGITS[0]
+    words = ""
+    for place in reversed(range(len(_SECTIONS))):
+        section = number // _SECTION**place % _SECTION
+        if section == 0:
+            continue
+        # One zero stands for all that were left out between two digits.
+        skipped = words and (section < _SECTION // 10 or number // _SECTION ** (place + 1) % _SECTION == 0)
+        words += (_DIGITS[0] if skipped else "") + _section_in_capitals(section) + _SECTIONS[place]
+    return words
+
+
+def _section_in_capitals(section: int) -> str:
+    words, is_skipping = "", False
+    for place in reversed(range(len(_PLACES))):
+        digit = section // 10**place % 10
+        if digit == 0:
+            is_skipping = bool(words)
+            continue
+        words += (_DIGITS[0] if is_skipping else "") + _DIGITS[digit] + _PLACES[place]
+        is_skipping = False
+    return words

@@ -303,6 +303,12 @@ EXPECTATIONS: dict[str, Expectation] = {
     "approvals.approve_every_credit": only(SUPERVISOR),
     "approvals.decide_reversal": only(SUPERVISOR),
     "approvals.decide_void": only(SUPERVISOR),
+    "notices.index": only(*PENALTY_READERS),
+    "notices.detail": only(*PENALTY_READERS),
+    "notices.pdf": only(*PENALTY_READERS),
+    "notices.acknowledge": only(BRANCH, PARTNER),
+    "notices.accept": only(BRANCH, PARTNER),
+    "notices.record_delivery": only(SUPERVISOR),
     "penalties.index": only(*PENALTY_READERS),
     "penalties.chart": only(*PENALTY_READERS),
     "penalties.detail": only(*PENALTY_READERS),
@@ -731,6 +737,7 @@ def _registers(session: Session, users: Mapping[Role, User], owners: Owners) -> 
 def _money(ids: MoneyIds) -> dict[str, Rows]:
     return {
         "penalty_id": _of_charged(ids.penalties),
+        "notice_id": _of_charged(ids.notices),
         "objection_id": _of_charged(ids.objections),
         "request_id": Rows(shared=ids.reversal_request),
         "waiver_id": Rows(shared=ids.waiver),

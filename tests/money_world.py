@@ -13,6 +13,7 @@ from supervise.contracts.rule_versions import draft_rule
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
 from supervise.penalties.models import ReversalRequest, Waiver, WaiverReason
+from supervise.penalties.notice_queries import notice_of_penalty
 from supervise.penalties.objections import file_objection
 from tests.factories.attribution import make_proven_incident
 from tests.factories.compensation import make_policy, make_undertaking
@@ -30,6 +31,7 @@ class MoneyIds(NamedTuple):
 
     penalties: list[int]
     objections: list[int]
+    notices: list[int]
     reversal_request: int
     waiver: int
     batch: int
@@ -58,6 +60,7 @@ def make_money(session: Session, *, units: Sequence[OrgUnit], partners: Sequence
     return MoneyIds(
         penalties=penalties,
         objections=objections,
+        notices=[_notice(session, penalty_id) for penalty_id in penalties],
         reversal_request=_reversal(session, penalties[0], finance.id),
         waiver=_waiver(session, penalties[0]),
         batch=_batch(session, finance.id),
@@ -74,6 +77,12 @@ def _charge(session: Session, party: Party, *, caller: str) -> int:
     [result] = approve_all(session, penalty)
     assert result.refusal is None, result.refusal
     return penalty.id
+
+
+def _notice(session: Session, penalty_id: int) -> int:
+    notice = notice_of_penalty(session, penalty_id)
+    assert notice is not None
+    return notice.id
 
 
 def _reversal(session: Session, penalty_id: int, proposer_id: int) -> int:

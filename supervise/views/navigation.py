@@ -84,6 +84,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         N_("Money"),
         (
+            Entry("notices.index", N_("Notices"), "envelope-paper", frozenset({P.READ_PENALTIES})),
             Entry("penalties.index", N_("Penalties"), "exclamation-octagon", frozenset({P.READ_PENALTIES})),
             Entry("sanctions.index", N_("Sanctions"), "slash-circle", frozenset({P.READ_SANCTIONS})),
             Entry("scorecards.index", N_("Scorecards"), "speedometer2", frozenset({P.READ_SCORECARDS})),
