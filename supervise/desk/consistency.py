@@ -11,7 +11,9 @@ from supervise.complaints import checks as complaints
 from supervise.evidence import checks as records
 from supervise.labels import N_, _, ngettext, translate
 from supervise.penalties import checks as penalties
+from supervise.penalties import consequence_checks as consequences
 from supervise.penalties import recovery_queries as recoveries
+from supervise.settlement import checks as settlement
 
 #: So many rows of a discrepancy are named; the rest is counted.
 NAMED_MAX = 5
@@ -46,6 +48,18 @@ CHECKS = (
     Check("party", N_("its recoveries do not sum to what the ledger holds"), recoveries.recoveries_against_ledger),
     Check("credit", N_("more of it is recovered than its rule takes"), recoveries.recoveries_beyond_paid),
     Check("org_unit", N_("its assessments do not sum to what the ledger holds"), penalties.units_against_ledger),
+    Check(
+        "penalty", N_("what was collected is not what settlements and receipts say"), settlement.settled_against_lines
+    ),
+    Check(
+        "penalty", N_("what was given up is not what two supervisors approved"), settlement.written_off_against_requests
+    ),
+    Check("party", N_("its deposit is not what the ledger holds"), settlement.deposits_against_ledger),
+    Check("party", N_("its set-offs are not what the ledger holds"), settlement.commissions_against_ledger),
+    Check("party", N_("its refunds due are not what the ledger holds"), settlement.refunds_against_ledger),
+    Check("settlement_run", N_("it is posted, but not for every party"), settlement.runs_against_settlements),
+    Check("points_entry", N_("is not what the penalty takes or gives back"), consequences.points_against_penalties),
+    Check("scorecard", N_("its score is not what its figures come to"), consequences.scores_against_figures),
     Check("credit", N_("its state is not what its line in a batch says"), credits_.credits_against_lines),
     Check("credit", N_("is not for the number that was called"), credits_.credits_against_calls),
     Check("credit_batch", N_("its lines are not those that were frozen"), credits_.batches_against_lines),

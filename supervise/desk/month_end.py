@@ -23,6 +23,9 @@ from supervise.ledger.chart import AccountCode, AccountType
 from supervise.ledger.periods import PeriodRow, close_period
 from supervise.ledger.queries import balances_by_dimension, entries_of_keys, trial_balance
 from supervise.penalties.models import Penalty, PenaltyState
+from supervise.settlement.checks import clearing_is_explained, unconfirmed_fen
+from supervise.settlement.models import RunState
+from supervise.settlement.queries import unposted_runs
 
 _PORTION = 5_000
 _SHOWN = 20
@@ -77,16 +80,22 @@ class Checklist(NamedTuple):
     clearing: Sequence[ClearingBalance]
     #: Clearing accounts other than billing's that are not zero now: nothing here explains them.
     unexplained: Sequence[ClearingBalance]
+    #: Settlement runs that were approved and are not posted wholly; and those that wait for approval.
+    unposted_runs: Sequence[str]
+    waiting_runs: Sequence[str]
+    #: Set off against commissions, and not confirmed by a commission statement yet, in fen.
+    unconfirmed_fen: int
 
     @property
     def is_blocked(self) -> bool:
         """Say whether the month cannot be closed at all."""
-        return bool(self.unposted or self.unexplained) or not all(batch.is_explained for batch in self.batches)
+        damaged = bool(self.unposted or self.unexplained or self.unposted_runs)
+        return damaged or not all(batch.is_explained for batch in self.batches)
 
     @property
     def has_open_points(self) -> bool:
         """Say whether something should have been seen first."""
-        return bool(self.batches or self.waiting_proposals)
+        return bool(self.batches or self.waiting_proposals or self.waiting_runs or self.unconfirmed_fen)
 
 
 def checklist(session: Session, month: str) -> Checklist:
@@ -97,13 +106,18 @@ def checklist(session: Session, month: str) -> Checklist:
         for row in trial_balance(session, last_day)
         if row.type is AccountType.CLEARING
     ]
+    # What was set off waits for the commission statement: explained, as long as the lines say the same.
+    explained = _EXPLAINED | ({AccountCode.COMMISSION_CLEARING} if clearing_is_explained(session) else set())
     return Checklist(
         month,
         list(islice(_unposted(session, month), _SHOWN)),
         _waiting_proposals(session),
         _open_batches(session, month),
         clearing,
-        [row for row in clearing if row.account not in _EXPLAINED and row.balance_fen],
+        [row for row in clearing if row.account not in explained and row.balance_fen],
+        unposted_runs(session, month, RunState.APPROVED),
+        unposted_runs(session, month, RunState.DRAFT),
+        unconfirmed_fen(session),
     )
 
 

@@ -27,6 +27,7 @@ from tests.factories.penalties import (
     propose,
 )
 from tests.factories.records import write_records
+from tests.factories.settlement import draft_run, make_deposit, make_final_penalty, posted
 from tests.worlds import Worlds
 
 FINANCE = 941
@@ -52,6 +53,23 @@ FAULTS = {
     ),
     "parties_against_ledger": "UPDATE penalty SET lifted_fen = 1 WHERE state = 'approved' AND family = 'external'",
     "units_against_ledger": "UPDATE penalty SET lifted_fen = 1 WHERE state = 'approved' AND family = 'internal'",
+    "settled_against_lines": "UPDATE penalty SET settled_fen = 1 WHERE state = 'approved' AND family = 'external'",
+    "written_off_against_requests": (
+        "UPDATE penalty SET written_off_fen = 1 WHERE state = 'approved' AND family = 'external'"
+    ),
+    "deposits_against_ledger": (
+        "INSERT INTO deposit_movement (party_id, kind, amount_fen, evidence, effective_on, made_by, made_at) "
+        "SELECT min(id), 'received', 1, 'by hand', '2026-11-01', 1, '2026-11-01 00:00:00' FROM party"
+    ),
+    "commissions_against_ledger": (
+        "INSERT INTO commission_statement (contract_id, party_id, month, due_fen, deducted_fen, made_by, made_at) "
+        "SELECT id, party_id, '2026-11', 1, 1, 1, '2026-11-01 00:00:00' FROM contract WHERE party_id IS NOT NULL"
+    ),
+    "refunds_against_ledger": (
+        "INSERT INTO bank_movement (party_id, direction, amount_fen, bank_reference, effective_on, made_by, made_at) "
+        "SELECT min(id), 'received', 1, 'by hand', '2026-11-01', 1, '2026-11-01 00:00:00' FROM party"
+    ),
+    "runs_against_settlements": "UPDATE settlement SET state = 'proposed'",
     "credits_against_lines": "UPDATE credit SET state = 'batched' WHERE state = 'accepted'",
     "credits_against_calls": (
         "UPDATE credit SET number_id = (SELECT max(id) FROM subscriber_number) WHERE id = (SELECT min(id) FROM credit)"
@@ -79,6 +97,10 @@ def make_sound(session: Session) -> None:
     """Penalties and credits in most states, as decisions leave them."""
     for charged in (make_charged_partner(session), make_charged_branch(session)):
         make_penalties(session, charged)
+    settled = make_charged_partner(session)
+    make_final_penalty(session, charged=settled)
+    make_deposit(session, charged=settled, amount_fen=500_00)
+    posted(session, draft_run(session))
     make_credits(session)
     call = {"caller": "02566040001", "subscriber": "13912345678", "started_at": CALLED_AT}
     write_records(session, KEYRING, RecordKind.CALLS, [call])
