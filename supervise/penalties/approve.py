@@ -38,6 +38,10 @@ from supervise.penalties.recheck import Expected, expected_amounts
 from supervise.penalties.steps import record_steps
 
 
+#: Earlier proposals that a page looks at; with more of them its hint may be too careful, the decision never is.
+_EARLIER_MAX = 200
+
+
 class ContentChangedError(ConflictError):
     """What the approver had on screen is not what would be approved."""
 
@@ -158,6 +162,29 @@ class _Approval:
         wrong = self.recompute(passed) if first else {}
         authority.endorse(self.session, [one for one in first if one.id not in wrong], actor_id=self.actor_id)
         return {one.id: wrong.get(one.id) or authority.needs_second(limit_fen) for one in first}
+
+
+def moved_since(session: Session, penalty: Penalty) -> RefusalError | None:
+    """Say what would keep a proposed penalty from being approved now: its amount, rule or payer moved; None: nothing.
+
+    It only looks, for the page before the decision; approval looks again under locks. Earlier offences that wait too
+    count as if they were approved before it.
+    """
+    waiting = (
+        select(Penalty)
+        .where(
+            Penalty.contract_id == penalty.contract_id,
+            Penalty.offence_code == penalty.offence_code,
+            Penalty.state == PenaltyState.PROPOSED,
+            Penalty.occurred_on <= penalty.occurred_on,
+            Penalty.id != penalty.id,
+        )
+        .order_by(Penalty.occurred_on.desc(), Penalty.id)
+        .limit(_EARLIER_MAX)
+    )
+    rows = [penalty, *session.scalars(waiting)]
+    cases = load_cases(session, {row.incident_id for row in rows}, lock=False)
+    return _difference(penalty, expected_amounts(session, rows, cases)[penalty.id])
 
 
 def _difference(penalty: Penalty, expected: Expected | RefusalError) -> RefusalError | None:

@@ -26,6 +26,7 @@ from supervise.penalties.approve import (
     FindingGoneError,
     Shown,
     approve,
+    moved_since,
     return_penalties,
 )
 from supervise.penalties.authority import NeedsSecondApprovalError, set_authority_limit
@@ -277,6 +278,7 @@ def test_another_rule_since_the_proposal_shows_both_amounts(session: Session) ->
 
     [result] = approve_all(session, penalty)
 
+    assert str(moved_since(session, penalty)) == str(result.refusal)
     assert isinstance(result.refusal, AmountChangedError)
     assert (result.refusal.parameters["proposed"], result.refusal.parameters["now"]) == ("200.00", "300.00")
     assert entries(session) == 0
@@ -285,6 +287,7 @@ def test_another_rule_since_the_proposal_shows_both_amounts(session: Session) ->
 def test_tiers_count_what_is_approved_beside_them(session: Session) -> None:
     charged = make_charged_partner(session, parameters=TIERS)
     first, second = proposed(session, charged, 1), proposed(session, charged, 2)
+    assert moved_since(session, second) is None
 
     results = approve_all(session, second, first)
 

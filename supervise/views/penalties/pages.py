@@ -15,6 +15,7 @@ from supervise.contracts.words import rule_in_words
 from supervise.desk.penalty_story import PenaltyStory, penalty_story
 from supervise.labels import _, translate
 from supervise.parties.scope import Scope
+from supervise.penalties.approve import moved_since
 from supervise.penalties.belonging import belongs_to_unit, speaks_for_charged
 from supervise.penalties.explain import explain_in_words
 from supervise.penalties.models import ObjectionState, PenaltyState, WindowStart
@@ -67,6 +68,8 @@ def render_penalty(
     with db.reading() as session:
         names = {code: named(row) for code, row in offence_types(session).items()}
         is_own_unit = me.can(Permission.APPROVE_MONEY) and belongs_to_unit(session, me.id, story.penalty)
+        is_proposed = story.penalty.state is PenaltyState.PROPOSED
+        moved = moved_since(session, story.penalty) if is_proposed and me.can(Permission.APPROVE_MONEY) else None
     penalty = story.penalty
     open_objection = next((one for one in story.objections if one.state is ObjectionState.OPEN), None)
     speaks = is_charged_side(me) and speaks_for_charged(scope, penalty)
@@ -82,6 +85,7 @@ def render_penalty(
         # A charged party learns what was decided and when; who of the carrier's staff did it is not theirs.
         people={} if is_charged_side(me) else story.people,
         is_own_unit=is_own_unit,
+        moved=moved,
         open_objection=open_objection,
         can_acknowledge=speaks and _can_acknowledge(story),
         can_object=_can_object(me, story, speaks=speaks),
