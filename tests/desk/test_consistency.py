@@ -70,6 +70,18 @@ FAULTS = {
         "SELECT min(id), 'received', 1, 'by hand', '2026-11-01', 1, '2026-11-01 00:00:00' FROM party"
     ),
     "runs_against_settlements": "UPDATE settlement SET state = 'proposed'",
+    "points_against_penalties": (
+        "INSERT INTO points_entry (party_id, penalty_id, reason, points, on_day, expires_on, made_at) "
+        "SELECT party_id, id, 'taken', 1, '2026-11-01', '2027-11-01', '2026-11-01 00:00:00' FROM penalty "
+        "WHERE id = (SELECT min(id) FROM penalty)"
+    ),
+    "scores_against_figures": (
+        "INSERT INTO scorecard (party_id, month, figures, score, standing, scheme_id, frozen_at) "
+        "VALUES ((SELECT min(id) FROM party), '2026-10', '"
+        '{"offences_per_calls": [1, 1000], "offences_per_orders": [0, 0], "after_refusal": [0, 1], '
+        '"objections_lost": [0, 0], "late_answers": [0, 0], "repeat_subscribers": [0, 1]}'
+        "', 100, 'good', (SELECT min(id) FROM score_scheme), '2026-11-11 00:00:00')"
+    ),
     "credits_against_lines": "UPDATE credit SET state = 'batched' WHERE state = 'accepted'",
     "credits_against_calls": (
         "UPDATE credit SET number_id = (SELECT max(id) FROM subscriber_number) WHERE id = (SELECT min(id) FROM credit)"

@@ -4,17 +4,23 @@ import datetime as dt
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.parties.models import Party
 from supervise.parties.sanction_models import Sanction, SanctionKind
+from supervise.parties.scope import Scope
+from supervise.penalties.consequence_checks import points_against_penalties
+from supervise.penalties.finalise import finalise_due
 from supervise.penalties.ladder import propose_for_late_top_up, propose_sanctions
+from supervise.penalties.models import PenaltyState
 from supervise.penalties.points import enter_points, points_left
 from supervise.penalties.score_models import PointsEntry
+from supervise.penalties.windows import acknowledge
 from tests.factories.parties import make_party
-from tests.factories.penalties import Charged, make_charged_partner
+from tests.factories.penalties import Charged, make_approved_penalty, make_charged_partner
 from tests.factories.points import lift_wholly, make_final_penalty, make_sanction
 
 MARCH = dt.date(2026, 3, 10)
@@ -93,6 +99,29 @@ def test_points_are_taken_once_and_given_back_once(session: Session, charged: Ch
     assert left(session, charged.party, MARCH + dt.timedelta(days=30)) == 100
     # What was taken would have expired then: nothing is given twice.
     assert left(session, charged.party, dt.date(2027, 6, 1)) == 100
+    assert points_against_penalties(session) == []
+    penalty.state = PenaltyState.FINAL
+    session.flush()
+    assert len(points_against_penalties(session)) == 1
+
+
+def test_a_rule_says_how_many_points_an_offence_takes(session: Session) -> None:
+    points = {"basis": "per_offence", "amount_fen": 20000, "points": {"each": 12, "months": 6}}
+    approved_at = dt.datetime(2026, 10, 12, 2, tzinfo=dt.UTC)
+    with time_machine.travel(approved_at, tick=False):
+        charged = make_charged_partner(session, parameters=points, appeal_days=1)
+        penalty = make_approved_penalty(session, charged=charged)
+        acknowledge(session, [penalty.id], Scope.everything(), actor_id=931)
+        assert enter_points(session) == 0
+    final_on = dt.date(2026, 10, 14)
+    with time_machine.travel(clock.start_of_day(final_on), tick=False):
+        assert finalise_due(session, final_on) == [penalty.id]
+
+    assert enter_points(session) == 1
+
+    assert left(session, charged.party, final_on) == 88
+    assert left(session, charged.party, dt.date(2027, 4, 13)) == 88
+    assert left(session, charged.party, dt.date(2027, 4, 14)) == 100
 
 
 def test_a_rule_without_points_takes_none(session: Session, charged: Charged) -> None:

@@ -13,6 +13,7 @@ from supervise.parties.models import Party
 from supervise.parties.scope import Scope
 from supervise.penalties.card_ranking import RankingFilters, ranking_of_month
 from supervise.penalties.card_rows import rows_of_card
+from supervise.penalties.consequence_checks import scores_against_figures
 from supervise.penalties.figure_models import PartyMonthFigure
 from supervise.penalties.pricing import FigureKind
 from supervise.penalties.score_models import CardStanding, Scorecard
@@ -129,6 +130,7 @@ def test_a_frozen_card_stays_as_it_was_and_a_live_one_follows(session: Session) 
     assert len(trend) == 12
     assert trend[MONTH] == card
     assert trend["2026-08"] is None
+    assert scores_against_figures(session) == []
     with pytest.raises(IntegrityError), session.begin_nested():
         session.execute(sa.update(Scorecard).values(score=100))
 

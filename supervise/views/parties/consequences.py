@@ -27,6 +27,7 @@ class Consequences(NamedTuple):
     entries: list[PointsLine]
     #: Where the entries' penalties can be opened.
     opens_penalties: bool
+    opens_card: bool
     propose_url: str | None
 
 
@@ -50,5 +51,6 @@ def consequences_of(session: Session, party_id: int, code: str) -> Consequences:
         (points_left(session, [party_id], today)[party_id], start.points) if start is not None else None,
         list(entries_of_party(session, party_id)),
         me.can(Permission.READ_PENALTIES),
+        me.can(Permission.READ_SCORECARDS),
         url_for("sanctions.new", party=code) if me.can(Permission.PROPOSE_SANCTIONS) else None,
     )
