@@ -37,7 +37,6 @@ from supervise.penalties.postings import approval_lines
 from supervise.penalties.recheck import Expected, expected_amounts
 from supervise.penalties.steps import record_steps
 
-
 #: Earlier proposals that a page looks at; with more of them its hint may be too careful, the decision never is.
 _EARLIER_MAX = 200
 

@@ -46,7 +46,6 @@ from tests.factories.penalties import (
     make_charged_branch,
     make_charged_partner,
     make_contact,
-    make_contact,
     make_supervisor,
     propose,
     shown,
