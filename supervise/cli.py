@@ -13,9 +13,11 @@ from supervise.config import Settings
 from supervise.labels import _, ngettext
 from supervise.ledger import beancount, seal
 from supervise.ledger.verify import VerifyReport, verify
+from supervise.penalties.recompute import recompute
 
 ledger = AppGroup("ledger", help="The double-entry ledger: verify it, export it.")
 audit = AppGroup("audit", help="The audit trail: seal it, verify it.")
+penalties = AppGroup("supervise", help="Amounts: compute them again.")
 
 
 def _settings() -> Settings:
@@ -103,4 +105,28 @@ def export_ledger(output: Path | None) -> None:
 
 
 #: ``app.create_app`` adds each to ``app.cli``.
-COMMANDS = (ledger, audit)
+@penalties.command("recheck")
+@click.option(
+    "--named", type=click.IntRange(min=1), default=20, show_default=True, help="So many differences are named."
+)
+def recheck_penalties(named: int) -> None:
+    """Compute every penalty again from scratch; name the first that differ from what is stored and exit with 1."""
+    with db.reading() as session:
+        found = recompute(session, named=named)
+    click.echo(
+        ngettext(
+            "%(n)d penalty of %(contracts)d contracts computed again",
+            "%(n)d penalties of %(contracts)d contracts computed again",
+            found.penalties,
+            contracts=found.contracts,
+        )
+    )
+    for difference in found.differences:
+        click.echo(str(difference), err=True)
+    if found.differing:
+        click.echo(ngettext("%(n)d difference", "%(n)d differences", found.differing), err=True)
+        sys.exit(1)
+    click.echo(_("Every penalty comes out as it is stored."))
+
+
+COMMANDS = (ledger, audit, penalties)

@@ -12,6 +12,7 @@ from supervise.evidence import checks as records
 from supervise.labels import N_, _, ngettext, translate
 from supervise.penalties import checks as penalties
 from supervise.penalties import consequence_checks as consequences
+from supervise.penalties import recompute
 from supervise.penalties import recovery_queries as recoveries
 from supervise.settlement import checks as settlement
 
@@ -47,6 +48,7 @@ CHECKS = (
     Check("party", N_("its penalties do not sum to what the ledger holds"), penalties.parties_against_ledger),
     Check("party", N_("its recoveries do not sum to what the ledger holds"), recoveries.recoveries_against_ledger),
     Check("credit", N_("more of it is recovered than its rule takes"), recoveries.recoveries_beyond_paid),
+    Check("penalty", N_("its amount or rule is not that of its explanation"), recompute.explained_otherwise),
     Check("org_unit", N_("its assessments do not sum to what the ledger holds"), penalties.units_against_ledger),
     Check(
         "penalty", N_("what was collected is not what settlements and receipts say"), settlement.settled_against_lines
