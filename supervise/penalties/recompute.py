@@ -25,7 +25,6 @@ from supervise.penalties.cases import rule_of
 from supervise.penalties.figure_models import PartyMonthFigure
 from supervise.penalties.models import Penalty, PenaltyState, PenaltyStep
 from supervise.penalties.pricing import (
-    Call,
     Charge,
     Figure,
     FigureKind,
@@ -232,7 +231,7 @@ class _Past:
         self.live[counted] -= 1
         if not self.live[counted]:
             del self.live[counted]
-            self.history.offences[offence.subject, offence.code].remove(Call(offence.occurred_at, offence.incident_id))
+            self.history.offences[offence.subject, offence.code].remove((offence.occurred_at, offence.incident_id))
         if row.state is PenaltyState.RETURNED:
             self.history.add_amount(
                 offence.subject,

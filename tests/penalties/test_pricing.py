@@ -8,7 +8,6 @@ import pytest
 
 from supervise.contracts.rules import Basis, CapPer, parse_parameters
 from supervise.penalties.pricing import (
-    CapKey,
     Charge,
     History,
     Spared,
@@ -243,7 +242,7 @@ def test_a_cap_counts_in_the_bucket_of_its_kind() -> None:
 
     history.add_amount(PARTNER, 5, dt.date(2026, 9, 29), 100)
 
-    assert history.used_fen[CapKey(PARTNER, CapPer.DAY, dt.date(2026, 9, 29))] == 100
-    assert history.used_fen[CapKey(PARTNER, CapPer.MONTH, "2026-09")] == 100
-    assert history.used_fen[CapKey(PARTNER, CapPer.INCIDENT, 5)] == 100
+    assert history.used_fen[PARTNER, CapPer.DAY, dt.date(2026, 9, 29)] == 100
+    assert history.used_fen[PARTNER, CapPer.MONTH, "2026-09"] == 100
+    assert history.used_fen[PARTNER, CapPer.INCIDENT, 5] == 100
     assert parse_parameters(FLAT).basis is Basis.PER_OFFENCE

@@ -14,13 +14,11 @@ from supervise.penalties.pricing.needs import (
     require_known,
 )
 from supervise.penalties.pricing.outcomes import Charge, Portion, Spared, SparedError
-from supervise.penalties.pricing.past import Call, CapKey, History
+from supervise.penalties.pricing.past import History
 from supervise.penalties.pricing.shares import recover, share_out
 from supervise.penalties.pricing.sparing import below_threshold, unit_of
 
 __all__ = [
-    "Call",
-    "CapKey",
     "Charge",
     "Figure",
     "FigureKind",

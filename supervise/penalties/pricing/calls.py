@@ -61,9 +61,9 @@ def _beside(costing: Sequence[Offence], history: History) -> dict[int, Charge | 
 
 
 def _highest(costing: Sequence[Offence], history: History) -> dict[int, Charge | Spared]:
-    charges = [price_offence(offence, history) for offence in costing]
-    if not charges:
+    if not costing:
         return {}
+    charges = [price_offence(offence, history) for offence in costing]
     # The highest before caps; of equals the first finding.
     highest = max(charges, key=attrgetter("gross_fen"))
     if len(charges) > 1:

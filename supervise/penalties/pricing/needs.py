@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from supervise.contracts.rules import Basis, CapPer
+from supervise.contracts.rules import Basis, CapPer, RuleParameters
 from supervise.errors import ConflictError
 from supervise.labels import N_
 from supervise.penalties.pricing.facts import Figure, FigureKind, Offence
@@ -35,8 +35,10 @@ _NOT_RECORDED = {
 def figures_needed(offence: Offence) -> Iterator[FigureKind]:
     """Yield the figures of the call's month that the rule of *offence* reads."""
     parameters = offence.rule.parameters
-    if any(cap.commission_bp is not None for cap in parameters.caps):
-        yield FigureKind.COMMISSION
+    for cap in parameters.caps:
+        if cap.commission_bp is not None:
+            yield FigureKind.COMMISSION
+            break
     if parameters.threshold is not None and parameters.threshold.above_bp and parameters.threshold.base is not None:
         yield FigureKind(parameters.threshold.base.value)
 
@@ -62,14 +64,15 @@ def require_known(offence: Offence, history: History) -> None:
     parameters = offence.rule.parameters
     if not parameters.caps and parameters.threshold is None and parameters.basis in (Basis.PER_OFFENCE, Basis.PER_CALL):
         return
-    name = f"{offence.rule.code} v{offence.rule.number}"
     by_number = parameters.basis in (Basis.PER_RECIPIENT, Basis.PER_NUMBER_MONTH)
-    by_subscriber = parameters.basis is Basis.PER_RECIPIENT or any(
-        cap.per is CapPer.SUBSCRIBER for cap in parameters.caps
-    )
     if by_number and offence.caller_number is None:
-        raise NumberUnknownError(rule=name)
-    if by_subscriber and offence.subscriber_id is None:
-        raise SubscriberUnknownError(rule=name)
+        raise NumberUnknownError(rule=f"{offence.rule.code} v{offence.rule.number}")
+    if offence.subscriber_id is None and _goes_by_subscriber(parameters):
+        raise SubscriberUnknownError(rule=f"{offence.rule.code} v{offence.rule.number}")
     for kind in figures_needed(offence):
         figure_of(offence, history, kind)
+
+
+def _goes_by_subscriber(parameters: RuleParameters) -> bool:
+    per_subscriber = any(cap.per is CapPer.SUBSCRIBER for cap in parameters.caps)
+    return per_subscriber or parameters.basis is Basis.PER_RECIPIENT

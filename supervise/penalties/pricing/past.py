@@ -17,12 +17,10 @@ _start_of_day = lru_cache(maxsize=1024)(clock.start_of_day)
 month_of = lru_cache(maxsize=1024)(clock.month_of)
 
 
-class CapKey(NamedTuple):
-    """One bucket of a cap: whose, over what, which."""
-
-    subject: Subject
-    per: CapPer
-    bucket: object
+#: One bucket of a cap: whose, over what, which.
+CapKey = tuple[Subject, CapPer, object]
+#: When, and which incident: calls are counted in this order.
+Call = tuple[dt.datetime, int]
 
 
 class UnitKey(NamedTuple):
@@ -43,13 +41,6 @@ class CasesKey(NamedTuple):
     month: str
 
 
-class Call(NamedTuple):
-    """When, and which incident: calls are counted in this order."""
-
-    occurred_at: dt.datetime
-    incident_id: int
-
-
 @dataclass
 class History:
     """What was charged before, and the figures that were recorded; grows while pricing."""
@@ -67,7 +58,7 @@ class History:
 
     def add_offence(self, subject: Subject, code: str, occurred_at: dt.datetime, incident_id: int) -> None:
         """Count one more charged offence; one incident counts once for each offence type."""
-        _enter(self.offences[subject, code], Call(occurred_at, incident_id))
+        _enter(self.offences[subject, code], (occurred_at, incident_id))
 
     def add_amount(
         self,
@@ -80,7 +71,13 @@ class History:
         lifted_fen: int = 0,
     ) -> None:
         """Let an amount take room in each cap that it falls under."""
-        for key in _cap_keys(subject, incident_id, occurred_on, subscriber_id):
+        month = month_of(occurred_on)
+        for key in (
+            (subject, CapPer.INCIDENT, incident_id),
+            (subject, CapPer.DAY, occurred_on),
+            (subject, CapPer.MONTH, month),
+            (subject, CapPer.SUBSCRIBER, (subscriber_id, month)),
+        ):
             self.used_fen[key] += amount_fen
             if lifted_fen:
                 self.lifted_fen[key] += lifted_fen
@@ -89,7 +86,7 @@ class History:
         """Count the calls of *offences* that a threshold counts; each once."""
         for offence in offences:
             if offence.rule.parameters.threshold is not None:
-                _enter(self.cases[cases_key(offence)], Call(offence.occurred_at, offence.incident_id))
+                _enter(self.cases[cases_key(offence)], (offence.occurred_at, offence.incident_id))
 
     def earlier(self, offence: Offence, tiers: Tiers) -> int:
         """Return how many offences of the subject and type came before this call in the window."""
@@ -126,21 +123,9 @@ def cases_key(offence: Offence) -> CasesKey:
 def cap_key(offence: Offence, per: CapPer) -> CapKey:
     """Return the bucket of *offence* in a cap over *per*."""
     if per is CapPer.MONTH:
-        return CapKey(offence.subject, per, month_of(offence.occurred_on))
+        return offence.subject, per, month_of(offence.occurred_on)
     if per is CapPer.DAY:
-        return CapKey(offence.subject, per, offence.occurred_on)
+        return offence.subject, per, offence.occurred_on
     if per is CapPer.INCIDENT:
-        return CapKey(offence.subject, per, offence.incident_id)
-    return CapKey(offence.subject, per, (offence.subscriber_id, month_of(offence.occurred_on)))
-
-
-def _cap_keys(
-    subject: Subject, incident_id: int, occurred_on: dt.date, subscriber_id: int | None
-) -> tuple[CapKey, CapKey, CapKey, CapKey]:
-    month = month_of(occurred_on)
-    return (
-        CapKey(subject, CapPer.INCIDENT, incident_id),
-        CapKey(subject, CapPer.DAY, occurred_on),
-        CapKey(subject, CapPer.MONTH, month),
-        CapKey(subject, CapPer.SUBSCRIBER, (subscriber_id, month)),
-    )
+        return offence.subject, per, offence.incident_id
+    return offence.subject, per, (offence.subscriber_id, month_of(offence.occurred_on))

@@ -22,15 +22,11 @@ def share_out(charge: Charge, bearers: Sequence[int]) -> list[Portion]:
     weights = [part.share_bp or 1 for part in shares.parts]
     # Amount and cut are split, and the gross is their sum: a share of the gross alone could fall below its cut.
     amounts = split_by_largest_remainder(charge.amount_fen, weights)
-    cuts = split_by_largest_remainder(charge.capped_fen, weights)
+    cuts = split_by_largest_remainder(charge.capped_fen, weights) if charge.capped_fen else [0] * len(weights)
+    whole = {"mode": shares.mode.value, "share_bp": None, "bearers": len(bearers), "of_fen": charge.amount_fen}
     portions = []
     for party_id, part, amount_fen, cut_fen in zip(bearers, shares.parts, amounts, cuts, strict=True):
-        share = {
-            "mode": shares.mode.value,
-            "share_bp": part.share_bp,
-            "bearers": len(bearers),
-            "of_fen": charge.amount_fen,
-        }
+        share = {**whole, "share_bp": part.share_bp}
         if part.limit_fen is not None:
             share["limit_fen"] = part.limit_fen
         if amount_fen + cut_fen:

@@ -9,7 +9,7 @@ from supervise.money import format_yuan
 from supervise.penalties.pricing.facts import Figure, FigureKind, Offence
 from supervise.penalties.pricing.needs import figure_of
 from supervise.penalties.pricing.outcomes import Charge, Spared, SparedError
-from supervise.penalties.pricing.past import Call, History, UnitKey, cases_key, month_of
+from supervise.penalties.pricing.past import History, UnitKey, cases_key, month_of
 
 
 def below_threshold(offence: Offence, history: History) -> Spared | None:
@@ -46,7 +46,7 @@ def threshold_passed(offence: Offence, history: History) -> dict[str, Any] | Non
         above = above and count * WHOLE_BP > figure.amount * threshold.above_bp
     spared = (floor if threshold.excess_only else 0) if above else count
     return {
-        "nth": bisect_left(cases, Call(offence.occurred_at, offence.incident_id)) + 1,
+        "nth": bisect_left(cases, (offence.occurred_at, offence.incident_id)) + 1,
         "cases": count,
         "spared": spared,
         "above_count": threshold.above_count,
