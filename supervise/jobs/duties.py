@@ -18,6 +18,7 @@ from supervise.files.staging import purge_cells
 from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
 from supervise.files.vault import purge_attachments, sweep_vault, vault_folder
 from supervise.jobs.checking import verify_by_night
+from supervise.jobs.consequences import draw_consequences
 from supervise.jobs.evidence import clear_away_imports
 from supervise.jobs.settling import deem_notices
 from supervise.jobs.surroundings import Surroundings
@@ -26,9 +27,6 @@ from supervise.jobs.weighing import recheck_attribution, weigh_what_changed
 from supervise.ledger.periods import open_period, periods
 from supervise.ledger.seal import seal_closed_entries
 from supervise.penalties.finalise import finalise_due
-from supervise.penalties.ladder import propose_sanctions
-from supervise.penalties.points import enter_points
-from supervise.penalties.scorecards import freeze_due
 from supervise.sealing import append_anchor
 
 #: Uploaded files and staged cells hold what people wrote: they go when nobody needs them to mend a row any more.
@@ -75,14 +73,6 @@ def finalise_penalties(_surroundings: Surroundings) -> None:
     """Make final every penalty whose window has ended without an open objection."""
     while db.decide(finalise_due, clock.today()):
         pass
-
-
-def draw_consequences(_surroundings: Surroundings) -> None:
-    """Enter the points of final penalties, propose what the ladder says, freeze the cards of a month that is over."""
-    while db.decide(enter_points):
-        pass
-    db.decide(propose_sanctions, clock.today())
-    db.decide(freeze_due, clock.today())
 
 
 def follow_inquiries(_surroundings: Surroundings) -> None:
