@@ -159,7 +159,9 @@ def _change(session: Session, amounts: Mapping[int, int], column: str) -> None:
         if row.state is not PenaltyState.FINAL or row.open_fen < amounts[row.id]:
             raise NotCollectableError(reference=row.reference)
     _add(session, column, amounts)
-    session.expire_all()
+    for known in session.identity_map.values():
+        if isinstance(known, Penalty) and known.id in amounts:
+            session.expire(known)
 
 
 def _add(session: Session, column: str, amounts: Mapping[int, int]) -> None:

@@ -26,7 +26,8 @@ ACCOUNTS = {
     PenaltyFamily.EXTERNAL: (AccountCode.PENALTY_CONTESTABLE, AccountCode.PENALTY_RECEIVABLE),
     PenaltyFamily.INTERNAL: (AccountCode.ASSESSMENT_CONTESTABLE, AccountCode.ASSESSMENT_FINAL),
 }
-_PENALTY_KEY = re.compile(r"penalty:(?:approved|final|refund):([0-9]+)(?::[0-9]+)?", re.ASCII)
+_SETTLEMENT_KEY = re.compile(r"settlement:([0-9]+):[a-z]+", re.ASCII)
+_PENALTY_KEY = re.compile(r"penalty:(?:approved|final|refund|written_off):([0-9]+)(?::[0-9]+)?", re.ASCII)
 
 
 class StatementKind(LabelledEnum):
@@ -38,6 +39,11 @@ class StatementKind(LabelledEnum):
     REVERSED = "reversed", N_("Taken back after it was final")
     WAIVED = "waived", N_("Waived")
     REFUND = "refund", N_("Collected before it was taken back: to be given back")
+    FROM_REFUND = "from_refund", N_("Set against a refund due")
+    FROM_DEPOSIT = "from_deposit", N_("Drawn from the deposit")
+    FROM_COMMISSION = "from_commission", N_("Set off against the commission")
+    PAID = "paid", N_("Paid")
+    WRITTEN_OFF = "written_off", N_("Written off")
     OTHER = "other", N_("Other movement")
 
 
@@ -51,6 +57,11 @@ KIND_OF_EVENT = {
     "penalty.reversed": StatementKind.REVERSED,
     "penalty.waived": StatementKind.WAIVED,
     "penalty.refund_due": StatementKind.REFUND,
+    "settlement.refund": StatementKind.FROM_REFUND,
+    "settlement.deposit": StatementKind.FROM_DEPOSIT,
+    "settlement.commission": StatementKind.FROM_COMMISSION,
+    "settlement.cash": StatementKind.PAID,
+    "penalty.written_off": StatementKind.WRITTEN_OFF,
 }
 
 
@@ -69,6 +80,8 @@ class StatementLine(NamedTuple):
     #: What is owed in all after it.
     balance_fen: int
     reason: str | None
+    #: The settlement that took it: of this party, or of a joint debtor who paid for it.
+    settlement_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -192,6 +205,11 @@ def penalty_id_of(movement: Movement) -> int | None:
     return int(match[1]) if match else None
 
 
+def _settlement_id_of(movement: Movement) -> int | None:
+    match = _SETTLEMENT_KEY.fullmatch(movement.origin_key)
+    return int(match[1]) if match else None
+
+
 def _lines(
     session: Session, moved: Sequence[Movement], balance_fen: int, accounts: tuple[AccountCode, AccountCode]
 ) -> Iterator[StatementLine]:
@@ -216,6 +234,7 @@ def _lines(
             final_fen,
             balance_fen,
             first.reason,
+            _settlement_id_of(first),
         )
 
 

@@ -17,6 +17,8 @@ from supervise.ledger.drafts import EntryDraft, Line
 from supervise.ledger.post import post
 from supervise.money import FEN_MAX, format_yuan
 from supervise.penalties.models import Penalty
+from supervise.penalties.monthly_figures import FigureFacts, record_figure
+from supervise.penalties.pricing import FigureKind
 from supervise.settlement.accounts import lock_parties
 from supervise.settlement.models import (
     CollectedFrom,
@@ -26,6 +28,9 @@ from supervise.settlement.models import (
     SettlementRun,
     SettlementState,
 )
+
+#: Where the month's figure comes from, as the list of figures shows it.
+SOURCE = "commission statement"
 
 
 class BelowSetOffError(ConflictError):
@@ -89,6 +94,9 @@ def record_commission(session: Session, facts: CommissionFacts, *, actor_id: int
         return before
     _check(session, facts, before)
     statement = _replaced(session, facts, contract.party_id, before, actor_id)
+    # Caps by commission read the same figure (docs/rules.md, P-3).
+    figure = FigureFacts(FigureKind.COMMISSION, facts.month, facts.due_fen, SOURCE, contract_id=contract.id)
+    record_figure(session, figure, actor_id=actor_id)
     confirmed_fen = facts.deducted_fen - (before.deducted_fen if before else 0)
     if confirmed_fen:
         _confirm(session, statement, confirmed_fen, actor_id)

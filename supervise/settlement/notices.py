@@ -17,7 +17,7 @@ from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundErr
 from supervise.labels import N_
 from supervise.settlement.accounts import lock_parties
 from supervise.settlement.models import NoticeDelivery, Settlement, SettlementRun, SettlementState
-from supervise.settlement.posting import book, lines_to_collect, purse_for
+from supervise.settlement.taking import book, lines_to_collect, purse_for
 
 #: Notices of one transaction.
 AT_ONCE = 250
@@ -96,10 +96,11 @@ def _take_effect(
         return
     lock_parties(session, {one.party_id for one in settlements})
     days = {one.id: on or one.deemed_on or clock.today() for one in settlements}
-    session.execute(
-        update(Settlement),
-        [{"id": id_, "delivery": delivery, "delivered_on": day} for id_, day in days.items()],
-    )
+    for day in sorted(set(days.values())):
+        ids = [id_ for id_, of in days.items() if of == day]
+        arrived = update(Settlement).where(among(session, Settlement.id, ids))
+        values = arrived.values(delivery=delivery, delivered_on=day)
+        session.execute(values.execution_options(synchronize_session=False))
     total_fen = 0
     for run_id in sorted({one.run_id for one in settlements}):
         run = session.get_one(SettlementRun, run_id)

@@ -6,8 +6,7 @@ was lifted, disputed or collected since the preview falls out and is named; the 
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import func, select, update
@@ -19,40 +18,28 @@ from supervise.bulk import among, insert_rows
 from supervise.complaints.models import DayType
 from supervise.complaints.workdays import load_calendar
 from supervise.contracts.models import Contract, ContractState
-from supervise.contracts.terms import ContractTermsAt, terms_at
+from supervise.contracts.terms import terms_at
 from supervise.errors import ConflictError
 from supervise.labels import N_
-from supervise.ledger.chart import AccountCode
-from supervise.ledger.drafts import EntryDraft, Line
-from supervise.ledger.post import post
-from supervise.penalties.collecting import OpenDebt, collect, lock_for_collection, open_debts
-from supervise.penalties.models import Penalty
 from supervise.settlement.accounts import deposits_held, lock_parties, refunds_due
 from supervise.settlement.models import (
     CollectedFrom,
     DepositKind,
     DepositMovement,
-    FellOut,
     RunState,
     Settlement,
-    SettlementLine,
     SettlementRun,
     SettlementState,
     TopUpCall,
 )
 from supervise.settlement.runs import lock_run
+from supervise.settlement.taking import Collected, book, lines_to_collect, purse_for
 
 #: Parties of one transaction: about a second, and no page waits long for a lock.
 PARTIES_AT_ONCE = 250
 #: Working days after which a notice counts as delivered, where the contract says nothing.
 DEEMED_DAYS = 3
 TOP_UP_DAYS = 10
-#: What gives the money, by source.
-_DEBITS = {
-    CollectedFrom.REFUND: AccountCode.REFUND_DUE,
-    CollectedFrom.DEPOSIT: AccountCode.DEPOSITS_HELD,
-    CollectedFrom.COMMISSION: AccountCode.COMMISSION_CLEARING,
-}
 #: Taken with the run itself; a set-off against a commission waits for its notice.
 _AT_ONCE = (CollectedFrom.REFUND, CollectedFrom.DEPOSIT)
 
@@ -70,51 +57,14 @@ class Standing(NamedTuple):
     total: int
 
 
-class LineNow(NamedTuple):
-    """A line to be collected."""
+class Waiting(NamedTuple):
+    """A party of the run that is posted next; amounts in fen."""
 
     id: int
-    settlement_id: int
-    payer_id: int
-    penalty_id: int
-    #: Whose penalty it is: the payer's, or a joint debtor's.
-    debtor_id: int
-    contract_id: int
-    source: CollectedFrom
-    proposed_fen: int
-
-
-class Collected(NamedTuple):
-    """What a line has collected, and why it is less than proposed."""
-
-    line: LineNow
-    fen: int
-    fell_out: FellOut | None
-
-
-@dataclass
-class Purse:
-    """What is left of debts and of what pays them, as lines are taken one after the other; in fen."""
-
-    debts: Mapping[int, OpenDebt]
-    open_fen: dict[int, int]
-    given: dict[CollectedFrom, dict[int, int]] = field(default_factory=dict)
-
-    def take(self, line: LineNow) -> Collected:
-        """Take what is still there for *line*."""
-        debt = self.debts.get(line.penalty_id)
-        if debt is not None and debt.is_disputed:
-            return Collected(line, 0, FellOut.DISPUTED)
-        wanted_fen = min(line.proposed_fen, self.open_fen.get(line.penalty_id, 0))
-        source = self.given.get(line.source)
-        fen = wanted_fen if source is None else min(wanted_fen, source.get(line.payer_id, 0))
-        if source is not None:
-            source[line.payer_id] = source.get(line.payer_id, 0) - fen
-        if fen:
-            self.open_fen[line.penalty_id] -= fen
-        if fen == line.proposed_fen:
-            return Collected(line, fen, None)
-        return Collected(line, fen, FellOut.LIFTED if fen == wanted_fen else FellOut.DRAINED)
+    party_id: int
+    cash_fen: int
+    payout_fen: int
+    top_up_fen: int
 
 
 def post_next(session: Session, run_id: int, *, limit: int = PARTIES_AT_ONCE) -> Standing:
@@ -131,8 +81,9 @@ def post_next(session: Session, run_id: int, *, limit: int = PARTIES_AT_ONCE) ->
         return _standing(session, run_id)
     if run.state is not RunState.APPROVED:
         raise NotApprovedError(number=run.number)
-    waiting = select(Settlement).where(Settlement.run_id == run_id, Settlement.state == SettlementState.PROPOSED)
-    settlements = session.scalars(waiting.order_by(Settlement.id).limit(limit)).all()
+    columns = (Settlement.id, Settlement.party_id, Settlement.cash_fen, Settlement.payout_fen, Settlement.top_up_fen)
+    waiting = select(*columns).where(Settlement.run_id == run_id, Settlement.state == SettlementState.PROPOSED)
+    settlements = [Waiting._make(row) for row in session.execute(waiting.order_by(Settlement.id).limit(limit))]
     if settlements:
         _post(session, run, settlements)
     standing = _standing(session, run_id)
@@ -156,7 +107,7 @@ def _standing(session: Session, run_id: int) -> Standing:
     return Standing(total - waiting, total)
 
 
-def _post(session: Session, run: SettlementRun, settlements: Sequence[Settlement]) -> None:
+def _post(session: Session, run: SettlementRun, settlements: Sequence[Waiting]) -> None:
     ids = [one.id for one in settlements]
     lock_parties(session, {one.party_id for one in settlements})
     lines = lines_to_collect(session, ids)
@@ -172,85 +123,6 @@ def _post(session: Session, run: SettlementRun, settlements: Sequence[Settlement
     _record_draws(session, run, collected)
     later = {line.settlement_id for line in lines if line.source is CollectedFrom.COMMISSION}
     _finish(session, run, settlements, collected, later)
-
-
-def lines_to_collect(session: Session, settlement_ids: Collection[int]) -> list[LineNow]:
-    """Return the lines that still have to collect something, in the order in which they were proposed."""
-    query = (
-        select(
-            SettlementLine.id,
-            SettlementLine.settlement_id,
-            Settlement.party_id,
-            SettlementLine.penalty_id,
-            Penalty.party_id,
-            Penalty.contract_id,
-            SettlementLine.source,
-            SettlementLine.proposed_fen,
-        )
-        .join(Settlement, Settlement.id == SettlementLine.settlement_id)
-        .join(Penalty, Penalty.id == SettlementLine.penalty_id)
-        .where(
-            among(session, SettlementLine.settlement_id, list(settlement_ids)),
-            SettlementLine.source.in_(list(_DEBITS)),
-            SettlementLine.collected_fen.is_(None),
-        )
-        .order_by(SettlementLine.id)
-    )
-    return [LineNow._make(row) for row in session.execute(query)]
-
-
-def purse_for(session: Session, lines: Sequence[LineNow]) -> Purse:
-    """Lock the penalties of *lines* and return what is open of them now."""
-    penalty_ids = {line.penalty_id for line in lines}
-    lock_for_collection(session, penalty_ids)
-    debts = {debt.penalty_id: debt for debt in open_debts(session, until=clock.now(), penalty_ids=penalty_ids)}
-    return Purse(debts, {penalty_id: debt.open_fen for penalty_id, debt in debts.items()})
-
-
-def book(
-    session: Session, run: SettlementRun, collected: Sequence[Collected], days: Mapping[int, dt.date] | None = None
-) -> None:
-    """Write what was collected into the lines, the penalties and the ledger: one entry for each party and source.
-
-    *days* say when it took effect, by settlement; without them, today.
-    """
-    amounts: dict[int, int] = defaultdict(int)
-    for one in collected:
-        amounts[one.line.penalty_id] += one.fen
-    collect(session, {penalty_id: fen for penalty_id, fen in amounts.items() if fen})
-    if collected:
-        session.execute(
-            update(SettlementLine),
-            [{"id": one.line.id, "collected_fen": one.fen, "fell_out": one.fell_out} for one in collected],
-        )
-    post(session, list(_drafts(run, collected, days or {})))
-
-
-def _drafts(run: SettlementRun, collected: Sequence[Collected], days: Mapping[int, dt.date]) -> Iterable[EntryDraft]:
-    entries: dict[tuple[int, CollectedFrom], dict[int, int]] = {}
-    payers: dict[int, int] = {}
-    for one in collected:
-        if one.fen:
-            line = one.line
-            payers[line.settlement_id] = line.payer_id
-            sums = entries.setdefault((line.settlement_id, line.source), {})
-            sums[line.debtor_id] = sums.get(line.debtor_id, 0) + one.fen
-    today = clock.today()
-    for (settlement_id, source), sums in entries.items():
-        payer_id = payers[settlement_id]
-        yield EntryDraft(
-            key=f"settlement:{settlement_id}:{source.value}",
-            event=f"settlement.{source.value}",
-            effective_on=days.get(settlement_id, today),
-            lines=[
-                Line(_DEBITS[source], payer_id, sum(sums.values())),
-                # A joint debtor's share is paid off with that one's own receivable (domain section 8).
-                *(Line(AccountCode.PENALTY_RECEIVABLE, debtor_id, -fen) for debtor_id, fen in sums.items()),
-            ],
-            actor_id=run.made_by,
-            approver_id=run.approved_by,
-            reason=run.number,
-        )
 
 
 def _record_draws(session: Session, run: SettlementRun, collected: Sequence[Collected]) -> None:
@@ -281,7 +153,7 @@ def _record_draws(session: Session, run: SettlementRun, collected: Sequence[Coll
 def _finish(
     session: Session,
     run: SettlementRun,
-    settlements: Sequence[Settlement],
+    settlements: Sequence[Waiting],
     collected: Sequence[Collected],
     later: Collection[int],
 ) -> None:
@@ -292,26 +164,17 @@ def _finish(
         got[taken.line.settlement_id] += taken.fen
         if taken.line.source is CollectedFrom.DEPOSIT:
             undrawn[taken.line.settlement_id] += taken.line.proposed_fen - taken.fen
-    calendar, today, now = load_calendar(session), clock.today(), clock.now()
-    terms = _terms_of(session, settlements)
-    calls, changes = [], []
+    term = _Terms(session, {one.party_id for one in settlements})
+    calls, ends = [], defaultdict(list)
     for one in settlements:
         short_fen = one.top_up_fen - undrawn[one.id]
         if short_fen > 0:
-            days = terms[one.party_id].top_up_days if one.party_id in terms else TOP_UP_DAYS
-            due_on = calendar.add_days(today, days, DayType.WORKING).day
+            due_on = term.top_up_by(one.party_id)
             calls.append({"settlement_id": one.id, "party_id": one.party_id, "amount_fen": short_fen, "due_on": due_on})
         lives = got[one.id] or one.id in later or one.cash_fen or one.payout_fen or short_fen > 0
-        deemed = terms[one.party_id].deemed_days if one.party_id in terms else DEEMED_DAYS
-        changes.append(
-            {
-                "id": one.id,
-                "state": SettlementState.POSTED if lives else SettlementState.DROPPED,
-                "notice_at": now if lives else None,
-                "deemed_on": calendar.add_days(today, deemed, DayType.WORKING).day if lives else None,
-            }
-        )
-    session.execute(update(Settlement), changes)
+        ends[term.deemed_on(one.party_id) if lives else None].append(one.id)
+    for deemed_on, ids in ends.items():
+        _end(session, ids, deemed_on)
     insert_rows(session, TopUpCall.__table__, calls)
     record_event(
         session,
@@ -323,13 +186,39 @@ def _finish(
     )
 
 
-def _terms_of(session: Session, settlements: Sequence[Settlement]) -> dict[int, ContractTermsAt]:
-    """Return the terms of each party's newest contract, also an ended one; parties without a contract are left out."""
-    parties = {one.party_id for one in settlements}
-    newest = select(Contract.party_id, func.max(Contract.id)).where(
-        Contract.state != ContractState.DRAFT, among(session, Contract.party_id, list(parties))
-    )
-    rows = session.execute(newest.group_by(Contract.party_id))
-    party_of = {contract_id: party_id for party_id, contract_id in rows if party_id is not None}
-    terms = terms_at(session, list(party_of), clock.today())
-    return {party_of[contract_id]: one for contract_id, one in terms.items()}
+def _end(session: Session, ids: Sequence[int], deemed_on: dt.date | None) -> None:
+    """Say of parties that they are posted, their notice under way; or that nothing was left of them."""
+    state = SettlementState.DROPPED if deemed_on is None else SettlementState.POSTED
+    notice_at = None if deemed_on is None else clock.now()
+    these = update(Settlement).where(among(session, Settlement.id, ids))
+    values = these.values(state=state, notice_at=notice_at, deemed_on=deemed_on)
+    session.execute(values.execution_options(synchronize_session=False))
+
+
+class _Terms:
+    """When a notice counts as delivered and a deposit is to be complete, by each party's newest contract."""
+
+    def __init__(self, session: Session, party_ids: Collection[int]) -> None:
+        newest = select(Contract.party_id, func.max(Contract.id)).where(
+            Contract.state != ContractState.DRAFT, among(session, Contract.party_id, list(party_ids))
+        )
+        rows = session.execute(newest.group_by(Contract.party_id))
+        party_of = {contract_id: party_id for party_id, contract_id in rows}
+        terms = terms_at(session, list(party_of), clock.today())
+        self._terms = {party_of[contract_id]: one for contract_id, one in terms.items()}
+        self._calendar, self._days = load_calendar(session), dict[int, dt.date]()
+
+    def deemed_on(self, party_id: int) -> dt.date:
+        """Return the day on which a notice of today counts as delivered."""
+        terms = self._terms.get(party_id)
+        return self._after(terms.deemed_days if terms else DEEMED_DAYS)
+
+    def top_up_by(self, party_id: int) -> dt.date:
+        """Return the last day of a call of today."""
+        terms = self._terms.get(party_id)
+        return self._after(terms.top_up_days if terms else TOP_UP_DAYS)
+
+    def _after(self, days: int) -> dt.date:
+        if days not in self._days:
+            self._days[days] = self._calendar.add_days(clock.today(), days, DayType.WORKING).day
+        return self._days[days]

@@ -264,6 +264,14 @@ def notices_in_scope(session: Session, scope: Scope, *, limit: int = PAGE) -> Se
     return [NoticeRow._make(row) for row in session.execute(query)]
 
 
+def own_among(session: Session, settlement_ids: Collection[int], party_id: int) -> frozenset[int]:
+    """Return those of the settlements that are the party's own, not a joint debtor's who paid for it."""
+    query = select(Settlement.id).where(
+        among(session, Settlement.id, list(settlement_ids)), Settlement.party_id == party_id
+    )
+    return frozenset(session.scalars(query))
+
+
 def lines_of_settlement(session: Session, settlement_id: int) -> Sequence[LineRow]:
     """Return the lines of a settlement, in the order in which they were proposed."""
     return _line_rows(session, _lines().where(SettlementLine.settlement_id == settlement_id))

@@ -90,7 +90,7 @@ def approve_write_off(session: Session, write_off_id: int, *, actor_id: int) -> 
     session.flush()
     collecting.write_off(session, {penalty.id: wish.amount_fen})
     draft = EntryDraft(
-        key=f"write_off:approved:{wish.id}",
+        key=f"penalty:written_off:{penalty.id}:{wish.id}",
         event="penalty.written_off",
         effective_on=clock.today(),
         lines=[

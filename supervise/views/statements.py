@@ -14,6 +14,7 @@ from supervise.desk.penalty_story import Choice, charged_parties
 from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.penalties.statement import PartyStatement, StatementKind, party_statement
+from supervise.settlement.queries import own_among
 from supervise.views.addresses import address_with
 from supervise.views.downloads import send_workbook
 from supervise.views.filters import named
@@ -45,6 +46,8 @@ def party(party_id: int) -> ResponseReturnValue:
     with db.reading() as session:
         statement = _statement(session, party_id, form)
         names = {code: named(row) for code, row in offence_types(session).items()}
+        settled = {line.settlement_id for line in statement.lines if line.settlement_id is not None}
+        own_settlements = own_among(session, settled, party_id)
     return render_template(
         "statements/party.html",
         form=form,
@@ -54,6 +57,7 @@ def party(party_id: int) -> ResponseReturnValue:
         totals=statement_totals(statement),
         reason_of=reason_of,
         final_kind=StatementKind.FINAL,
+        own_settlements=own_settlements,
         names=names,
         me=current_user(),
         made_at=clock.now(),

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Finding
+from supervise.contracts.terms import SettlementMethod
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import balance_fen
 from supervise.penalties.lift import LiftReason, lift_amount
@@ -13,7 +14,7 @@ from supervise.penalties.models import Penalty
 from supervise.settlement.models import Settlement
 from supervise.settlement.notices import acknowledge_notice
 from supervise.settlement.queries import recourses
-from supervise.settlement.waterfall import Debt, Means, SettlementMethod, share_out
+from supervise.settlement.waterfall import Debt, Means, share_out
 from tests.factories.ledger import out_of_balance_fen
 from tests.factories.penalties import Charged, make_charged_partner
 from tests.factories.settlement import (

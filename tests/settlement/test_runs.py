@@ -14,8 +14,11 @@ from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import JournalEntry
 from supervise.ledger.queries import balance_fen
 from supervise.parties.sanction_models import SanctionKind
+from supervise.parties.scope import Scope
 from supervise.penalties.models import Penalty
 from supervise.penalties.reversals import approve_reversal, propose_reversal
+from supervise.penalties.statement import StatementKind, party_statement
+from supervise.settlement.bank import PaymentFacts, receive_payment
 from supervise.settlement.models import FellOut, LeftOut, RunState, SettlementLine, SettlementState
 from supervise.settlement.notices import acknowledge_notice, deem_delivered
 from supervise.settlement.posting import NotApprovedError, post_next
@@ -183,3 +186,24 @@ def test_a_set_off_takes_effect_when_its_notice_is_deemed_delivered(session: Ses
     with pytest.raises(AlreadyDecidedError):
         acknowledge_notice(session, settlement.id, actor_id=931)
     assert out_of_balance_fen(session) == 0
+
+
+def test_the_statement_shows_what_took_the_debt_and_equals_the_ledger(session: Session, charged: Charged) -> None:
+    make_final_penalty(session, charged=charged, amount_fen=500_00)
+    make_deposit(session, charged=charged, amount_fen=100_00)
+    make_commission(session, charged=charged, due_fen=150_00)
+    run = posted(session, draft_run(session))
+    settlement = settlement_of(session, run, charged)
+    acknowledge_notice(session, settlement.id, actor_id=931)
+    receive_payment(session, PaymentFacts(charged.party.id, 200_00, "ICBC-7", clock.today()), actor_id=FINANCE)
+
+    statement = party_statement(
+        session, Scope.everything(), charged.party.id, first_month=this_month(), last_month=this_month()
+    )
+
+    assert statement.total_fen(StatementKind.FROM_DEPOSIT) == -100_00
+    assert statement.total_fen(StatementKind.FROM_COMMISSION) == -150_00
+    assert statement.total_fen(StatementKind.PAID) == -200_00
+    assert statement.total_fen(StatementKind.OTHER) == 0
+    assert statement.closing_fen == statement.ledger_fen == 50_00
+    assert {line.settlement_id for line in statement.lines} == {None, settlement.id}
