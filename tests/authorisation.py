@@ -316,6 +316,10 @@ EXPECTATIONS: dict[str, Expectation] = {
     "penalties.object_to": only(BRANCH, PARTNER, SUPERVISOR),
     "penalties.withdraw": only(BRANCH, PARTNER, SUPERVISOR),
     "penalties.decide_objection": only(SUPERVISOR),
+    "penalties.add": only(BRANCH, PARTNER, SUPERVISOR),
+    "penalties.ask": only(SUPERVISOR),
+    "penalties.admit": only(SUPERVISOR),
+    "penalties.file": only(*PENALTY_READERS, rows={"attachment_id": "objection_file_id"}),
     "penalties.propose_reversal": only(FINANCE),
     "penalties.waivers": only(SUPERVISOR),
     "penalties.decide_waiver": only(SUPERVISOR),
@@ -738,6 +742,7 @@ def _money(ids: MoneyIds) -> dict[str, Rows]:
     return {
         "penalty_id": _of_charged(ids.penalties),
         "notice_id": _of_charged(ids.notices),
+        "objection_file_id": _of_charged(ids.objection_files),
         "objection_id": _of_charged(ids.objections),
         "request_id": Rows(shared=ids.reversal_request),
         "waiver_id": Rows(shared=ids.waiver),

@@ -21,7 +21,7 @@ from tests.factories.complaints import make_subscriber
 from tests.factories.contracts import contract_terms, make_contract, make_rule, rule_draft
 from tests.factories.ledger import make_period
 from tests.factories.parties import unit_party
-from tests.factories.penalties import approve_all, propose
+from tests.factories.penalties import approve_all, make_objection_file, propose
 
 DRAFTER = 931
 
@@ -32,6 +32,7 @@ class MoneyIds(NamedTuple):
     penalties: list[int]
     objections: list[int]
     notices: list[int]
+    objection_files: list[int]
     reversal_request: int
     waiver: int
     batch: int
@@ -60,6 +61,7 @@ def make_money(session: Session, *, units: Sequence[OrgUnit], partners: Sequence
     return MoneyIds(
         penalties=penalties,
         objections=objections,
+        objection_files=[make_objection_file(session, objection_id).id for objection_id in objections],
         notices=[_notice(session, penalty_id) for penalty_id in penalties],
         reversal_request=_reversal(session, penalties[0], finance.id),
         waiver=_waiver(session, penalties[0]),

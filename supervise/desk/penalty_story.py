@@ -1,7 +1,7 @@
 """The page of one penalty: what it rests on, how it came about, what happened to it, where it stands in the books."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,10 +14,16 @@ from supervise.attribution.models import Attribution, Finding
 from supervise.complaints.models import Incident, OffenceType, SubscriberNumber, Ticket, TicketIncident
 from supervise.complaints.offences import offence_type_by_id
 from supervise.contracts.models import Contract, RuleVersion
+from supervise.files.models import Attachment
 from supervise.ledger.movements import debits_of, entries_of_facts
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
+from supervise.penalties.acceptance import acceptances
+from supervise.penalties.admission import admissions_of
+from supervise.penalties.exchange import files_of, statements_of
 from supervise.penalties.models import Objection, Penalty, PenaltyStep, ReversalRequest
+from supervise.penalties.notice_models import Notice, ObjectionAdmission, ObjectionStatement
+from supervise.penalties.notice_queries import notice_of_penalty
 from supervise.penalties.queries import (
     LISTED_STATES,
     objections_of_penalty,
@@ -59,6 +65,13 @@ class PenaltyStory:
     entries: Sequence[BookEntry]
     steps: Sequence[PenaltyStep]
     objections: Sequence[Objection]
+    #: By the objection's id: what was said after it was filed, its files, whether a late one was admitted.
+    statements: Mapping[int, Sequence[ObjectionStatement]]
+    files: Mapping[int, Sequence[Attachment]]
+    admissions: Mapping[int, ObjectionAdmission]
+    #: The notice that tells of it; None for one that is not approved, or from before notices.
+    notice: Notice | None
+    is_accepted: bool
     reversals: Sequence[ReversalRequest]
     people: dict[int, str]
 
@@ -80,10 +93,14 @@ def penalty_story(session: Session, scope: Scope, penalty_id: int, *, listed_onl
     mask = select(SubscriberNumber.number_mask).where(SubscriberNumber.id == incident.number_id)
     steps, objections = steps_of_penalty(session, penalty_id), objections_of_penalty(session, penalty_id)
     reversals = reversals_of_penalty(session, penalty_id)
+    objection_ids = [one.id for one in objections]
+    statements, admissions = statements_of(session, objection_ids), admissions_of(session, objection_ids)
     actors: list[int | None] = [penalty.maker_id, penalty.approver_id, finding.found_by]
     actors += [step.actor_id for step in steps]
     actors += [person for one in objections for person in (one.filed_by, one.decided_by)]
     actors += [person for one in reversals for person in (one.proposed_by, one.approved_by)]
+    actors += [one.made_by for said in statements.values() for one in said]
+    actors += [one.decided_by for one in admissions.values()]
     return PenaltyStory(
         penalty=penalty,
         party=session.get_one(Party, penalty.party_id),
@@ -100,6 +117,11 @@ def penalty_story(session: Session, scope: Scope, penalty_id: int, *, listed_onl
         entries=_entries(session, penalty_id),
         steps=steps,
         objections=objections,
+        statements=statements,
+        files=files_of(session, objection_ids),
+        admissions=admissions,
+        notice=notice_of_penalty(session, penalty_id),
+        is_accepted=bool(acceptances(session, [penalty_id])),
         reversals=reversals,
         people=display_names(session, actors),
     )

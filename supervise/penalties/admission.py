@@ -1,5 +1,8 @@
 """Late objections: one that came after the last day is heard only where a supervisor admits it, with a reason."""
 
+from collections.abc import Collection
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -49,3 +52,9 @@ def admit_late(session: Session, objection_id: int, *, admitted: bool, reason: s
         reason=reason.strip(),
     )
     return objection
+
+
+def admissions_of(session: Session, objection_ids: Collection[int]) -> dict[int, ObjectionAdmission]:
+    """Return for each late objection that was decided on whether it is heard, by its id."""
+    query = select(ObjectionAdmission).where(ObjectionAdmission.objection_id.in_(objection_ids))
+    return {row.objection_id: row for row in session.scalars(query)}

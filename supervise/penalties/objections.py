@@ -75,7 +75,7 @@ def file_objection(
     check_speaks_for(scope, penalty)
     if not body.strip():  # also a CHECK of the table
         raise InvalidInputError(N_("Say what is objected to"))
-    if not _is_contestable(penalty):
+    if not is_contestable(penalty):
         raise NotContestableError(reference=penalty.reference)
     if acceptances(session, [penalty_id]):
         raise AcceptedError(reference=penalty.reference)
@@ -100,7 +100,8 @@ def file_objection(
     return objection
 
 
-def _is_contestable(penalty: Penalty) -> bool:
+def is_contestable(penalty: Penalty) -> bool:
+    """Say whether something of *penalty* is left to object to, in time or late."""
     if penalty.state is PenaltyState.FINAL:
         return liftable_fen(penalty) > 0 or penalty.amount_fen == 0
     return penalty.state is PenaltyState.APPROVED

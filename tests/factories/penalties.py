@@ -10,9 +10,12 @@ from supervise.access.roles import Role
 from supervise.complaints.models import Incident
 from supervise.contracts.models import Contract, RuleVersion
 from supervise.errors import RowResult
+from supervise.files.models import Attachment, MediaType
+from supervise.files.vault import StoredFile, record_attachment
 from supervise.parties.models import OrgUnit, Party
 from supervise.penalties.approve import Shown, approve
 from supervise.penalties.models import Penalty, PenaltyState
+from supervise.penalties.notice_models import ObjectionAttachment
 from supervise.penalties.propose import propose_penalties
 from tests.factories.access import make_user
 from tests.factories.attribution import make_proven_incident
@@ -103,3 +106,22 @@ def make_approved_penalty(session: Session, *, charged: Charged, **incident: Any
     if result.refusal is not None:
         raise result.refusal
     return penalty
+
+
+def make_objection_file(session: Session, objection_id: int) -> Attachment:
+    """A file that came with an objection; no bytes lie in the vault."""
+    attachment = record_attachment(
+        session,
+        StoredFile(f"{objection_id:064x}", "0" * 64, 1_000),
+        "退租单.txt",
+        MediaType.TEXT,
+        source="异议",
+        actor_id=MAKER,
+    )
+    session.add(
+        ObjectionAttachment(
+            attachment_id=attachment.id, objection_id=objection_id, added_by=MAKER, added_at=attachment.added_at
+        )
+    )
+    session.flush()
+    return attachment

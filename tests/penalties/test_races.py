@@ -1,5 +1,6 @@
 """Several people at once, on real connections: whatever the order, money is posted once and nothing contradicts."""
 
+import datetime as dt
 import random
 import threading
 import time
@@ -11,16 +12,32 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.attribution.findings import MoneyHangsOnItError, Proof, record_findings
 from supervise.attribution.models import Finding, FindingState
 from supervise.db import Database, is_retryable
 from supervise.errors import AlreadyDecidedError, RefusalError, RowResult
+from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import JournalEntry
+from supervise.ledger.queries import balance_fen
 from supervise.parties.scope import Scope
+from supervise.penalties.acceptance import accept
+from supervise.penalties.admission import admit_late
 from supervise.penalties.approve import Shown, approve
-from supervise.penalties.models import LIVE_PENALTY_STATES, Objection, ObjectionState, Penalty, PenaltyState
+from supervise.penalties.finalise import finalise_due
+from supervise.penalties.models import (
+    LIVE_PENALTY_STATES,
+    Objection,
+    ObjectionState,
+    Penalty,
+    PenaltyRefund,
+    PenaltyState,
+)
+from supervise.penalties.notice_models import PenaltyAcceptance
 from supervise.penalties.objections import ObjectionOpenError, decide_objection, file_objection
 from supervise.penalties.propose import propose_penalties
+from supervise.penalties.reversals import approve_reversal, propose_reversal
+from supervise.penalties.windows import acknowledge
 from tests.factories.attribution import TRIAGER, make_proven_incident
 from tests.factories.complaints import CALLED_AT
 from tests.factories.ledger import out_of_balance_fen
@@ -248,3 +265,66 @@ def test_an_objection_and_a_verdict_change_do_not_lock_each_other_out(database: 
         assert isinstance(upheld, Objection)
         # Before the void the finding is held; after it, it is overturned and may be found otherwise.
         assert isinstance(overturned, MoneyHangsOnItError | list)
+
+
+def test_a_late_objection_and_a_reversal_at_once_never_lift_more_than_is_left(database: Database) -> None:
+    with database.session(writes=True) as session:
+        charged = make_charged_partner(session)
+        penalties = [make_approved_penalty(session, charged=charged) for _ in range(5)]
+        judges = [make_supervisor(session, username=f"judge{place}").id for place in range(3)]
+        ids = [penalty.id for penalty in penalties]
+        acknowledge(session, ids, Scope.everything(), actor_id=931)
+        for penalty in penalties:
+            penalty.objection_until_on = clock.today() - dt.timedelta(days=1)
+        session.flush()
+        assert finalise_due(session, clock.today()) == ids
+        for penalty in penalties:
+            penalty.settled_fen = 15000
+        filed = [file_objection(session, one, "不成立", Scope.everything(), actor_id=931).id for one in ids]
+        for objection_id in filed:
+            admit_late(session, objection_id, admitted=True, reason="邮件故障", actor_id=judges[0])
+        asked = [propose_reversal(session, one, amount_fen=15000, reason="重复计扣", actor_id=941).id for one in ids]
+
+    for objection_id, request_id in zip(filed, asked, strict=True):
+        at_once(
+            database,
+            partial(
+                decide_objection,
+                objection_id=objection_id,
+                decision=ObjectionState.REDUCED,
+                note="部分成立",
+                actor_id=judges[1],
+                reduced_fen=12000,
+            ),
+            partial(approve_reversal, request_id=request_id, actor_id=judges[2]),
+        )
+
+    with database.session(writes=False) as session:
+        for penalty in session.scalars(sa.select(Penalty)):
+            # Whoever came second found less than they wanted to take: only one of the two was done.
+            assert penalty.lifted_fen in (12000, 15000)
+            assert penalty.settled_fen == 20000 - penalty.lifted_fen
+        refunds_fen = session.scalars(sa.select(sa.func.sum(PenaltyRefund.amount_fen))).one()
+        assert balance_fen(session, AccountCode.REFUND_DUE, charged.party.id) == -refunds_fen
+        assert out_of_balance_fen(session) == 0
+
+
+def test_accepting_and_objecting_at_once_leaves_one_of_the_two(database: Database) -> None:
+    with database.session(writes=True) as session:
+        charged = make_charged_partner(session)
+        ids = [make_approved_penalty(session, charged=charged).id for _ in range(6)]
+
+    def accepting(penalty_id: int) -> Decision:
+        return lambda session: accept(session, [penalty_id], Scope.everything(), actor_id=931)
+
+    def objecting(penalty_id: int) -> Decision:
+        return lambda session: file_objection(session, penalty_id, "不成立", Scope.everything(), actor_id=932)
+
+    for penalty_id in ids:
+        at_once(database, accepting(penalty_id), objecting(penalty_id))
+
+    with database.session(writes=False) as session:
+        accepted = set(session.scalars(sa.select(PenaltyAcceptance.penalty_id)))
+        objected = set(session.scalars(sa.select(Objection.penalty_id)))
+        assert accepted.isdisjoint(objected)
+        assert accepted | objected == set(ids)

@@ -1,6 +1,8 @@
 """Penalties as the charged party, its neighbours and supervisors meet them."""
 
 import datetime as dt
+import io
+import re
 
 import pytest
 from flask import Flask
@@ -305,3 +307,75 @@ def test_the_sums_by_month_count_what_the_reader_may_see(app: Flask, scene: Scen
     assert ">400.00<" not in own
     assert drawing.mimetype == "image/svg+xml"
     assert drawing.headers["Cache-Control"] == "no-store"
+
+
+# Files, questions, late objections, and two contacts at once
+
+
+def test_an_objection_with_a_file_is_asked_about_and_answered(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    contact, judge = browser(app, "contact"), browser(app, "supervisor2")
+    proof = {"body": "号码当日已退租", "files": (io.BytesIO("退租单\n".encode()), "退租单.txt")}
+    assert contact.post(f"/penalties/{penalty.id}/objection", data=proof).status_code == 303
+    [objection] = objections(app, penalty)
+
+    assert (
+        judge.post(f"/penalties/objections/{objection.id}/question", data={"question": "哪天退租?"}).status_code == 303
+    )
+    asked = contact.get(f"/penalties/{penalty.id}")
+    contact.post(f"/penalties/objections/{objection.id}/addition", data={"addition": "九月二十日"})
+
+    assert "哪天退租?" in asked.text
+    page = judge.get(f"/penalties/{penalty.id}")
+    assert "九月二十日" in page.text
+    [link] = set(re.findall(rf"/penalties/objections/{objection.id}/files/\d+", page.text))
+    assert judge.get(link).data.decode() == "退租单\n"
+    assert browser(app, "rival").get(link).status_code == 404
+
+
+def test_a_file_that_is_not_what_its_name_says_is_refused_and_the_words_stay(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+
+    sent = {"body": "号码当日已退租", "files": (io.BytesIO(b"MZ\x90\x00"), "退租单.pdf")}
+    refused = browser(app, "contact").post(f"/penalties/{penalty.id}/objection", data=sent)
+
+    assert refused.status_code == 422
+    assert "号码当日已退租" in refused.text
+    assert objections(app, penalty) == []
+
+
+def test_the_second_contact_is_told_and_its_words_wait_to_be_added(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    contact = browser(app, "contact")
+    contact.post(f"/penalties/{penalty.id}/objection", data={"body": "号码当日已退租"})
+
+    second = contact.post(f"/penalties/{penalty.id}/objection", data={"body": "通话时间也有误"})
+
+    assert second.status_code == 409
+    assert "通话时间也有误" in second.text
+    assert "A colleague objected meanwhile" in second.text
+    assert len(objections(app, penalty)) == 1
+
+
+def test_a_late_objection_is_admitted_by_a_supervisor_and_then_decided(app: Flask, scene: Scene) -> None:
+    penalty = charge(app, scene, scene.partner)
+    contact, judge = browser(app, "contact"), browser(app, "supervisor2")
+    contact.get(f"/penalties/{penalty.id}")
+
+    def end_window(session: Session) -> None:
+        session.get_one(Penalty, penalty.id).objection_until_on = clock.today() - dt.timedelta(days=1)
+        session.flush()
+        assert finalise_due(session, clock.today()) == [penalty.id]
+
+    arranged(app, end_window)
+    contact.post(f"/penalties/{penalty.id}/objection", data={"body": "邮件系统故障,现提出异议"})
+    [late] = objections(app, penalty)
+    assert late.state is ObjectionState.LATE
+
+    early = judge.post(f"/penalties/objections/{late.id}/decision", data={"decision": "upheld", "note": "成立"})
+    judge.post(f"/penalties/objections/{late.id}/admission", data={"admission": "admit", "reason": "故障属实"})
+    judge.post(f"/penalties/objections/{late.id}/decision", data={"decision": "upheld", "note": "成立"})
+
+    assert early.status_code == 409
+    assert reread(app, penalty.id).state is PenaltyState.REVERSED
+    assert "故障属实" in contact.get(f"/penalties/{penalty.id}").text

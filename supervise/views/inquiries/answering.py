@@ -19,7 +19,7 @@ from supervise.clock import today
 from supervise.errors import RefusalError
 from supervise.files.refusals import FileRefusedError
 from supervise.files.uploads import PurgedError
-from supervise.files.vault import opened_attachment, sniff, store_attachment, vault_folder
+from supervise.files.vault import opened_attachment, vault_folder
 from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.views.background import surroundings
@@ -27,6 +27,7 @@ from supervise.views.inquiries.blueprint import bp
 from supervise.views.inquiries.forms import AnswerForm
 from supervise.views.inquiries.page import inquiry_page
 from supervise.views.refusals import record_refusal
+from supervise.views.vaulting import stored_files
 
 
 @bp.post("/<int:inquiry_id>/answer")
@@ -42,7 +43,7 @@ def answer(inquiry_id: int) -> ResponseReturnValue:
         return inquiry_page(inquiry_id, {"answer": form})
     try:
         # Outside any transaction; what no row names in the end is swept away.
-        files = _stored(form)
+        files = stored_files(form.uploads)
     except RefusalError as error:
         form.files.errors = [str(error)]
         return inquiry_page(inquiry_id, {"answer": form})
@@ -66,16 +67,6 @@ def answer(inquiry_id: int) -> ResponseReturnValue:
     else:
         flash(_("Your answer is recorded"), "success")
     return redirect(url_for(".detail", inquiry_id=inquiry_id), code=303)
-
-
-def _stored(form: AnswerForm) -> list[NewFile]:
-    around = surroundings()
-    files = []
-    for upload in form.uploads:
-        media_type = sniff(upload.stream, upload.filename)
-        stored = store_attachment(upload.stream, vault_folder(around.instance), around.keyring)
-        files.append(NewFile(stored, upload.filename, media_type))
-    return files
 
 
 def _answer(

@@ -14,6 +14,7 @@ from supervise.attribution.models import CHARGEABLE_VERDICTS, Verdict
 from supervise.labels import _, _l
 from supervise.parties.models import Party
 from supervise.views.forms import FilterForm, Form, MemberField, MomentField, only_for
+from supervise.views.vaulting import chosen_files
 
 _TEXT_MAX = 4_000
 _REASON_MAX = 500
@@ -123,7 +124,7 @@ class AnswerForm(Form):
     @property
     def uploads(self) -> list[Any]:
         """The files that were chosen."""
-        return [file for file in self.files.data or () if getattr(file, "filename", "")]
+        return chosen_files(self.files)
 
     @property
     def answer(self) -> Answer:

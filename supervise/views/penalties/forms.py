@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flask_wtf.file import MultipleFileField
 from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from supervise.desk.penalty_story import Choice
 from supervise.labels import _, _l
@@ -14,8 +15,11 @@ from supervise.penalties.models import ObjectionState, PenaltyFamily, PenaltySta
 from supervise.penalties.objections import DECISIONS
 from supervise.penalties.queries import LISTED_STATES, PenaltyFilter
 from supervise.views.forms import Form, WordsField, YuanField
+from supervise.views.vaulting import chosen_files
 
 _TEXT_MAX = 4_000
+#: Files that come at once.
+_FILES_MAX = 10
 MONTH = r"20[0-9]{2}-(0[1-9]|1[0-2])"
 
 
@@ -84,7 +88,25 @@ def _chosen(field: SelectField) -> bool:
     return bool(field.data) and not field.errors
 
 
-class ObjectionForm(Form):
+class _WithFiles(Form):
+    """Words that files may come with."""
+
+    files = MultipleFileField(
+        _l("Files"), description=_l("Scans, recordings, tables; up to 50 MB each"), validators=[Optional()]
+    )
+
+    def validate_files(self, _field: MultipleFileField) -> None:
+        """Refuse more files than are kept at once."""
+        if len(self.uploads) > _FILES_MAX:
+            raise ValidationError(_("At most %(most)d files", most=_FILES_MAX))
+
+    @property
+    def uploads(self) -> list[Any]:
+        """The files that were chosen."""
+        return chosen_files(self.files)
+
+
+class ObjectionForm(_WithFiles):
     """What the charged party says against a penalty."""
 
     body = TextAreaField(
@@ -92,6 +114,42 @@ class ObjectionForm(Form):
         description=_l("Say which fact or which rule is wrong. Name no subscriber's full number."),
         validators=[DataRequired(_l("Say what is objected to")), Length(max=_TEXT_MAX)],
     )
+
+
+class AdditionForm(_WithFiles):
+    """What the charged party answers or adds, once its objection is filed."""
+
+    addition = TextAreaField(
+        _l("Your words"),
+        description=_l("Name no subscriber's full number."),
+        validators=[DataRequired(_l("Write something")), Length(max=_TEXT_MAX)],
+    )
+
+
+class QuestionForm(Form):
+    """What a supervisor asks before deciding."""
+
+    question = TextAreaField(
+        _l("Question to the charged party"), validators=[DataRequired(_l("Say what is asked")), Length(max=_TEXT_MAX)]
+    )
+
+
+class AdmissionForm(Form):
+    """Whether a late objection is heard."""
+
+    admission = RadioField(_l("Late objection"), validators=[InputRequired(_l("Choose a decision"))])
+    reason = TextAreaField(
+        _l("Reason, shown to the charged party"), validators=[DataRequired(_l("Give a reason")), Length(max=_TEXT_MAX)]
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.admission.choices = [("admit", _("Admit it")), ("refuse", _("Do not hear it"))]
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether it is heard, after validation."""
+        return bool(self.admission.data == "admit")
 
 
 class DecisionForm(Form):

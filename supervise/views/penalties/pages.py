@@ -1,11 +1,12 @@
 """The page of one penalty."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from supervise import db
+from supervise import clock, db
 from supervise.access.identity import CurrentUser, current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
@@ -18,16 +19,28 @@ from supervise.parties.scope import Scope
 from supervise.penalties.approve import moved_since
 from supervise.penalties.belonging import belongs_to_unit, speaks_for_charged
 from supervise.penalties.explain import explain_in_words
-from supervise.penalties.models import ObjectionState, PenaltyState, WindowStart
+from supervise.penalties.models import WAITING_OBJECTION_STATES, ObjectionState, PenaltyState, WindowStart
+from supervise.penalties.objections import is_contestable, is_late
 from supervise.penalties.queries import LISTED_STATES
 from supervise.penalties.statement import KIND_OF_EVENT, StatementKind
-from supervise.penalties.steps import ACKNOWLEDGED
+from supervise.penalties.steps import ACCEPTED, ACKNOWLEDGED
 from supervise.penalties.windows import open_by_charged_party
 from supervise.views.filters import named, tone
+from supervise.views.forms import Form
 from supervise.views.navigation import url_of
 from supervise.views.penalties.blueprint import bp
-from supervise.views.penalties.forms import DecisionForm, ObjectionForm, ReversalForm
+from supervise.views.penalties.forms import (
+    AdditionForm,
+    AdmissionForm,
+    DecisionForm,
+    ObjectionForm,
+    QuestionForm,
+    ReversalForm,
+)
 from supervise.views.penalties.lists import is_charged_side
+
+#: Steps that are no change of the state: what the charged party said is their title.
+_SAID = (ACKNOWLEDGED, ACCEPTED)
 
 
 @bp.get("/<int:penalty_id>")
@@ -55,24 +68,28 @@ def _is_first_look(me: CurrentUser, scope: Scope, story: PenaltyStory) -> bool:
     return is_real and is_fresh and is_charged_side(me) and speaks_for_charged(scope, story.penalty)
 
 
-def render_penalty(
-    me: CurrentUser,
-    scope: Scope,
-    story: PenaltyStory,
-    *,
-    objection_form: ObjectionForm | None = None,
-    decision_form: DecisionForm | None = None,
-    reversal_form: ReversalForm | None = None,
-) -> str:
-    """Return the page of a penalty, with a form that was sent and must be corrected."""
+_FORMS: Mapping[str, type[Form]] = {
+    "objection_form": ObjectionForm,
+    "addition_form": AdditionForm,
+    "question_form": QuestionForm,
+    "admission_form": AdmissionForm,
+    "decision_form": DecisionForm,
+    "reversal_form": ReversalForm,
+}
+
+
+def render_penalty(me: CurrentUser, scope: Scope, story: PenaltyStory, **sent: Form) -> str:
+    """Return the page of a penalty, with a form that was *sent* (by its name in ``_FORMS``) and must be corrected."""
     with db.reading() as session:
         names = {code: named(row) for code, row in offence_types(session).items()}
         is_own_unit = me.can(Permission.APPROVE_MONEY) and belongs_to_unit(session, me.id, story.penalty)
         is_proposed = story.penalty.state is PenaltyState.PROPOSED
         moved = moved_since(session, story.penalty) if is_proposed and me.can(Permission.APPROVE_MONEY) else None
     penalty = story.penalty
-    open_objection = next((one for one in story.objections if one.state is ObjectionState.OPEN), None)
+    waiting = next((one for one in story.objections if one.state in WAITING_OBJECTION_STATES), None)
     speaks = is_charged_side(me) and speaks_for_charged(scope, penalty)
+    may_speak = speaks or me.can(Permission.OBJECT_FOR_PARTY)
+    forms = {name: sent.get(name) or kind(formdata=None) for name, kind in _FORMS.items()}
     return render_template(
         "penalties/detail.html",
         story=story,
@@ -86,23 +103,22 @@ def render_penalty(
         people={} if is_charged_side(me) else story.people,
         is_own_unit=is_own_unit,
         moved=moved,
-        open_objection=open_objection,
+        waiting=waiting,
         can_acknowledge=speaks and _can_acknowledge(story),
-        can_object=_can_object(me, story, speaks=speaks),
-        can_withdraw=open_objection is not None and (speaks or me.can(Permission.OBJECT_FOR_PARTY)),
-        objection_form=objection_form or ObjectionForm(formdata=None),
-        decision_form=decision_form or DecisionForm(formdata=None),
-        reversal_form=reversal_form or ReversalForm(formdata=None),
+        can_object=may_speak and _can_object(story),
+        is_late=is_late(penalty, clock.today()),
+        may_speak=may_speak,
         entry_urls=_entry_urls(me, story),
         ticket_urls={
             ticket_id: url_of("tickets.detail", ticket_id=ticket_id) for ticket_id, _reference in story.tickets
         },
+        **forms,
     )
 
 
 def _can_acknowledge(story: PenaltyStory) -> bool:
     is_done = any(step.reason == ACKNOWLEDGED for step in story.steps)
-    return story.penalty.state is PenaltyState.APPROVED and not is_done
+    return story.penalty.state is PenaltyState.APPROVED and not story.is_accepted and not is_done
 
 
 def _entry_urls(me: CurrentUser, story: PenaltyStory) -> dict[int, str | None]:
@@ -122,9 +138,9 @@ def _steps(me: CurrentUser, story: PenaltyStory) -> list[dict[str, Any]]:
     steps = [
         {
             "at": step.at,
-            "title": step.to_state.label if step.reason != ACKNOWLEDGED else translate(ACKNOWLEDGED),
+            "title": translate(step.reason) if step.reason in _SAID else step.to_state.label,
             "who": None if is_charged else story.people.get(step.actor_id or 0, _("the system")),
-            "detail": translate(step.reason) if step.reason and step.reason != ACKNOWLEDGED else None,
+            "detail": translate(step.reason) if step.reason and step.reason not in _SAID else None,
             "tone": tone(step.to_state),
         }
         for step in story.steps
@@ -135,7 +151,6 @@ def _steps(me: CurrentUser, story: PenaltyStory) -> list[dict[str, Any]]:
     return sorted(steps, key=lambda step: step["at"])
 
 
-def _can_object(me: CurrentUser, story: PenaltyStory, *, speaks: bool) -> bool:
+def _can_object(story: PenaltyStory) -> bool:
     heard = any(one.state is not ObjectionState.WITHDRAWN for one in story.objections)
-    may = speaks or me.can(Permission.OBJECT_FOR_PARTY)
-    return may and story.penalty.state is PenaltyState.APPROVED and not heard
+    return is_contestable(story.penalty) and not story.is_accepted and not heard
