@@ -13,7 +13,7 @@ from supervise.contracts.rules import (
     TierWindow,
 )
 from supervise.contracts.words import percent
-from supervise.labels import N_, _, ngettext
+from supervise.labels import N_, _, ngettext, translate
 from supervise.money import format_yuan
 
 _PRICE_WORDS = {
@@ -135,7 +135,7 @@ def _aggravation_words(explanation: dict[str, Any]) -> list[str]:
         )
     ]
     proof = aggravation["proof"]
-    words.append(_(proof["says"], **proof["facts"]))
+    words.append(translate(proof["says"], proof["facts"]))
     if aggravation["others"]:
         others = _(", ").join(AggravationCode(code).label for code in aggravation["others"])
         words.append(_("Also proven, but only the highest counts: %(others)s.", others=others))
