@@ -45,6 +45,13 @@ CONTRACT_COLUMNS = (
     Column[ContractRow](
         N_("Counts as delivered after (working days)"), lambda row: row.contract.deemed_days, CellKind.INTEGER, width=10
     ),
+    Column[ContractRow](
+        N_("Deposit required (yuan)"), lambda row: row.contract.deposit_required_fen, CellKind.YUAN, width=14
+    ),
+    Column[ContractRow](
+        N_("Working days to top up the deposit"), lambda row: row.contract.top_up_days, CellKind.INTEGER, width=10
+    ),
+    Column[ContractRow](N_("Debts are taken from"), lambda row: row.contract.settlement_order.label, width=28),
     Column[ContractRow](N_("State"), lambda row: row.contract.state.label, width=12),
     Column[ContractRow](N_("Rules in force"), lambda row: row.active_rules, CellKind.INTEGER, width=10),
 )

@@ -344,6 +344,9 @@ EXPECTATIONS: dict[str, Expectation] = {
     "contracts.terminate": only(SUPERVISOR),
     "contracts.rule": only(TRIAGER, SUPERVISOR, AUDITOR),
     "contracts.new_rule": only(TRIAGER),
+    "contracts.new_amendment": only(TRIAGER),
+    "contracts.put_amendment_into_force": only(SUPERVISOR),
+    "contracts.withdraw_drafted_amendment": only(TRIAGER),
     "contracts.edit_rule": only(TRIAGER),
     "contracts.activate_version": only(SUPERVISOR),
     "contracts.retire_version": only(SUPERVISOR),
@@ -751,6 +754,7 @@ def _money(ids: MoneyIds) -> dict[str, Rows]:
         "rule_id": Rows(shared=ids.rule),
         "undertaking_id": Rows(shared=ids.undertaking),
         "subscriber_id": Rows(shared=ids.subscriber),
+        "amendment_id": Rows(shared=ids.amendment),
         "policy_id": Rows(shared=ids.policy),
     }
 

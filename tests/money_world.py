@@ -18,7 +18,7 @@ from supervise.penalties.objections import file_objection
 from tests.factories.attribution import make_proven_incident
 from tests.factories.compensation import make_policy, make_undertaking
 from tests.factories.complaints import make_subscriber
-from tests.factories.contracts import contract_terms, make_contract, make_rule, rule_draft
+from tests.factories.contracts import contract_terms, make_amendment, make_contract, make_rule, rule_draft
 from tests.factories.ledger import make_period
 from tests.factories.parties import unit_party
 from tests.factories.penalties import approve_all, make_objection_file, propose
@@ -39,6 +39,7 @@ class MoneyIds(NamedTuple):
     contract: int
     rule: int
     undertaking: int
+    amendment: int
     subscriber: int
     policy: int
 
@@ -49,7 +50,8 @@ def make_money(session: Session, *, units: Sequence[OrgUnit], partners: Sequence
     for unit in units:
         make_rule(session, contract=make_contract(session, party=None, unit=unit))
     for partner in partners:
-        make_rule(session, contract=make_contract(session, party=partner, unit=units[0]))
+        in_force = make_contract(session, party=partner, unit=units[0])
+        make_rule(session, contract=in_force)
     charged = [*(unit_party(session, unit) for unit in units), *partners]
     penalties = [_charge(session, party, caller=f"1380000{place:04d}") for place, party in enumerate(charged)]
     objections = [
@@ -70,6 +72,7 @@ def make_money(session: Session, *, units: Sequence[OrgUnit], partners: Sequence
         rule=draft_rule(session, draft.id, rule_draft(), actor_id=DRAFTER).id,
         undertaking=make_undertaking(session, subscriber=subscriber, state=PromiseState.DRAFT).id,
         subscriber=subscriber.id,
+        amendment=make_amendment(session, contract=in_force).id,
         policy=make_policy(session, state=PromiseState.DRAFT).id,
     )
 

@@ -8,13 +8,21 @@ from sqlalchemy.orm import Session
 
 from supervise.audit.record import changed, record_event
 from supervise.complaints.models import DayType
-from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState, RuleVersion
+from supervise.contracts.models import (
+    Contract,
+    ContractDirection,
+    ContractScope,
+    ContractState,
+    RuleVersion,
+    SettlementOrder,
+)
 from supervise.db import take_turn
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, NotFoundError, SamePersonError
 from supervise.labels import N_
+from supervise.money import FEN_MAX
 from supervise.parties.models import OrgUnit, Party, PartyKind
 
-_DAYS_MAX = 365
+DAYS_MAX = 365
 
 
 class OverlappingContractError(ConflictError):
@@ -39,6 +47,11 @@ class ContractTerms:
     appeal_days: int
     appeal_day_type: DayType
     deemed_days: int
+    #: 0: no deposit agreed.
+    deposit_required_fen: int = 0
+    #: Working days to bring the deposit back to what is required.
+    top_up_days: int = 10
+    settlement_order: SettlementOrder = SettlementOrder.DEPOSIT_COMMISSION_CASH
 
 
 def draft_contract(session: Session, terms: ContractTerms, *, actor_id: int) -> Contract:
@@ -104,7 +117,7 @@ def activate_contract(session: Session, contract_id: int, version: int, *, actor
     contract = _draft_for_change(session, contract_id, version)
     if contract.drafted_by == actor_id:
         raise SamePersonError
-    _refuse_overlap(session, contract)
+    refuse_overlap(session, contract, contract.ends_on)
     contract.state = ContractState.ACTIVE
     contract.activated_by = actor_id
     contract.version += 1
@@ -131,9 +144,7 @@ def terminate_contract(
         raise InvalidInputError(N_("Give a reason"))
     if ends_on <= contract.starts_on or (contract.ends_on is not None and ends_on > contract.ends_on):
         raise InvalidInputError(N_("The end must lie after the start and not after the agreed end"))
-    priced_on = session.scalar(select(func.max(RuleVersion.priced_on)).where(RuleVersion.contract_id == contract_id))
-    if priced_on is not None and priced_on >= ends_on:
-        raise ConflictError(N_("A call of %(day)s has been priced by this contract"), day=priced_on.isoformat())
+    refuse_end_before_priced_call(session, contract_id, ends_on)
     before = {"ends_on": contract.ends_on, "state": contract.state}
     contract.ends_on = ends_on
     contract.state = ContractState.TERMINATED
@@ -150,13 +161,25 @@ def terminate_contract(
     return contract
 
 
+def refuse_end_before_priced_call(session: Session, contract_id: int, ends_on: dt.date) -> None:
+    """Refuse an end that would leave a call without the contract that priced it; the caller holds the contract's row.
+
+    Raises:
+        ConflictError: naming the day of the latest call that was priced.
+    """
+    priced_on = session.scalar(select(func.max(RuleVersion.priced_on)).where(RuleVersion.contract_id == contract_id))
+    if priced_on is not None and priced_on >= ends_on:
+        raise ConflictError(N_("A call of %(day)s has been priced by this contract"), day=priced_on.isoformat())
+
+
 def _check(session: Session, terms: ContractTerms) -> None:
     if not terms.number.strip() or not terms.name.strip():
         raise InvalidInputError(N_("Enter a number and a name"))
     if terms.ends_on is not None and terms.ends_on <= terms.starts_on:
         raise InvalidInputError(N_("The end must lie after the start"))
-    if not 1 <= terms.appeal_days <= _DAYS_MAX or not 1 <= terms.deemed_days <= _DAYS_MAX:
+    if not 1 <= terms.appeal_days <= DAYS_MAX or not 1 <= terms.deemed_days <= DAYS_MAX:
         raise InvalidInputError(N_("Days for objection and delivery must be from 1 to 365"))
+    check_money_terms(terms.deposit_required_fen, terms.top_up_days)
     if (terms.direction is ContractDirection.INTERNAL) != (terms.party_id is None):
         raise InvalidInputError(N_("A policy has no party; a contract has one"))
     if session.get(OrgUnit, terms.counterparty_unit_id) is None:
@@ -165,6 +188,18 @@ def _check(session: Session, terms: ContractTerms) -> None:
         party = session.get(Party, terms.party_id)
         if party is None or party.kind in (PartyKind.ORG_UNIT, PartyKind.EMPLOYEE_CALLER):
             raise InvalidInputError(N_("A contract is made with a party outside the carrier"))
+
+
+def check_money_terms(deposit_required_fen: int, top_up_days: int) -> None:
+    """Refuse a deposit or a time to top it up that makes no sense; CHECKs of the tables say the same.
+
+    Raises:
+        InvalidInputError: saying which.
+    """
+    if not 0 <= deposit_required_fen <= FEN_MAX:
+        raise InvalidInputError(N_("A deposit cannot be negative"))
+    if not 1 <= top_up_days <= DAYS_MAX:
+        raise InvalidInputError(N_("Days to top up the deposit must be from 1 to 365"))
 
 
 def _refuse_taken_number(session: Session, number: str, own_id: int | None) -> None:
@@ -189,7 +224,12 @@ def _draft_for_change(session: Session, contract_id: int, version: int) -> Contr
     return contract
 
 
-def _refuse_overlap(session: Session, contract: Contract) -> None:
+def refuse_overlap(session: Session, contract: Contract, ends_on: dt.date | None) -> None:
+    """Refuse a contract that until *ends_on* would share a day of its scope; the caller has taken its turn.
+
+    Raises:
+        OverlappingContractError: naming the other one.
+    """
     others = select(Contract.number).where(
         Contract.id != contract.id,
         Contract.state != ContractState.DRAFT,
@@ -199,8 +239,8 @@ def _refuse_overlap(session: Session, contract: Contract) -> None:
         else Contract.party_id.is_(None) & (Contract.counterparty_unit_id == contract.counterparty_unit_id),
         Contract.ends_on.is_(None) | (Contract.ends_on > contract.starts_on),
     )
-    if contract.ends_on is not None:
-        others = others.where(Contract.starts_on < contract.ends_on)
+    if ends_on is not None:
+        others = others.where(Contract.starts_on < ends_on)
     number = session.scalar(others.limit(1))
     if number is not None:
         raise OverlappingContractError(number=number)

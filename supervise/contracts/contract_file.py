@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from supervise.bulk import slices
 from supervise.complaints.models import DayType
 from supervise.contracts.agreements import ContractTerms, draft_contract
-from supervise.contracts.models import Contract, ContractDirection, ContractScope
+from supervise.contracts.models import Contract, ContractDirection, ContractScope, SettlementOrder
 from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportKind, RowVerdict
 from supervise.files.remarks import Remark, remark
 from supervise.files.row_values import RowValues
-from supervise.files.values import parse_count, parse_day, parse_text
+from supervise.files.values import CellError, parse_count, parse_day, parse_text, parse_yuan
 from supervise.labels import N_
 from supervise.parties.imports.register_file import (
     Judgement,
@@ -47,6 +47,9 @@ class ContractRow(NamedTuple):
     appeal_days: int
     appeal_day_type: DayType
     deemed_days: int
+    deposit_required_fen: int
+    top_up_days: int
+    settlement_order: SettlementOrder
 
 
 class _Known(NamedTuple):
@@ -71,6 +74,9 @@ class ContractFile:
             "last_on": ("结束日期", "到期日期", "Last day"),
             "appeal_days": ("异议期", "异议天数", "Days to object"),
             "appeal_day_type": ("计算方式", "Counted in"),
+            "deposit": ("保证金（元）", "应缴保证金", "Deposit required (yuan)"),  # noqa: RUF001
+            "top_up_days": ("保证金补足期（工作日）", "补足天数", "Working days to top up the deposit"),  # noqa: RUF001
+            "settlement_order": ("扣收顺序", "清偿顺序", "Debts are taken from"),
             "deemed_days": ("视同送达（工作日）", "视同送达天数", "Counts as delivered after (working days)"),  # noqa: RUF001
         },
         required=frozenset({"number", "name", "unit", "direction", "starts_on", "appeal_days"}),
@@ -105,6 +111,10 @@ class ContractFile:
             appeal_days or 0,
             day_type,
             deemed_days,
+            values.optional("deposit", _deposit) or 0,
+            values.optional("top_up_days", _days) or 10,
+            values.optional("settlement_order", lambda text: member_named(SettlementOrder, text))
+            or SettlementOrder.DEPOSIT_COMMISSION_CASH,
         )
 
     def judge(self, session: Session, rows: Sequence[ContractRow]) -> Mapping[int, Judgement]:
@@ -145,6 +155,13 @@ def _days(text: str) -> int:
     return parse_count(text, largest=_DAYS_MAX)
 
 
+def _deposit(text: str) -> int:
+    deposit_fen = parse_yuan(text)
+    if deposit_fen < 0:
+        raise CellError(N_("A deposit cannot be negative"))
+    return deposit_fen
+
+
 def _terms(row: ContractRow, parties: Mapping[str, KnownParty], units: Mapping[str, int]) -> ContractTerms:
     return ContractTerms(
         number=row.number,
@@ -158,6 +175,9 @@ def _terms(row: ContractRow, parties: Mapping[str, KnownParty], units: Mapping[s
         appeal_days=row.appeal_days,
         appeal_day_type=row.appeal_day_type,
         deemed_days=row.deemed_days,
+        deposit_required_fen=row.deposit_required_fen,
+        top_up_days=row.top_up_days,
+        settlement_order=row.settlement_order,
     )
 
 

@@ -3,11 +3,11 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.complaints.models import DayType
-from supervise.db import Base
+from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
 from supervise.parties.models import SalesChannelKind
 
@@ -45,6 +45,24 @@ class ContractScope(LabelledEnum):
     CHANNEL = "channel", N_("Sales channel")
 
 
+class SettlementOrder(LabelledEnum):
+    """From what debts under a contract are taken, in this order; whatever is left is paid in cash."""
+
+    DEPOSIT_COMMISSION_CASH = "deposit_commission_cash", N_("Deposit, then commission, then cash")
+    COMMISSION_DEPOSIT_CASH = "commission_deposit_cash", N_("Commission, then deposit, then cash")
+    DEPOSIT_CASH = "deposit_cash", N_("Deposit, then cash; never from commission")
+    COMMISSION_CASH = "commission_cash", N_("Commission, then cash; never from the deposit")
+    CASH = "cash", N_("Cash alone")
+
+
+class AmendmentState(LabelledEnum):
+    """A draft changes nothing; one in force is never edited; a draft may be withdrawn by whoever drafts contracts."""
+
+    DRAFT = "draft", N_("Draft")
+    ACTIVE = "active", N_("In force")
+    WITHDRAWN = "withdrawn", N_("Withdrawn")
+
+
 class Contract(Base):
     """A contract with an external party, or the assessment policy (考核办法) for the carrier's own branches.
 
@@ -56,6 +74,8 @@ class Contract(Base):
         CheckConstraint("ends_on IS NULL OR ends_on > starts_on", name="period_order"),
         CheckConstraint("(direction = 'internal') = (party_id IS NULL)", name="policy_has_no_party"),
         CheckConstraint("appeal_days > 0", name="appeal_days_positive"),
+        CheckConstraint("deposit_required_fen >= 0", name="deposit_not_negative"),
+        CheckConstraint("top_up_days BETWEEN 1 AND 365", name="top_up_days_range"),
         CheckConstraint("state = 'draft' OR activated_by IS NOT NULL", name="activated_by_set"),
         CheckConstraint("activated_by <> drafted_by", name="two_people"),
         Index(None, "party_id", "scope", "starts_on"),
@@ -78,10 +98,72 @@ class Contract(Base):
     appeal_day_type: Mapped[DayType] = mapped_column(default=DayType.WORKING)
     #: Working days after listing at which the window starts by itself.
     deemed_days: Mapped[int] = mapped_column(default=3)
+    #: What lies with the carrier as a deposit; 0: none agreed. As signed: ``terms.terms_at`` says what holds on a day.
+    deposit_required_fen: Mapped[int] = mapped_column(default=0)
+    #: Working days to bring the deposit back to what is required.
+    top_up_days: Mapped[int] = mapped_column(default=10)
+    settlement_order: Mapped[SettlementOrder] = mapped_column(default=SettlementOrder.DEPOSIT_COMMISSION_CASH)
     state: Mapped[ContractState] = mapped_column(default=ContractState.DRAFT)
     drafted_by: Mapped[int]
     activated_by: Mapped[int | None]
     version: Mapped[int] = mapped_column(default=1)
+
+
+class ContractAmendment(Base):
+    """A supplementary agreement: what it changes of a contract in force, from a day on; a NULL changes nothing."""
+
+    __tablename__ = "contract_amendment"
+    __table_args__ = (
+        CheckConstraint(
+            "ends_on IS NOT NULL OR appeal_days IS NOT NULL OR appeal_day_type IS NOT NULL OR deemed_days IS NOT NULL "
+            "OR deposit_required_fen IS NOT NULL OR top_up_days IS NOT NULL OR settlement_order IS NOT NULL",
+            name="changes_something",
+        ),
+        CheckConstraint("effective_from >= signed_on", name="signed_before"),
+        CheckConstraint("appeal_days BETWEEN 1 AND 365", name="appeal_days_range"),
+        CheckConstraint("deemed_days BETWEEN 1 AND 365", name="deemed_days_range"),
+        CheckConstraint("top_up_days BETWEEN 1 AND 365", name="top_up_days_range"),
+        CheckConstraint("deposit_required_fen >= 0", name="deposit_not_negative"),
+        CheckConstraint(
+            "(state = 'draft') = (decided_by IS NULL) AND (decided_by IS NULL) = (decided_at IS NULL)",
+            name="decision_complete",
+        ),
+        CheckConstraint("state <> 'active' OR decided_by <> drafted_by", name="two_people"),
+        UniqueConstraint("contract_id", "number"),
+        # Two that begin on one day could say two things.
+        Index(
+            "uq_contract_amendment_day",
+            "contract_id",
+            "effective_from",
+            unique=True,
+            sqlite_where=text("state = 'active'"),
+            postgresql_where=text("state = 'active'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contract_id: Mapped[int] = mapped_column(ForeignKey("contract.id"))
+    #: Of the signed paper, unique within its contract.
+    number: Mapped[str]
+    signed_on: Mapped[dt.date]
+    #: What is listed or settled from this day on follows it; the end of the contract moves at once.
+    effective_from: Mapped[dt.date]
+    #: Why, or where the paper says it.
+    reason: Mapped[str] = mapped_column(MaskedText)
+    #: The day after the last day.
+    ends_on: Mapped[dt.date | None]
+    appeal_days: Mapped[int | None]
+    appeal_day_type: Mapped[DayType | None]
+    deemed_days: Mapped[int | None]
+    deposit_required_fen: Mapped[int | None]
+    top_up_days: Mapped[int | None]
+    settlement_order: Mapped[SettlementOrder | None]
+    state: Mapped[AmendmentState] = mapped_column(default=AmendmentState.DRAFT)
+    drafted_by: Mapped[int]
+    drafted_at: Mapped[dt.datetime]
+    #: Who put it into force, or withdrew it.
+    decided_by: Mapped[int | None]
+    decided_at: Mapped[dt.datetime | None]
 
 
 class RuleVersion(Base):

@@ -1,16 +1,19 @@
 """Named reads on contracts and their rules; nothing here writes."""
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.contracts.models import AccountingLabel, Contract, ContractState, RuleState, RuleVersion
 from supervise.errors import NotFoundError
 from supervise.parties.models import OrgUnit, Party, PartyKind, PartyStatus
 
 PAGE = 50
+_ONE_DAY = dt.timedelta(days=1)
 #: What an export reads at once.
 AT_ONCE = 2_000
 
@@ -22,6 +25,8 @@ class ContractFilters(NamedTuple):
     state: ContractState | None = None
     #: True: assessment policies alone; False: contracts alone.
     is_policy: bool | None = None
+    #: In force, with a last day on or before this one.
+    ends_by: dt.date | None = None
 
 
 class ContractRow(NamedTuple):
@@ -71,6 +76,12 @@ def contracts_by_number(
         query = query.where(Contract.state == filters.state)
     if filters.is_policy is not None:
         query = query.where(Contract.party_id.is_(None) if filters.is_policy else Contract.party_id.is_not(None))
+    if filters.ends_by is not None:
+        query = query.where(
+            Contract.state == ContractState.ACTIVE,
+            Contract.ends_on > clock.today(),
+            Contract.ends_on <= filters.ends_by + _ONE_DAY,
+        )
     return [ContractRow._make(row) for row in session.execute(query)]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from supervise.bulk import among
 from supervise.complaints.models import DayType
-from supervise.contracts.models import Contract
+from supervise.contracts.models import AmendmentState, Contract, ContractAmendment, SettlementOrder
 from supervise.labels import N_, LabelledEnum
 
 
@@ -21,9 +21,8 @@ class SettlementMethod(LabelledEnum):
     CASH = "cash", N_("Cash")
 
 
-#: What holds where a contract says nothing else: the usual clause (domain P6).
-STANDARD_ORDER = (SettlementMethod.DEPOSIT, SettlementMethod.COMMISSION, SettlementMethod.CASH)
-TOP_UP_DAYS = 10
+#: What an amendment can change of the terms that hold from its day on; the end of a contract moves at once instead.
+TERMS = ("deposit_required_fen", "top_up_days", "settlement_order", "appeal_days", "appeal_day_type", "deemed_days")
 
 
 class ContractTermsAt(NamedTuple):
@@ -40,10 +39,27 @@ class ContractTermsAt(NamedTuple):
 
 
 def terms_at(session: Session, contract_ids: Collection[int], on: dt.date) -> dict[int, ContractTermsAt]:
-    """Return the terms of each contract on a day; contracts that do not exist are left out."""
-    del on  # no contract is amended yet
-    rows = session.scalars(select(Contract).where(among(session, Contract.id, list(contract_ids))))
-    return {
-        one.id: ContractTermsAt(0, TOP_UP_DAYS, STANDARD_ORDER, one.appeal_days, one.appeal_day_type, one.deemed_days)
-        for one in rows
+    """Return the terms of each contract on a day, as amended by then; contracts that do not exist are left out."""
+    ids = list(contract_ids)
+    said = {
+        one.id: {name: getattr(one, name) for name in TERMS}
+        for one in session.scalars(select(Contract).where(among(session, Contract.id, ids)))
     }
+    amendments = select(ContractAmendment).where(
+        among(session, ContractAmendment.contract_id, ids),
+        ContractAmendment.state == AmendmentState.ACTIVE,
+        ContractAmendment.effective_from <= on,
+    )
+    for amendment in session.scalars(amendments.order_by(ContractAmendment.effective_from)):
+        said[amendment.contract_id] |= {
+            name: value for name in TERMS if (value := getattr(amendment, name)) is not None
+        }
+    return {
+        contract_id: ContractTermsAt(**terms | {"settlement_order": methods_of(terms["settlement_order"])})
+        for contract_id, terms in said.items()
+    }
+
+
+def methods_of(order: SettlementOrder) -> tuple[SettlementMethod, ...]:
+    """Return the methods of an order of settlement, the first to be taken from first."""
+    return tuple(SettlementMethod(name) for name in order.value.split("_"))

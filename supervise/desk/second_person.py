@@ -146,6 +146,13 @@ KINDS = (
         page=("contracts.rule", "rule_id"),
     ),
     Kind(
+        "amendments",
+        N_("Amendments to put into force"),
+        _P.ACTIVATE_CONTRACTS,
+        matters.amendments(),
+        page=("contracts.detail", "contract_id"),
+    ),
+    Kind(
         "register_changes",
         N_("Proposals to the registers"),
         _P.ACCEPT_REGISTER_CHANGES,

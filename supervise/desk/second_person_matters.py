@@ -17,7 +17,14 @@ from supervise.compensation.models import (
     PromiseState,
     Undertaking,
 )
-from supervise.contracts.models import Contract, ContractState, RuleState, RuleVersion
+from supervise.contracts.models import (
+    AmendmentState,
+    Contract,
+    ContractAmendment,
+    ContractState,
+    RuleState,
+    RuleVersion,
+)
 from supervise.db import UTCDateTime
 from supervise.evidence.models import LegalHold
 from supervise.ledger import reopen
@@ -216,6 +223,24 @@ def rules() -> Select[*tuple[Any, ...]]:
         .where(RuleVersion.state == RuleState.DRAFT)
         .order_by(RuleVersion.id)
     )
+def amendments() -> Select[*tuple[Any, ...]]:
+    """Return amendments of contracts that wait."""
+    columns = _waiting(
+        ContractAmendment.contract_id,
+        Contract.number + " · " + ContractAmendment.number,
+        ContractAmendment.drafted_by,
+        about=Contract.name,
+        reason=ContractAmendment.reason,
+        at=ContractAmendment.drafted_at,
+    )
+    return (
+        columns.select_from(ContractAmendment)
+        .join(Contract, Contract.id == ContractAmendment.contract_id)
+        .where(ContractAmendment.state == AmendmentState.DRAFT)
+        .order_by(ContractAmendment.id)
+    )
+
+
 
 
 def undertakings() -> Select[*tuple[Any, ...]]:

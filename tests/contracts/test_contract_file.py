@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from reports.contracts import CONTRACT_COLUMNS, contract_lines
 from supervise.cipher import Keyring
 from supervise.contracts.contract_file import ContractFile
-from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState
+from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState, SettlementOrder
 from supervise.contracts.queries import ContractFilters
 from supervise.files.models import ImportKind
 from tests.factories.contracts import make_contract
@@ -41,6 +41,24 @@ def test_contracts_and_policies_come_in_as_drafts(session: Session, desk: Desk) 
     assert (contract.appeal_days, contract.deemed_days) == (5, 3)
     assert policy.party_id is None
     assert {contract.state, policy.state} == {ContractState.DRAFT}
+
+
+def test_a_file_may_name_deposit_and_order_of_settlement(session: Session, desk: Desk) -> None:
+    make_unit(session, code="029")
+    make_party(session, code="A1")
+    header = (*HEADER, "保证金（元）", "扣收顺序")
+
+    batch = desk.bring_in(
+        ImportKind.CONTRACTS,
+        [header, (*row("HT-1"), "50,000.00", "commission_cash"), (*row("HT-2"), "", "")],
+    )
+    wrong = desk.preview(ImportKind.CONTRACTS, [header, (*row("HT-3"), "-1", "barter")])
+
+    assert batch.rows_new == 2, desk.words(batch)
+    first, second = session.scalars(select(Contract).order_by(Contract.number)).all()
+    assert (first.deposit_required_fen, first.settlement_order) == (50_000_00, SettlementOrder.COMMISSION_CASH)
+    assert (second.deposit_required_fen, second.top_up_days) == (0, 10)
+    assert "A deposit cannot be negative" in desk.words(wrong)[2]
 
 
 def test_what_cannot_be_a_contract_is_named_row_by_row(session: Session, desk: Desk) -> None:

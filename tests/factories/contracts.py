@@ -12,6 +12,7 @@ from supervise.complaints.models import DayType
 from supervise.contracts.agreements import ContractTerms
 from supervise.contracts.models import (
     Contract,
+    ContractAmendment,
     ContractDirection,
     ContractScope,
     ContractState,
@@ -69,6 +70,22 @@ def make_contract(session: Session, *, party: Party | None, unit: OrgUnit, **ter
     session.add(contract)
     session.flush()
     return contract
+
+
+def make_amendment(session: Session, *, contract: Contract, **terms: Any) -> ContractAmendment:
+    """A drafted amendment: ten days to object from today on."""
+    facts: dict[str, Any] = {"appeal_days": 10, "signed_on": clock.today(), "effective_from": clock.today()}
+    amendment = ContractAmendment(
+        contract_id=contract.id,
+        number=f"BC-{next(_serial):05d}",
+        reason="双方会谈纪要",
+        drafted_by=DRAFTER,
+        drafted_at=clock.now(),
+        **facts | terms,
+    )
+    session.add(amendment)
+    session.flush()
+    return amendment
 
 
 def rule_draft(

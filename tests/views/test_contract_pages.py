@@ -5,7 +5,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from supervise import clock, db
-from supervise.contracts.models import Contract, ContractState, RuleState, RuleVersion
+from supervise.contracts.models import Contract, ContractState, RuleState, RuleVersion, SettlementOrder
 from supervise.contracts.rules import TierWindow, parse_parameters
 from tests.views.money_pages import Scene, arranged, browser, make_scene
 
@@ -139,6 +139,9 @@ def test_a_contract_is_drafted_changed_and_put_into_force_by_two_people(app: Fla
         "appeal_days": "5",
         "appeal_day_type": "working",
         "deemed_days": "3",
+        "deposit_required_fen": "50,000",
+        "top_up_days": "10",
+        "settlement_order": "commission_deposit_cash",
     }
 
     # The scene's contract covers everything; this one is of a year that nobody prices yet, for messages alone.
@@ -156,6 +159,8 @@ def test_a_contract_is_drafted_changed_and_put_into_force_by_two_people(app: Fla
         assert (contract.name, contract.state) == ("短信合作", ContractState.ACTIVE)
         assert contract.ends_on is not None
         assert contract.ends_on.isoformat() == "2028-01-01"
+        assert contract.deposit_required_fen == 50_000_00
+        assert contract.settlement_order is SettlementOrder.COMMISSION_DEPOSIT_CASH
 
 
 def test_the_month_of_the_workbook_is_checked(app: Flask, scene: Scene) -> None:

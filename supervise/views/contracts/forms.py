@@ -4,17 +4,27 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from wtforms import DateField, HiddenField, IntegerField, SelectField, StringField
+from wtforms import BooleanField, DateField, HiddenField, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
+from supervise import clock
 from supervise.complaints.models import DayType
 from supervise.contracts.agreements import ContractTerms
-from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState
+from supervise.contracts.models import (
+    Contract,
+    ContractDirection,
+    ContractScope,
+    ContractState,
+    SettlementOrder,
+)
 from supervise.contracts.queries import ContractFilters, Side
 from supervise.labels import _, _l
-from supervise.views.forms import FilterForm, Form, MemberField, WordsField
+from supervise.money import FEN_MAX
+from supervise.views.forms import FilterForm, Form, MemberField, WordsField, YuanField
 
-_ONE_DAY = dt.timedelta(days=1)
+ONE_DAY = dt.timedelta(days=1)
+#: Who keeps contracts is told so long before one ends.
+EXPIRES_WITHIN = dt.timedelta(days=30)
 
 
 class ContractFilterForm(FilterForm):
@@ -27,6 +37,7 @@ class ContractFilterForm(FilterForm):
         choices=lambda: [("", _("All")), ("contract", _("Contracts")), ("policy", _("Assessment policies"))],
         validators=[Optional()],
     )
+    expiring = BooleanField(_l("In force and ends within 30 days"))
 
     def wanted(self) -> ContractFilters:
         """Return what the address asks for; nonsense narrows nothing."""
@@ -35,6 +46,7 @@ class ContractFilterForm(FilterForm):
             text=self.q.data or "",
             state=self.accepted(self.state),
             is_policy={"policy": True, "contract": False}.get(self.kind.data or ""),
+            ends_by=clock.today() + EXPIRES_WITHIN if self.expiring.data else None,
         )
 
 
@@ -66,6 +78,21 @@ class ContractForm(Form):
         _l("Counts as delivered after (working days)"),
         validators=[InputRequired(_l("Enter the days")), NumberRange(min=1, max=365)],
     )
+    deposit_required_fen = YuanField(
+        _l("Deposit required (yuan)"),
+        description=_l("0: none agreed"),
+        validators=[InputRequired(_l("Enter an amount")), NumberRange(min=0, max=FEN_MAX)],
+    )
+    top_up_days = IntegerField(
+        _l("Working days to top up the deposit"),
+        validators=[InputRequired(_l("Enter the days")), NumberRange(min=1, max=365)],
+    )
+    settlement_order = MemberField(
+        _l("Debts are taken from"),
+        SettlementOrder,
+        description=_l("What is left is paid in cash"),
+        validators=[InputRequired()],
+    )
     version = HiddenField()
 
     def __init__(self, parties: Sequence[Side], units: Sequence[Side], **kwargs: Any) -> None:
@@ -96,10 +123,13 @@ class ContractForm(Form):
             scope=ContractScope(self.scope.data),
             direction=ContractDirection(self.direction.data),
             starts_on=self.starts_on.data,
-            ends_on=self.last_on.data + _ONE_DAY if self.last_on.data else None,
+            ends_on=self.last_on.data + ONE_DAY if self.last_on.data else None,
             appeal_days=self.appeal_days.data,
             appeal_day_type=DayType(self.appeal_day_type.data),
             deemed_days=self.deemed_days.data,
+            deposit_required_fen=self.deposit_required_fen.fen,
+            top_up_days=self.top_up_days.data,
+            settlement_order=self.settlement_order.data,
         )
 
 
@@ -113,10 +143,13 @@ def shown_terms(contract: Contract) -> dict[str, Any]:
         "direction": contract.direction.value,
         "scope": contract.scope.value,
         "starts_on": contract.starts_on,
-        "last_on": contract.ends_on - _ONE_DAY if contract.ends_on else None,
+        "last_on": contract.ends_on - ONE_DAY if contract.ends_on else None,
         "appeal_days": contract.appeal_days,
         "appeal_day_type": contract.appeal_day_type.value,
         "deemed_days": contract.deemed_days,
+        "deposit_required_fen": contract.deposit_required_fen,
+        "top_up_days": contract.top_up_days,
+        "settlement_order": contract.settlement_order,
         "version": contract.version,
     }
 
@@ -136,4 +169,4 @@ class EndForm(Form):
     def ends_on(self) -> dt.date:
         """The day after the last, after validation."""
         day: dt.date = self.last_on.data
-        return day + _ONE_DAY
+        return day + ONE_DAY

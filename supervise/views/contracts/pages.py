@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from reports.contracts import CONTRACT_COLUMNS, RULE_COLUMNS, contract_lines, rule_lines
-from supervise import db
+from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.queries import display_names
@@ -14,8 +14,11 @@ from supervise.complaints.models import DayType
 from supervise.complaints.offences import offence_types
 from supervise.contracts import queries
 from supervise.contracts.agreements import activate_contract, draft_contract, edit_contract_draft, terminate_contract
-from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState
+from supervise.contracts.amendment_words import amendment_in_words
+from supervise.contracts.amendments import amendments_of_contract
+from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState, SettlementOrder
 from supervise.contracts.rules import parse_parameters
+from supervise.contracts.terms import terms_at
 from supervise.contracts.words import rule_in_words
 from supervise.errors import AlreadyDecidedError
 from supervise.files.models import ImportKind
@@ -75,13 +78,20 @@ def detail(contract_id: int) -> ResponseReturnValue:
 def _page(session: Session, contract: Contract, end_form: EndForm) -> str:
     party, unit = queries.sides_of(session, contract)
     rules = queries.rules_of_contract(session, contract.id)
-    people = display_names(session, [contract.drafted_by, contract.activated_by, *(rule.drafted_by for rule in rules)])
+    amended = amendments_of_contract(session, contract.id)
+    drafters = [row.drafted_by for row in (*rules, *amended)]
+    people = display_names(
+        session, [contract.drafted_by, contract.activated_by, *drafters, *(row.decided_by for row in amended)]
+    )
     names = {code: named(row) for code, row in offence_types(session).items()}
     return render_template(
         "contracts/detail.html",
         contract=contract,
         party=party,
         unit=unit,
+        terms=terms_at(session, [contract.id], clock.today())[contract.id],
+        today=clock.today(),
+        amendments=[(row, amendment_in_words(row)) for row in amended],
         rules=rules,
         words={rule.id: rule_in_words(parse_parameters(rule.parameters)) for rule in rules},
         names=names,
@@ -104,6 +114,10 @@ def new() -> ResponseReturnValue:
         direction=ContractDirection.WE_BUY.value,
         scope=ContractScope.ALL.value,
         appeal_day_type=DayType.WORKING.value,
+        deemed_days=3,
+        deposit_required_fen=0,
+        top_up_days=10,
+        settlement_order=SettlementOrder.DEPOSIT_COMMISSION_CASH,
     )
     if not form.validate_on_submit():
         return _form_page(form, _("New contract or policy"), url_for(".index")), 400 if form.errors else 200
