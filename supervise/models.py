@@ -20,6 +20,7 @@ from supervise.jobs import models as jobs
 from supervise.ledger import models as ledger
 from supervise.parties import models as parties
 from supervise.parties import sanction_models as sanctions
+from supervise.penalties import adjustment_models as adjustments
 from supervise.penalties import figure_models as figures
 from supervise.penalties import models as penalties
 from supervise.penalties import notice_models as notices
@@ -31,6 +32,7 @@ metadata = Base.metadata
 
 __all__ = [
     "access",
+    "adjustments",
     "attribution",
     "audit",
     "compensation",

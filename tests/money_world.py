@@ -12,6 +12,7 @@ from supervise.contracts.agreements import draft_contract
 from supervise.contracts.rule_versions import draft_rule
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
+from supervise.penalties.adjustment_models import Adjustment, AdjustmentKind
 from supervise.penalties.models import ReversalRequest, Waiver, WaiverReason
 from supervise.penalties.notice_queries import notice_of_penalty
 from supervise.penalties.objections import file_objection
@@ -35,11 +36,12 @@ class MoneyIds(NamedTuple):
     objection_files: list[int]
     reversal_request: int
     waiver: int
+    adjustment: int
     batch: int
     contract: int
+    amendment: int
     rule: int
     undertaking: int
-    amendment: int
     subscriber: int
     policy: int
 
@@ -67,12 +69,13 @@ def make_money(session: Session, *, units: Sequence[OrgUnit], partners: Sequence
         notices=[_notice(session, penalty_id) for penalty_id in penalties],
         reversal_request=_reversal(session, penalties[0], finance.id),
         waiver=_waiver(session, penalties[0]),
+        adjustment=_adjustment(session, penalties[0], penalties[1]),
         batch=_batch(session, finance.id),
         contract=draft.id,
+        amendment=make_amendment(session, contract=in_force).id,
         rule=draft_rule(session, draft.id, rule_draft(), actor_id=DRAFTER).id,
         undertaking=make_undertaking(session, subscriber=subscriber, state=PromiseState.DRAFT).id,
         subscriber=subscriber.id,
-        amendment=make_amendment(session, contract=in_force).id,
         policy=make_policy(session, state=PromiseState.DRAFT).id,
     )
 
@@ -116,6 +119,21 @@ def _waiver(session: Session, penalty_id: int) -> int:
     session.add(waiver)
     session.flush()
     return waiver.id
+
+
+def _adjustment(session: Session, penalty_id: int, cause_id: int) -> int:
+    adjustment = Adjustment(
+        penalty_id=penalty_id,
+        cause_id=cause_id,
+        kind=AdjustmentKind.TIER,
+        amount_fen=100_00,
+        nth_before=2,
+        nth_now=1,
+        found_at=clock.now(),
+    )
+    session.add(adjustment)
+    session.flush()
+    return adjustment.id
 
 
 def _batch(session: Session, maker_id: int) -> int:

@@ -88,6 +88,13 @@ KINDS = (
     Kind("reversals", N_("Reversals of final penalties"), _P.APPROVE_REVERSALS, matters.reversals()),
     Kind("recoveries", N_("Recoveries to approve"), _P.APPROVE_MONEY, matters.recoveries(), "recoveries.index"),
     Kind(
+        "adjustments",
+        N_("Follow-up adjustments to decide"),
+        _P.APPROVE_MONEY,
+        matters.adjustments(),
+        "approvals.adjustments",
+    ),
+    Kind(
         "waivers",
         N_("Waivers to decide"),
         _P.APPROVE_MONEY,
@@ -139,18 +146,18 @@ KINDS = (
         page=("contracts.detail", "contract_id"),
     ),
     Kind(
-        "rules",
-        N_("Rule versions to put into force"),
-        _P.ACTIVATE_CONTRACTS,
-        matters.rules(),
-        page=("contracts.rule", "rule_id"),
-    ),
-    Kind(
         "amendments",
         N_("Amendments to put into force"),
         _P.ACTIVATE_CONTRACTS,
         matters.amendments(),
         page=("contracts.detail", "contract_id"),
+    ),
+    Kind(
+        "rules",
+        N_("Rule versions to put into force"),
+        _P.ACTIVATE_CONTRACTS,
+        matters.rules(),
+        page=("contracts.rule", "rule_id"),
     ),
     Kind(
         "register_changes",

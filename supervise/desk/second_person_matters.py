@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, String, case, cast, func, null, select
+from sqlalchemy import BigInteger, ColumnElement, Select, String, case, cast, func, literal, null, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from supervise.attribution.models import Attribution, AttributionState
@@ -30,6 +30,7 @@ from supervise.evidence.models import LegalHold
 from supervise.ledger import reopen
 from supervise.parties.models import Party, PhoneNumber, ProposalState, RegisterProposal
 from supervise.parties.sanction_models import Sanction, SanctionState
+from supervise.penalties.adjustment_models import Adjustment, AdjustmentState
 from supervise.penalties.models import (
     Objection,
     ObjectionState,
@@ -156,6 +157,19 @@ def reversals() -> Select[*tuple[Any, ...]]:
     )
 
 
+def adjustments() -> Select[*tuple[Any, ...]]:
+    """What follows of lifted penalties; the system found it, so nobody is barred as its proposer."""
+    columns = _waiting(
+        Adjustment.id, Penalty.reference, literal(0), amount_fen=Adjustment.amount_fen, at=Adjustment.found_at
+    )
+    return (
+        columns.select_from(Adjustment)
+        .join(Penalty, Penalty.id == Adjustment.penalty_id)
+        .where(Adjustment.state == AdjustmentState.OPEN)
+        .order_by(Adjustment.id)
+    )
+
+
 def waivers() -> Select[*tuple[Any, ...]]:
     """Return waivers that wait."""
     columns = _waiting(
@@ -209,20 +223,6 @@ def contracts() -> Select[*tuple[Any, ...]]:
     return columns.where(Contract.state == ContractState.DRAFT).order_by(Contract.id)
 
 
-def rules() -> Select[*tuple[Any, ...]]:
-    """Return rules that wait."""
-    columns = _waiting(
-        RuleVersion.id,
-        RuleVersion.code + " v" + cast(RuleVersion.number, String()),
-        RuleVersion.drafted_by,
-        about=Contract.name,
-    )
-    return (
-        columns.select_from(RuleVersion)
-        .join(Contract, Contract.id == RuleVersion.contract_id)
-        .where(RuleVersion.state == RuleState.DRAFT)
-        .order_by(RuleVersion.id)
-    )
 def amendments() -> Select[*tuple[Any, ...]]:
     """Return amendments of contracts that wait."""
     columns = _waiting(
@@ -241,6 +241,20 @@ def amendments() -> Select[*tuple[Any, ...]]:
     )
 
 
+def rules() -> Select[*tuple[Any, ...]]:
+    """Return rules that wait."""
+    columns = _waiting(
+        RuleVersion.id,
+        RuleVersion.code + " v" + cast(RuleVersion.number, String()),
+        RuleVersion.drafted_by,
+        about=Contract.name,
+    )
+    return (
+        columns.select_from(RuleVersion)
+        .join(Contract, Contract.id == RuleVersion.contract_id)
+        .where(RuleVersion.state == RuleState.DRAFT)
+        .order_by(RuleVersion.id)
+    )
 
 
 def undertakings() -> Select[*tuple[Any, ...]]:

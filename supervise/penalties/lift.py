@@ -20,6 +20,7 @@ from supervise.ledger.post import post
 from supervise.ledger.queries import entries_of_keys
 from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.money import format_yuan
+from supervise.penalties.adjustments import find_adjustments
 from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyRefund, PenaltyState
 from supervise.penalties.recoveries import fall_with_findings
 from supervise.penalties.steps import record_steps
@@ -38,11 +39,13 @@ class LiftReason:
     key: str
     event: str
     reason: str
-    #: Who asked for it, and who decided.
-    actor_id: int
+    #: Who asked for it (None: the system found it), and who decided.
+    actor_id: int | None
     approver_id: int
     #: Only the money goes: the offence stays proven and charged, at nothing if all of it was taken off.
     keeps_offence: bool = False
+    #: Another proposal for the same offence takes its place: the finding is released, not overturned.
+    is_replaced: bool = False
 
 
 def liftable_fen(penalty: Penalty) -> int:
@@ -121,7 +124,11 @@ def _end(session: Session, penalty: Penalty, why: LiftReason) -> None:
     penalty.state = PenaltyState.VOIDED if contestable else PenaltyState.REVERSED
     record_steps(session, [penalty.id], penalty.state, actor_id=why.approver_id, reason=why.reason)
     session.flush()
+    if why.is_replaced:
+        release(session, _free_findings(session, [penalty]))
+        return
     lift_findings(session, [penalty], actor_id=why.approver_id)
+    find_adjustments(session, penalty)
 
 
 def lift_findings(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> None:
@@ -129,10 +136,15 @@ def lift_findings(session: Session, penalties: Sequence[Penalty], *, actor_id: i
 
     An overturned finding is not priced again by the next bulk proposal; who knows better records it anew.
     """
-    ids = {penalty.finding_id for penalty in penalties}
-    lock_proven(session, ids)
-    still = select(Penalty.finding_id).where(Penalty.finding_id.in_(ids), Penalty.state.in_(LIVE_PENALTY_STATES))
-    free = ids - set(session.scalars(still))
+    free = _free_findings(session, penalties)
     release(session, free)
     lift(session, free, actor_id=actor_id)
     fall_with_findings(session, free, actor_id=actor_id)
+
+
+def _free_findings(session: Session, penalties: Sequence[Penalty]) -> set[int]:
+    """Lock the findings of *penalties*, and return those that no live share rests on."""
+    ids = {penalty.finding_id for penalty in penalties}
+    lock_proven(session, ids)
+    still = select(Penalty.finding_id).where(Penalty.finding_id.in_(ids), Penalty.state.in_(LIVE_PENALTY_STATES))
+    return ids - set(session.scalars(still))

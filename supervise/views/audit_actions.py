@@ -76,6 +76,8 @@ ACTIONS = {
     "inquiry.extended": N_("Deadline of an inquiry extended"),
     "inquiry.withdrawn": N_("Inquiry withdrawn"),
     "loss_ratio.set": N_("Ratio of amount and loss set"),
+    "adjustment.taken": N_("Follow-up adjustment made"),
+    "adjustment.dismissed": N_("Follow-up adjustment dismissed"),
     "authority_limit.set": N_("Authority limit set"),
     "month_figure.recorded": N_("Figure of a month recorded"),
     "recovery.approved": N_("Recoveries approved"),

@@ -146,6 +146,7 @@ FIELDS = {
     "label": N_("Label"),
     "limit_fen": N_("Limit"),
     "ratio_bp": N_("Times the recorded loss (in 1/10,000)"),
+    "adjustment_id": N_("Follow-up adjustment"),
     "because": N_("Reason code"),
     "waiver_id": N_("Waiver"),
     "lines": N_("Lines"),

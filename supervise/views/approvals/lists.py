@@ -58,7 +58,7 @@ def penalties_page(refused: RefusedReturn | None = None) -> str:
         names = {code: named(row) for code, row in offence_types(session).items()}
         people = display_names(session, [row.penalty.maker_id for row in page.rows])
         totals = approval_totals(session)
-        waiting = _waiting(session, me)
+        waiting = waiting_for(session, me)
     shown = [row for row in totals if party_id in {None, row.party_id}]
     return render_template(
         "approvals/penalties.html",
@@ -91,7 +91,7 @@ def credits_page(refused: RefusedReturn | None = None) -> str:
         page = credits_waiting.waiting_credits(session, after=(after[0], after[1]) if after else None)
         totals = credits_waiting.credit_totals(session)
         people = display_names(session, [row.credit.maker_id for row in page.rows])
-        waiting = _waiting(session, me)
+        waiting = waiting_for(session, me)
     return render_template(
         "approvals/credits.html",
         rows=page.rows,
@@ -138,5 +138,6 @@ def _worker(session: Session, me: CurrentUser) -> Worker:
     return Worker(me.id, me.permissions, Scope.of(session, me), me.deputy_limit_fen)
 
 
-def _waiting(session: Session, me: CurrentUser) -> list[Waiting]:
+def waiting_for(session: Session, me: CurrentUser) -> list[Waiting]:
+    """Return what waits for the reader as a second person, by kind: the tabs count it."""
     return waiting_for_second_person(session, _worker(session, me))
