@@ -269,11 +269,12 @@ function setUpRepeat(box) {
 function setUpOnlyFor(field) {
   const answers = field.dataset.onlyFor.split(" ");
   const choices = all("input[type=radio]", field.form).filter((choice) => choice.name === field.dataset.onlyWith);
+  const list = all("select", field.form).find((one) => one.name === field.dataset.onlyWith);
   const refresh = () => {
-    const chosen = choices.find((choice) => choice.checked);
+    const chosen = list || choices.find((choice) => choice.checked);
     field.disabled = Boolean(chosen) && !answers.includes(chosen.value);
   };
-  for (const choice of choices) choice.addEventListener("change", refresh);
+  for (const choice of list ? [list] : choices) choice.addEventListener("change", refresh);
   window.addEventListener("pageshow", refresh);
   refresh();
 }

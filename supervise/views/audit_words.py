@@ -27,6 +27,7 @@ from supervise.parties.models import (
     SalesChannelKind,
     UnitKind,
 )
+from supervise.parties.sanction_models import SanctionKind, SanctionTrigger
 from supervise.penalties.models import WindowStart
 from supervise.phone import NumberClass, NumberingPlan
 from supervise.views.audit_actions import ACTIONS
@@ -48,10 +49,12 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "outcome": (VerificationOutcome,),
     "plan": (NumberingPlan,),
     "role": (Role, RelationRole),
+    "sanction": (SanctionKind,),
     "scope": (ContractScope, PermissionScope),
     "state": (TicketState,),
     "status": (PartyStatus,),
     "threshold": (WatchKind,),
+    "trigger": (SanctionTrigger,),
     "use": (OfficialUse,),
     "delivery": (WindowStart,),
     "verdict": (Verdict,),
@@ -68,6 +71,7 @@ _PAGES = {
     "incident_ids": ("incidents.detail", "incident_id"),
     "into_id": ("incidents.detail", "incident_id"),
     "party_id": ("parties.detail", "party_id"),
+    "number_id": ("numbers.detail", "number_id"),
     "parties": ("parties.detail", "party_id"),
     "penalty_id": ("penalties.detail", "penalty_id"),
     "penalty_ids": ("penalties.detail", "penalty_id"),
