@@ -111,15 +111,15 @@ def _line(line: Line, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _objection(story: NoticeStory) -> list[str]:
-    notice, contract = story.notice, max((line.contract for line in story.lines), key=lambda one: one.appeal_days)
+    notice, terms = story.notice, story.terms
     words = [
         ngettext(
             "You can object to each line within %(n)d day (%(kind)s) of the delivery of this notice, "
             "in the system or in writing, with text and files.",
             "You can object to each line within %(n)d days (%(kind)s) of the delivery of this notice, "
             "in the system or in writing, with text and files.",
-            contract.appeal_days,
-            kind=contract.appeal_day_type.label,
+            terms.appeal_days,
+            kind=terms.appeal_day_type.label,
         ),
         _("What is not objected to in time counts as accepted. A late objection is heard only if it is admitted."),
     ]

@@ -27,6 +27,8 @@ from supervise.desk.worker import Worker, capped
 from supervise.labels import N_
 from supervise.penalties.attention import Attention, needing
 from supervise.penalties.models import Penalty
+from supervise.penalties.notice_models import Notice, NoticeState
+from supervise.penalties.notice_queries import in_state, ours
 
 _P = Permission
 
@@ -135,6 +137,20 @@ def _closing_windows(worker: Worker, today: dt.date) -> Select[int]:
     return needing(select(Penalty.id), Attention.CLOSING, worker.scope, user_id=worker.id, today=today)
 
 
+def _asked_about_objections(worker: Worker, today: dt.date) -> Select[int]:
+    return needing(select(Penalty.id), Attention.ASKED, worker.scope, user_id=worker.id, today=today)
+
+
+def _unopened_notices(worker: Worker, today: dt.date) -> Select[int]:
+    query = select(Notice.id).where(in_state(NoticeState.ISSUED, today))
+    return ours(worker.scope.limit(query, unit=Notice.unit_id, party=Notice.party_id), worker.scope)
+
+
+def _notices_to_post(worker: Worker, today: dt.date) -> Select[int]:
+    query = select(Notice.id).where(in_state(NoticeState.TO_POST, today))
+    return worker.scope.limit(query, unit=Notice.unit_id, party=Notice.party_id)
+
+
 def _unsent_credits(worker: Worker, today: dt.date) -> Select[int]:
     query = select(Credit.id).where(sendable(), Credit.approved_at < unsent_since(today))
     return worker.scope.limit(query, unit=Credit.unit_id)
@@ -214,6 +230,28 @@ _LINES = (
         _closing_windows,
         {"attention": Attention.CLOSING.value},
         is_urgent=True,
+    ),
+    _Line(
+        N_("Questions about our objections"),
+        _P.OBJECT,
+        "penalties.index",
+        _asked_about_objections,
+        {"attention": Attention.ASKED.value},
+        is_urgent=True,
+    ),
+    _Line(
+        N_("Notices to open"),
+        _P.ACKNOWLEDGE_PENALTIES,
+        "notices.index",
+        _unopened_notices,
+        {"state": NoticeState.ISSUED.value, "mine": "y"},
+    ),
+    _Line(
+        N_("Notices to print and deliver"),
+        _P.OBJECT_FOR_PARTY,
+        "notices.index",
+        _notices_to_post,
+        {"state": NoticeState.TO_POST.value},
     ),
     _Line(
         N_("Credits approved a week ago and not sent"),

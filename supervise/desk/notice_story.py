@@ -1,5 +1,6 @@
 """A notice as it is read: its lines with the call, the offence, the rule as of then, and what became of each."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,10 +8,14 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.attribution.models import Finding
 from supervise.bulk import among
 from supervise.complaints.models import Incident, OffenceType, SubscriberNumber
+from supervise.complaints.workdays import load_calendar
 from supervise.contracts.models import Contract, RuleVersion
+from supervise.contracts.terms import ContractTermsAt, terms_at
+from supervise.errors import NotFoundError
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
 from supervise.penalties.acceptance import acceptances
@@ -43,6 +48,8 @@ class NoticeStory:
     party: Party
     unit: OrgUnit | None
     lines: Sequence[Line]
+    #: What the contracts say of objections, as amended by the day of issue; of several the longest.
+    terms: ContractTermsAt
     #: The position after which the next page begins; None: these were the last.
     next_after: int | None
 
@@ -59,7 +66,7 @@ def notice_story(
     """Return a notice and its lines from the position *after* on; *limit* None: all of them.
 
     Raises:
-        NotFoundError: if it does not exist or is not in *scope*.
+        NotFoundError: if it does not exist, is not in *scope*, or has no line after *after*.
     """
     notice = notice_in_scope(session, scope, notice_id)
     query = (
@@ -84,6 +91,8 @@ def notice_story(
         .order_by(NoticeLine.position)
     )
     found = session.execute(query if limit is None else query.limit(limit + 1)).all()
+    if not found:
+        raise NotFoundError
     shown = found if limit is None else found[:limit]
     ids = [row[1].id for row in shown]
     objections, accepted = _objections(session, ids), acceptances(session, ids)
@@ -93,8 +102,15 @@ def notice_story(
         party=session.get_one(Party, notice.party_id),
         unit=session.get(OrgUnit, notice.unit_id) if notice.unit_id is not None else None,
         lines=lines,
+        terms=_longest_terms(session, lines, clock.china_day(notice.issued_at)),
         next_after=lines[-1].position if len(found) > len(shown) else None,
     )
+
+
+def _longest_terms(session: Session, lines: Sequence[Line], issued_on: dt.date) -> ContractTermsAt:
+    calendar = load_calendar(session)
+    terms = terms_at(session, {line.contract.id for line in lines}, issued_on)
+    return max(terms.values(), key=lambda one: calendar.add_days(issued_on, one.appeal_days, one.appeal_day_type).day)
 
 
 def _objections(session: Session, penalty_ids: Sequence[int]) -> dict[int, Objection]:

@@ -3,13 +3,13 @@
 import datetime as dt
 from typing import Any, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy import Select, exists
 
 from supervise import clock
 from supervise.labels import N_, LabelledEnum
 from supervise.parties.scope import Scope
 from supervise.penalties.belonging import spoken_for
-from supervise.penalties.models import Penalty, PenaltyState
+from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState
 
 S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
@@ -22,6 +22,7 @@ class Attention(LabelledEnum):
 
     UNOPENED = "unopened", N_("Not opened by us yet")
     CLOSING = "closing", N_("Objection possible for 3 more days at most")
+    ASKED = "asked", N_("Question about our objection to answer")
     RETURNED = "returned", N_("Came back to me")
 
 
@@ -31,6 +32,9 @@ def needing(query: S, attention: Attention, scope: Scope, *, user_id: int, today
     limited = scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id)
     if attention is Attention.RETURNED:
         return limited.where(Penalty.state == PenaltyState.RETURNED, Penalty.maker_id == user_id)
+    if attention is Attention.ASKED:
+        asked = exists().where(Objection.penalty_id == Penalty.id, Objection.state == ObjectionState.INFO_REQUESTED)
+        return limited.where(spoken_for(scope), asked)
     # Of those that the user only sees, such as a sponsored partner's, nothing can be acknowledged or objected to.
     own = limited.where(Penalty.state == PenaltyState.APPROVED, spoken_for(scope))
     if attention is Attention.UNOPENED:

@@ -25,6 +25,8 @@ class NoticeFilter:
     """What a list of notices is narrowed to; None: not at all."""
 
     state: NoticeState | None = None
+    #: Only those that charge the reader's own units and parties, not a partner that a unit sponsors.
+    mine: bool = False
     #: A part of the reference, in whatever case.
     reference: str = ""
 
@@ -61,6 +63,8 @@ def notices_in_scope(
         .where(*_conditions(wanted, today))
     )
     limited = scope.limit(query, unit=Notice.unit_id, party=Notice.party_id)
+    if wanted.mine:
+        limited = ours(limited, scope)
     if after_id is not None:
         limited = limited.where(Notice.id < after_id)
     rows = [NoticeRow._make(row) for row in session.execute(limited.order_by(Notice.id.desc()).limit(limit + 1))]
@@ -85,14 +89,9 @@ def in_state(state: NoticeState, today: dt.date) -> ColumnElement[bool]:
     return conditions[state]
 
 
-def unopened_by(query: S, scope: Scope) -> S:
-    """Return *query* on notices with only those that a user of *scope* could open for whom they charge."""
-    return query.where(_spoken_for(scope), Notice.delivery.is_(None))
-
-
-def to_post(query: S) -> S:
-    """Return *query* on notices with only those that wait to be printed and delivered on paper."""
-    return query.where(Notice.delivery.is_(None), Notice.by_post)
+def ours(query: S, scope: Scope) -> S:
+    """Return *query* on notices with only those that a user of *scope* can open for whom they charge."""
+    return query.where(_spoken_for(scope))
 
 
 def _spoken_for(scope: Scope) -> ColumnElement[bool]:

@@ -16,8 +16,8 @@ from supervise.audit.record import record_event
 from supervise.bulk import among, insert_rows
 from supervise.complaints.models import DayType
 from supervise.complaints.workdays import Calendar, load_calendar
-from supervise.contracts.models import Contract
 from supervise.contracts.rules import content_sha256
+from supervise.contracts.terms import ContractTermsAt, terms_at
 from supervise.db import reserve_ids
 from supervise.parties.models import Party, UserScope
 from supervise.parties.tree import path_to_root, with_merged
@@ -45,8 +45,7 @@ def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> d
     today = clock.today()
     reached = _reached(session, groups, today)
     calendar = load_calendar(session)
-    contract_ids = {penalty.contract_id for penalty in penalties}
-    terms = {row.id: row for row in session.scalars(select(Contract).where(Contract.id.in_(contract_ids)))}
+    terms = terms_at(session, {penalty.contract_id for penalty in penalties}, today)
     ids = reserve_ids(session, Notice.__table__, len(groups))
     notices = []
     for notice_id, (charged, lines) in zip(ids, groups.items(), strict=True):
@@ -101,7 +100,7 @@ def _insert_lines(session: Session, groups: Iterable[tuple[int, Sequence[Penalty
     insert_rows(session, NoticeLine.__table__, rows)
 
 
-def _deemed_on(calendar: Calendar, terms: Collection[Contract], issued_on: dt.date) -> dt.date:
+def _deemed_on(calendar: Calendar, terms: Collection[ContractTermsAt], issued_on: dt.date) -> dt.date:
     """Return the day on which it counts as delivered; of several contracts the latest."""
     days = max(term.deemed_days for term in terms)
     return calendar.add_days(issued_on, days, DayType.WORKING).day

@@ -13,7 +13,7 @@ from supervise import clock
 from supervise.audit.record import record_event
 from supervise.bulk import among
 from supervise.complaints.workdays import Calendar, load_calendar
-from supervise.contracts.models import Contract
+from supervise.contracts.terms import ContractTermsAt, terms_at
 from supervise.errors import ConflictError, NotFoundError, RefusalError, RowResult
 from supervise.labels import N_
 from supervise.parties.scope import Scope
@@ -84,8 +84,9 @@ def start_windows(
 ) -> list[int]:
     """Start the windows of locked penalties and of all that stand on their notices; return the ids of all of them.
 
-    The last day follows from each contract's days for an objection; a notice of several contracts has the latest of
-    their days for all of its lines. *note* says how a notice on paper was delivered.
+    The last day follows from each contract's days for an objection, as amended by the day of issue; a notice of
+    several contracts has the latest of their days for all of its lines. *note* says how a notice on paper was
+    delivered.
     """
     if not penalties:
         return []
@@ -93,14 +94,14 @@ def start_windows(
     lines = _lines_of_notices(session, [penalty.id for penalty in penalties])
     on_notice = {penalty.id for group in lines.values() for penalty in group}
     alone = [penalty for penalty in penalties if penalty.id not in on_notice]
-    terms = _terms(session, alone)
+    terms = _terms(session, alone, on)
     for penalty in alone:
         begins_on = penalty.deemed_on if start is WindowStart.DEEMED and penalty.deemed_on is not None else on
         _start(penalty, start, begins_on, _last_day(calendar, [terms[penalty.contract_id]], begins_on))
     started = [penalty.id for penalty in alone]
     for notice, group in lines.items():
         begins_on = notice.deemed_on if start is WindowStart.DEEMED and notice.deemed_on is not None else on
-        terms = _terms(session, group)
+        terms = _terms(session, group, clock.china_day(notice.issued_at))
         until_on = _last_day(calendar, terms.values(), begins_on)
         for penalty in group:
             _start(penalty, start, begins_on, until_on)
@@ -137,9 +138,8 @@ def _lines_of_notices(session: Session, penalty_ids: Collection[int]) -> dict[No
     return lines
 
 
-def _terms(session: Session, penalties: Collection[Penalty]) -> Mapping[int, Contract]:
-    ids = {penalty.contract_id for penalty in penalties}
-    return {row.id: row for row in session.scalars(select(Contract).where(Contract.id.in_(ids)))}
+def _terms(session: Session, penalties: Collection[Penalty], on: dt.date) -> Mapping[int, ContractTermsAt]:
+    return terms_at(session, {penalty.contract_id for penalty in penalties}, on)
 
 
 def _start(penalty: Penalty, start: WindowStart, begins_on: dt.date, until_on: dt.date) -> None:
@@ -150,7 +150,7 @@ def _start(penalty: Penalty, start: WindowStart, begins_on: dt.date, until_on: d
     penalty.version += 1
 
 
-def _last_day(calendar: Calendar, terms: Collection[Contract], begins_on: dt.date) -> dt.date:
+def _last_day(calendar: Calendar, terms: Collection[ContractTermsAt], begins_on: dt.date) -> dt.date:
     return max(calendar.add_days(begins_on, term.appeal_days, term.appeal_day_type).day for term in terms)
 
 

@@ -19,12 +19,21 @@ from supervise.desk.worker import Worker
 from supervise.errors import NotFoundError
 from supervise.parties.models import PartyAlias
 from supervise.parties.scope import Scope
+from supervise.penalties.exchange import ask_party
+from supervise.penalties.objections import file_objection
 from tests.factories.access import make_user
 from tests.factories.attribution import attribute, make_proven_incident
 from tests.factories.complaints import make_incident, make_ticket
 from tests.factories.desk import make_override, make_view
 from tests.factories.parties import make_party, make_unit
-from tests.factories.penalties import approve_all, make_approved_penalty, make_charged_partner, make_supervisor, propose
+from tests.factories.penalties import (
+    approve_all,
+    make_approved_penalty,
+    make_charged_partner,
+    make_contact,
+    make_supervisor,
+    propose,
+)
 
 TODAY = clock.today()
 
@@ -33,8 +42,8 @@ def worker(user: User, scope: Scope | None = None) -> Worker:
     return Worker(user.id, ROLE_PERMISSIONS[Role(user.role)], scope or Scope.everything())
 
 
-def task(session: Session, user: User, words: str) -> int:
-    tasks = tasks_of(session, worker(user), TODAY)
+def task(session: Session, user: User, words: str, scope: Scope | None = None) -> int:
+    tasks = tasks_of(session, worker(user, scope), TODAY)
     return next((one.rows for one in tasks if one.words == words), 0)
 
 
@@ -101,6 +110,24 @@ def test_a_partner_is_told_of_a_penalty_and_an_administrator_of_passwords(sessio
 
     assert (line.words, line.rows, line.endpoint) == ("Penalties to look at", 1, "penalties.index")
     assert task(session, admin, "Users with an initial password") == 1
+
+
+def test_notices_wait_for_their_readers_or_for_the_post_and_questions_for_answers(session: Session) -> None:
+    charged, without_account = make_charged_partner(session), make_charged_partner(session)
+    contact = make_contact(session, charged)
+    for party in (charged, without_account):
+        make_approved_penalty(session, charged=party)
+    asker, judge = make_supervisor(session), make_supervisor(session, username="judge")
+    scope = Scope(sees_everything=False, unit_ids=frozenset(), party_ids=frozenset({charged.party.id}))
+
+    assert task(session, contact, "Notices to open", scope) == 1
+    assert task(session, asker, "Notices to print and deliver") == 1
+    penalty = make_approved_penalty(session, charged=charged)
+    objection = file_objection(session, penalty.id, "号码当日已退租", scope, actor_id=contact.id)
+    ask_party(session, objection.id, "哪天退租?", actor_id=judge.id)
+
+    assert task(session, contact, "Notices to open", scope) == 1  # the second one was opened by objecting
+    assert task(session, contact, "Questions about our objections", scope) == 1
 
 
 def test_the_calendar_of_the_next_year_is_asked_for_from_november_on(session: Session) -> None:

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from wtforms import DateField, RadioField, TextAreaField
+from wtforms import BooleanField, DateField, RadioField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
 from supervise import clock
@@ -19,11 +19,13 @@ class NoticeFilterForm(FilterForm):
 
     q = WordsField(_l("Notice number"), validators=[Optional(), Length(max=40)])
     state = MemberField(_l("State"), NoticeState, everything=True, validators=[Optional()])
+    mine = BooleanField(_l("Only what charges us"))
 
     def wanted(self) -> NoticeFilter:
         """Return what the address asks for; nonsense narrows nothing."""
         self.validate()
-        return NoticeFilter(state=self.accepted(self.state), reference=self.accepted(self.q) or "")
+        mine = self.mine is not None and self.mine.data
+        return NoticeFilter(state=self.accepted(self.state), mine=mine, reference=self.accepted(self.q) or "")
 
 
 class DeliveryForm(Form):

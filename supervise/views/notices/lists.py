@@ -22,6 +22,8 @@ def index() -> ResponseReturnValue:
     """List the notices in scope, the newest first, a page at a time."""
     me, today = current_user(), clock.today()
     form = NoticeFilterForm(formdata=request.args)
+    if not is_charged_side(me):
+        del form.mine
     wanted, after_id = form.wanted(), request.args.get("after", type=int)
     with db.reading() as session:
         page = notices_in_scope(session, Scope.of(session, me), wanted, today=today, after_id=after_id)

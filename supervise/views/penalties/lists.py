@@ -93,7 +93,7 @@ def index() -> ResponseReturnValue:
 def _attentions(user: CurrentUser) -> list[Attention]:
     """Return what the home page may have sent *user* here for."""
     if is_charged_side(user):
-        return [Attention.UNOPENED, Attention.CLOSING]
+        return [Attention.UNOPENED, Attention.CLOSING, Attention.ASKED]
     return [Attention.RETURNED] if user.can(Permission.TRIAGE) else []
 
 
