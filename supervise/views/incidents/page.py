@@ -31,6 +31,7 @@ from supervise.desk.story import IncidentStory, has_proven, incident_story, prob
 from supervise.parties.models import UnitKind
 from supervise.parties.queries import unit_kinds
 from supervise.parties.scope import Scope
+from supervise.penalties.recovery_queries import RecoveryLine, recoveries_of_incident
 from supervise.views.checklist_form import LOGGED
 from supervise.views.forms import Form, RevealForm
 from supervise.views.incidents.blueprint import READERS, bp
@@ -70,6 +71,8 @@ class _Beside(NamedTuple):
     traceback: TracebackTask | None
     #: The records that it was opened from, where nobody complained first.
     opened: tuple[WatchedIncident, ...]
+    #: What parties give back of its credits.
+    recoveries: tuple[RecoveryLine, ...]
 
 
 @bp.get("/<int:incident_id>")
@@ -171,6 +174,7 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
         keeping_of(session, incident),
         traceback_of(session, incident.id),
         tuple(records_of_incident(session, incident.id)),
+        tuple(recoveries_of_incident(session, scope, incident.id)),
     )
 
 
