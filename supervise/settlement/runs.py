@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.access.deputies import require_authority
 from supervise.audit.record import record_event
-from supervise.bulk import insert_rows
+from supervise.bulk import insert_rows, uncollected
 from supervise.db import reserve_ids, take_turn
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, NotFoundError, SamePersonError
 from supervise.labels import N_
@@ -66,9 +66,10 @@ def propose_run(session: Session, month: str, *, actor_id: int) -> SettlementRun
     take_turn(session, "settlement_run")
     _refuse_second(session, month)
     now = clock.now()
-    situation = situation_of(session, month, now)
-    shared = share_out(situation.payable, situation.orders, situation.means, situation.joint)
-    settlements, lines = _rows(session, situation, shared)
+    with uncollected():
+        situation = situation_of(session, month, now)
+        shared = share_out(situation.payable, situation.orders, situation.means, situation.joint)
+        settlements, lines = _rows(session, situation, shared)
     if not settlements:
         raise NothingToSettleError(month=month)
     run = SettlementRun(
