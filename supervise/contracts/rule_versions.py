@@ -1,7 +1,7 @@
 """Dated prices: drafted by one person, activated by another, then never edited and never back-dated once used."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from supervise.audit.record import record_event
 from supervise.complaints.models import OffenceType
 from supervise.contracts.models import Contract, ContractDirection, RuleState, RuleVersion
 from supervise.contracts.rules import (
+    RuleParameters,
     content_sha256,
     parse_parameters,
     refuse_in_a_policy,
@@ -89,8 +90,12 @@ def edit_rule_draft(
     return rule
 
 
-def activate_rule(session: Session, rule_id: int, shown_sha256: str, *, actor_id: int) -> RuleVersion:
+def activate_rule(
+    session: Session, rule_id: int, shown_sha256: str, *, actor_id: int, warnings: Sequence[str] = ()
+) -> RuleVersion:
     """Put a drafted version into force, as the second person; the version before it ends where this one begins.
+
+    *warnings*: what was ticked about it (``contracts.cautions``), for the audit trail.
 
     Raises:
         AlreadyDecidedError: if it is no draft any more, or says something else than was shown.
@@ -107,10 +112,7 @@ def activate_rule(session: Session, rule_id: int, shown_sha256: str, *, actor_id
     rule = _locked_draft(session, rule_id, shown_sha256)
     if rule.drafted_by == actor_id:
         raise SamePersonError
-    parameters = parse_parameters(rule.parameters)
-    refuse_what_cannot_be_computed(parameters)
-    if contract.direction is ContractDirection.INTERNAL:
-        refuse_in_a_policy(parameters)
+    refuse_clauses(contract, parse_parameters(rule.parameters))
     rivals = _rivals(session, rule)
     _refuse_back_dating(rule, rivals)
     _end_predecessors(session, rule, rivals)
@@ -118,8 +120,19 @@ def activate_rule(session: Session, rule_id: int, shown_sha256: str, *, actor_id
     rule.activated_by = actor_id
     rule.activated_at = clock.now()
     session.flush()  # the database's own refusal of an overlap belongs to this decision
-    _record(session, rule, "rule.activated", actor_id)
+    _record(session, rule, "rule.activated", actor_id, warnings=warnings)
     return rule
+
+
+def refuse_clauses(contract: Contract, parameters: RuleParameters) -> None:
+    """Refuse a rule that could not be put into force under *contract*, whoever wants to.
+
+    Raises:
+        UnsupportedRuleError: naming the clause.
+    """
+    refuse_what_cannot_be_computed(parameters)
+    if contract.direction is ContractDirection.INTERNAL:
+        refuse_in_a_policy(parameters)
 
 
 def retire_rule(session: Session, rule_id: int, valid_to: dt.date, *, reason: str, actor_id: int) -> RuleVersion:
@@ -143,7 +156,7 @@ def retire_rule(session: Session, rule_id: int, valid_to: dt.date, *, reason: st
     rule.valid_to = valid_to
     rule.state = RuleState.RETIRED
     session.flush()
-    _record(session, rule, "rule.retired", actor_id, reason)
+    _record(session, rule, "rule.retired", actor_id, reason=reason)
     return rule
 
 
@@ -251,13 +264,22 @@ def _end_predecessors(session: Session, rule: RuleVersion, rivals: list[RuleVers
     session.flush()
 
 
-def _record(session: Session, rule: RuleVersion, action: str, actor_id: int, reason: str | None = None) -> None:
+def _record(
+    session: Session,
+    rule: RuleVersion,
+    action: str,
+    actor_id: int,
+    *,
+    reason: str | None = None,
+    warnings: Sequence[str] = (),
+) -> None:
+    noted = {"warnings": list(warnings)} if warnings else {}
     record_event(
         session,
         actor_id=actor_id,
         action=action,
         subject="rule_version",
         subject_id=rule.id,
-        changes={"code": rule.code, "number": rule.number, "content_sha256": rule.content_sha256},
+        changes={"code": rule.code, "number": rule.number, "content_sha256": rule.content_sha256} | noted,
         reason=reason,
     )

@@ -58,6 +58,7 @@ __all__ = [
     "Tiers",
     "UnsupportedRuleError",
     "content_sha256",
+    "highest_fen",
     "parse_parameters",
     "refuse_in_a_policy",
     "refuse_what_cannot_be_computed",
@@ -178,19 +179,19 @@ def _refuse_contradictions(parameters: RuleParameters) -> None:
         raise RuleParametersError(N_("What a recovery stands on needs the percentage that is recovered"))
     if len({one.code for one in parameters.aggravations}) != len(parameters.aggravations):
         raise RuleParametersError(N_("Each aggravation is named once"))
-    highest_fen = _highest_fen(parameters)
-    if highest_fen > FEN_MAX:
+    most_fen = highest_fen(parameters)
+    if most_fen > FEN_MAX:
         raise RuleParametersError(
             N_("With its aggravations an offence could cost %(amount)s yuan, more than any amount may be"),
-            amount=format_yuan(highest_fen),
+            amount=format_yuan(most_fen),
         )
     if parameters.threshold is not None:
         _refuse_beside_threshold(parameters)
     if parameters.shares is not None:
-        _refuse_limits_below_share(parameters.shares, highest_fen)
+        _refuse_limits_below_share(parameters.shares, most_fen)
 
 
-def _highest_fen(parameters: RuleParameters) -> int:
+def highest_fen(parameters: RuleParameters) -> int:
     """Return the most that one offence can cost before caps."""
     steps = parameters.tiers.steps if parameters.tiers is not None else ()
     amount_fen = max([parameters.amount_fen, *(step.amount_fen for step in steps)])
@@ -205,10 +206,10 @@ def _refuse_beside_threshold(parameters: RuleParameters) -> None:
         raise RuleParametersError(N_("A threshold counts calls; it goes with a price per offence or per call"))
 
 
-def _refuse_limits_below_share(shares: Shares, highest_fen: int) -> None:
+def _refuse_limits_below_share(shares: Shares, most_fen: int) -> None:
     whole = sum(part.share_bp or 1 for part in shares.parts)
     for part in shares.parts:
-        own_fen = -(-highest_fen * (part.share_bp or 1) // whole)
+        own_fen = -(-most_fen * (part.share_bp or 1) // whole)
         if part.limit_fen is not None and part.limit_fen < own_fen:
             raise RuleParametersError(
                 N_("The limit of %(kind)s is below its own share, which can be %(amount)s yuan"),

@@ -83,7 +83,9 @@ def test_the_database_itself_refuses_to_delete_a_rule_in_force(session: Session,
 
 
 def test_what_the_engine_cannot_compute_stays_a_draft(session: Session, contract: Contract) -> None:
-    parameters = {"basis": "per_offence", "amount_fen": 20000, "recovery_bp": 10000}
+    steps = [{"from_count": 1, "amount_fen": 20000}, {"from_count": 3, "amount_fen": 10000}]
+    tiers = {"window": "calendar_month", "steps": steps}
+    parameters = {"basis": "per_offence", "amount_fen": 20000, "tiers": tiers}
     rule = draft_rule(session, contract.id, rule_draft(parameters=parameters), actor_id=1)
 
     with pytest.raises(UnsupportedRuleError):

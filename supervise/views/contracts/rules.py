@@ -14,17 +14,21 @@ from supervise.access.queries import display_names
 from supervise.access.roles import Permission
 from supervise.complaints.offences import offence_types, offence_types_in_force
 from supervise.contracts import queries
+from supervise.contracts.cautions import activate_with_cautions, cautions_about, obstacle_to
 from supervise.contracts.models import Contract, RuleState, RuleVersion
-from supervise.contracts.rule_versions import activate_rule, draft_rule, edit_rule_draft, retire_rule, shown
+from supervise.contracts.rule_versions import draft_rule, edit_rule_draft, retire_rule, shown
 from supervise.contracts.rules import AcrossTypes, Basis, parse_parameters
-from supervise.contracts.words import rule_in_words
+from supervise.contracts.words import Clause, changes_between, clauses_in_words
 from supervise.errors import AlreadyDecidedError
 from supervise.labels import _
 from supervise.views.contracts.blueprint import KEEPERS, bp
 from supervise.views.contracts.forms import EndForm
-from supervise.views.contracts.rule_form import RuleForm, ShareForm, StepForm, shown_rule
+from supervise.views.contracts.rule_form import RuleForm, shown_rule
+from supervise.views.contracts.rule_rows import CapForm, ShareForm, StepForm
 from supervise.views.filters import named
 from supervise.views.registers import history_of
+
+_ONE_DAY = dt.timedelta(days=1)
 
 
 @bp.get("/rules/<int:rule_id>")
@@ -38,13 +42,18 @@ def rule(rule_id: int) -> ResponseReturnValue:
 def _page(session: Session, version: RuleVersion, end_form: EndForm) -> str:
     before = queries.version_before(session, version)
     names = {code: named(row) for code, row in offence_types(session).items()}
+    clauses = _clauses(version, names)
+    is_draft = version.state is RuleState.DRAFT
+    contract = queries.contract_by_id(session, version.contract_id)
     return render_template(
         "contracts/rule.html",
         rule=version,
-        contract=queries.contract_by_id(session, version.contract_id),
+        contract=contract,
         before=before,
-        said=_said(version, names),
-        said_before=_said(before, names) if before else [],
+        clauses=clauses,
+        changes=changes_between(_clauses(before, names), clauses) if before else [],
+        cautions=cautions_about(session, version) if is_draft else [],
+        obstacle=obstacle_to(version, contract) if is_draft else None,
         shown_sha256=shown(version),
         people=display_names(session, [version.drafted_by, version.activated_by]),
         end_form=end_form,
@@ -53,17 +62,20 @@ def _page(session: Session, version: RuleVersion, end_form: EndForm) -> str:
     )
 
 
-def _said(version: RuleVersion, names: dict[str, str]) -> list[str]:
-    """Return everything a version says, a sentence each, so that two versions can be compared."""
-    offence = version.offence_code
+def _clauses(version: RuleVersion, names: dict[str, str]) -> list[Clause]:
+    """Return everything a version says, a sentence for each clause, so that two versions can be compared."""
+    offence, until = version.offence_code, version.valid_to
     return [
-        *rule_in_words(parse_parameters(version.parameters)),
-        _("For: %(offence)s.", offence=names.get(offence, offence))
-        if offence
-        else _("For any offence without a rule."),
-        _("Priority %(priority)s.", priority=version.priority),
-        _("In force from %(day)s.", day=version.valid_from),
-        _("Last day %(day)s.", day=version.valid_to - dt.timedelta(days=1)) if version.valid_to else _("No last day."),
+        *clauses_in_words(parse_parameters(version.parameters)),
+        Clause(
+            _("Offence"),
+            _("For: %(offence)s.", offence=names.get(offence, offence))
+            if offence
+            else _("For any offence without a rule."),
+        ),
+        Clause(_("Priority"), _("Priority %(priority)s.", priority=version.priority)),
+        Clause(_("First day"), _("In force from %(day)s.", day=version.valid_from)),
+        Clause(_("Last day"), _("Last day %(day)s.", day=until - _ONE_DAY) if until else _("No last day.")),
     ]
 
 
@@ -85,7 +97,7 @@ def new_rule(contract_id: int) -> ResponseReturnValue:
 
 
 def _first_shown(contract: Contract, after: RuleVersion | None) -> dict[str, Any]:
-    first_day = max(contract.starts_on, clock.today() + dt.timedelta(days=1))
+    first_day = max(contract.starts_on, clock.today() + _ONE_DAY)
     if after is not None:
         return shown_rule(after) | {"valid_from": first_day, "last_on": None}
     return {
@@ -128,6 +140,7 @@ def _form_page(form: RuleForm, contract: Contract, title: str, rule_id: int | No
         page_title=title,
         is_edit=rule_id is not None,
         blank_step=StepForm(formdata=None, prefix="steps-__n__-"),
+        blank_cap=CapForm(formdata=None, prefix="caps-__n__-"),
         blank_share=ShareForm(formdata=None, prefix="shares-__n__-"),
         cancel_url=cancel_url,
     )
@@ -140,7 +153,8 @@ def activate_version(rule_id: int) -> ResponseReturnValue:
     """Put a drafted version into force, as the second person."""
     with db.reading() as session:
         queries.rule_by_id(session, rule_id)
-    db.decide(activate_rule, rule_id, request.form.get("shown_sha256", ""), actor_id=current_user().id)
+    seen, ticked = request.form.get("shown_sha256", ""), request.form.getlist("ticked")
+    db.decide(activate_with_cautions, rule_id, seen, ticked, actor_id=current_user().id)
     flash(_("In force"), "success")
     return redirect(url_for(".rule", rule_id=rule_id), code=303)
 
