@@ -42,6 +42,7 @@ def contract_terms(
     appeal_days: int = 5,
     appeal_day_type: DayType = DayType.WORKING,
     deemed_days: int = 3,
+    **more: Any,
 ) -> ContractTerms:
     """What a person would draft; without a party, an assessment policy below *unit*."""
     return ContractTerms(
@@ -56,6 +57,7 @@ def contract_terms(
         appeal_days=appeal_days,
         appeal_day_type=appeal_day_type,
         deemed_days=deemed_days,
+        **more,
     )
 
 
