@@ -103,6 +103,15 @@ def lost_in_time(session: Session, penalty: Penalty) -> None:
     decide_objection(session, objection.id, ObjectionState.REJECTED, note="无同意记录", actor_id=judge.id)
 
 
+def suspended(session: Session, agent: Charged, judge: User) -> None:
+    enter_points(session)
+    assert points_left(session, [agent.party.id], clock.today()) == {agent.party.id: 44}
+    proposed = propose_sanctions(session, clock.today())
+    assert {one.kind for one in proposed} == {SanctionKind.OUTBOUND_SUSPENSION, SanctionKind.ENTRY_RESTRICTION}
+    for sanction in proposed:
+        approve_sanction(session, sanction.id, note=None, actor_id=judge.id)
+
+
 def test_a_month_of_a_branch_and_its_agent(session: Session, clockwork: time_machine.Traveller) -> None:
     agent = make_charged_partner(
         session,
@@ -135,12 +144,7 @@ def test_a_month_of_a_branch_and_its_agent(session: Session, clockwork: time_mac
     assert {one.state for one in penalties} == {PenaltyState.FINAL}
 
     # 56 points are gone: suspended for three months, from the day after the approval.
-    enter_points(session)
-    assert points_left(session, [agent.party.id], clock.today()) == {agent.party.id: 44}
-    proposed = propose_sanctions(session, clock.today())
-    assert {one.kind for one in proposed} == {SanctionKind.OUTBOUND_SUSPENSION, SanctionKind.ENTRY_RESTRICTION}
-    for sanction in proposed:
-        approve_sanction(session, sanction.id, note=None, actor_id=judge.id)
+    suspended(session, agent, judge)
 
     # It calls again: an offence of its own, above the month's cap, so it costs nothing but its points.
     on(clockwork, 10, 27)
