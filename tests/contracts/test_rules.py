@@ -169,7 +169,6 @@ def test_what_is_no_object_is_no_rule(value: object) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"caps": [{"per": "month", "limit_fen": 1, "release": True}]},
         {"aggravations": [{"code": "after_push", "multiplier_bp": 15000}]},
         {"tiers": {"window": "calendar_month", "steps": [STEPS[0], {"from_count": 2, "amount_fen": 1}]}},
     ],
