@@ -90,15 +90,36 @@ def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = 
     Takes the contracts' rows, in the order of ids, and keeps them to the end of the transaction: no rule of
     theirs is activated, and none of them ends, between pricing and commit. Without *lock* it only looks.
     """
-    cases: dict[int, Case | RefusalError] = {}
     attributed = _attributed(session, incident_ids)
     findings = _proven(session, incident_ids)
     payers = Payers(session, [one.chain for one in attributed.values()])
     if lock:
         _lock_contracts(session, [_payer(payers, one) for one in attributed.values()])
     paying = {incident_id: _payer(payers, one) for incident_id, one in attributed.items()}
-    queries = {
-        (finding.id): PriceQuery(
+    queries = _price_queries(attributed, findings, paying)
+    rules = rules_at(session, set(queries.values()))
+    aggravated = {finding.incident_id for finding in _aggravated(findings, rules, queries)}
+    loaded = _Loaded(
+        findings=findings,
+        payers=payers,
+        versions={finding_id: rules[query] for finding_id, query in queries.items()},
+        parsed={version.id: rule_of(version) for version in rules.values() if isinstance(version, RuleVersion)},
+        losses=_losses(session, incident_ids),
+        grounds=_grounds(session, [attributed[incident_id] for incident_id in aggravated]),
+    )
+    return {
+        incident_id: loaded.case(attributed.get(incident_id), paying.get(incident_id)) for incident_id in incident_ids
+    }
+
+
+def _price_queries(
+    attributed: Mapping[int, _Attributed],
+    findings: Mapping[int, Sequence[Finding]],
+    paying: Mapping[int, Payer | RefusalError],
+) -> dict[int, PriceQuery]:
+    """Return for each finding (by id) which rule is looked for, where somebody pays."""
+    return {
+        finding.id: PriceQuery(
             tuple(contract.id for contract in payer.contracts),
             finding.offence_code,
             attributed[finding.incident_id].occurred_on,
@@ -107,31 +128,51 @@ def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = 
         for finding in found
         if isinstance(payer := paying.get(finding.incident_id), Payer)
     }
-    rules = rules_at(session, set(queries.values()))
-    parsed = {version.id: rule_of(version) for version in rules.values() if isinstance(version, RuleVersion)}
-    losses = _losses(session, incident_ids)
-    grounds = _grounds(session, [attributed[finding.incident_id] for finding in _aggravated(findings, rules, queries)])
-    for incident_id in incident_ids:
-        one, payer = attributed.get(incident_id), paying.get(incident_id)
-        if one is None or not findings.get(incident_id):
-            cases[incident_id] = NothingProvenError()
-        elif isinstance(payer, Payer):
-            try:
-                priced = tuple(
-                    _priced(
-                        finding, one, payer, rules[queries[finding.id]], parsed, payers, grounds.get(incident_id, ())
-                    )
-                    for finding in findings[incident_id]
-                )
-            except RefusalError as refusal:
-                cases[incident_id] = refusal
-            else:
-                cases[incident_id] = Case(
-                    incident_id, one.unit_id, one.cost_centre, payer, priced, losses.get(incident_id, 0)
-                )
-        else:
-            cases[incident_id] = payer or NotFoundError()
-    return cases
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What was read for all incidents at once; findings and losses by incident, rule versions by finding."""
+
+    findings: Mapping[int, Sequence[Finding]]
+    payers: Payers
+    versions: Mapping[int, RuleVersion | RefusalError]
+    parsed: Mapping[int, Rule]
+    losses: Mapping[int, int]
+    grounds: Mapping[int, tuple[Ground, ...]]
+
+    def case(self, one: _Attributed | None, payer: Payer | RefusalError | None) -> Case | RefusalError:
+        """Return an incident ready to be priced, or why it cannot be."""
+        if one is None or not self.findings.get(one.incident_id):
+            return NothingProvenError()
+        if not isinstance(payer, Payer):
+            return payer or NotFoundError()
+        try:
+            priced = tuple(self._priced(finding, one, payer) for finding in self.findings[one.incident_id])
+        except RefusalError as refusal:
+            return refusal
+        loss_fen = self.losses.get(one.incident_id, 0)
+        return Case(one.incident_id, one.unit_id, one.cost_centre, payer, priced, loss_fen)
+
+    def _priced(self, finding: Finding, one: _Attributed, payer: Payer) -> PricedFinding:
+        version = self.versions[finding.id]
+        if isinstance(version, RefusalError):
+            raise version
+        contract = next(contract for contract in payer.contracts if contract.id == version.contract_id)
+        rule = self.parsed[version.id]
+        offence = Offence(
+            finding_id=finding.id,
+            incident_id=one.incident_id,
+            code=finding.offence_code,
+            occurred_at=one.occurred_at,
+            occurred_on=one.occurred_on,
+            subject=subject_of(contract, payer.party_id),
+            rule=rule,
+            caller_number=one.caller_number,
+            subscriber_id=one.number_id,
+            grounds=self.grounds.get(one.incident_id, ()),
+        )
+        return PricedFinding(offence, version, contract, _bearers(rule, contract, payer, one, self.payers))
 
 
 def _attributed(session: Session, incident_ids: Collection[int]) -> dict[int, _Attributed]:
@@ -252,34 +293,6 @@ def _grounds(session: Session, calls: Iterable[_Attributed]) -> dict[int, tuple[
             for one in calls
         },
     )
-
-
-def _priced(  # noqa: PLR0917 - each is another fact
-    finding: Finding,
-    one: _Attributed,
-    payer: Payer,
-    version: RuleVersion | RefusalError,
-    parsed: Mapping[int, Rule],
-    payers: Payers,
-    grounds: tuple[Ground, ...],
-) -> PricedFinding:
-    if isinstance(version, RefusalError):
-        raise version
-    contract = next(contract for contract in payer.contracts if contract.id == version.contract_id)
-    rule = parsed[version.id]
-    offence = Offence(
-        finding_id=finding.id,
-        incident_id=one.incident_id,
-        code=finding.offence_code,
-        occurred_at=one.occurred_at,
-        occurred_on=one.occurred_on,
-        subject=subject_of(contract, payer.party_id),
-        rule=rule,
-        caller_number=one.caller_number,
-        subscriber_id=one.number_id,
-        grounds=grounds,
-    )
-    return PricedFinding(offence, version, contract, _bearers(rule, contract, payer, one, payers))
 
 
 def rule_of(version: RuleVersion) -> Rule:

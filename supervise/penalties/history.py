@@ -11,7 +11,7 @@ from supervise.complaints.models import Incident
 from supervise.contracts.models import Contract, RuleVersion
 from supervise.penalties.cases import rule_of
 from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyState
-from supervise.penalties.pricing import History, Offence, Subject, unit_of
+from supervise.penalties.pricing import History, Offence, Rule, Subject, unit_of
 
 #: Amounts that have taken room in a cap: what was approved and later lifted keeps it (docs/rules.md, P-3).
 _TAKES_ROOM = tuple(state for state in PenaltyState if state is not PenaltyState.RETURNED)
@@ -95,7 +95,9 @@ def load_units(session: Session, history: History, offences: Iterable[Offence]) 
         )
         .order_by(Penalty.id)
     )
+    rules: dict[int, Rule] = {}
     for contract_id, contract_party_id, party_id, version, incident in session.execute(query):
+        rule = rules.get(version.id) or rules.setdefault(version.id, rule_of(version))
         charged = Offence(
             finding_id=0,
             incident_id=incident.id,
@@ -103,7 +105,7 @@ def load_units(session: Session, history: History, offences: Iterable[Offence]) 
             occurred_at=incident.occurred_at,
             occurred_on=incident.occurred_on,
             subject=Subject(contract_id, party_id if contract_party_id is None else None),
-            rule=rule_of(version),
+            rule=rule,
             caller_number=incident.caller_number,
             subscriber_id=incident.number_id,
         )
