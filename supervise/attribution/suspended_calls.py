@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import Attribution, IncidentVerdict
-from supervise.complaints.models import Incident
+from supervise.complaints.models import Incident, IncidentKind
 from supervise.parties.models import Party, PartyKind
 from supervise.parties.sanctions import suspended_then
 
@@ -20,7 +20,7 @@ def calls_while_suspended(session: Session, incidents: Sequence[Incident]) -> se
     That goes by the chain of the verdict in force, as of the call. A branch above them does not count: a partner's
     permission is not suspended with that of its branch.
     """
-    days = {incident.id: incident.occurred_on for incident in incidents}
+    days = {incident.id: incident.occurred_on for incident in incidents if incident.kind is IncidentKind.CALL}
     query = (
         select(IncidentVerdict.incident_id, IncidentVerdict.party_id, Attribution.chain)
         .join(Attribution, Attribution.id == IncidentVerdict.attribution_id)

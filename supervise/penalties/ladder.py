@@ -19,6 +19,8 @@ from supervise.parties.sanction_models import Sanction, SanctionKind, SanctionRu
 from supervise.penalties.points import points_taken, start_on
 from supervise.penalties.score_models import PointsEntry, PointsReason
 
+#: Whoever proposes sanctions waits for the one before (``db.take_turn``).
+SANCTIONS = "sanctions"
 _IN_EFFECT = (SanctionState.APPROVED, SanctionState.EXTENDED)
 
 
@@ -38,7 +40,7 @@ def propose_sanctions(session: Session, on: dt.date) -> list[Sanction]:
     Twice proposes nothing twice. What waits already is not proposed beside it: once that is decided, a deeper step
     that was reached meanwhile is proposed by the next run.
     """
-    take_turn(session, "sanctions")
+    take_turn(session, SANCTIONS)
     rules = rules_on(session, on)
     met = [*_by_points(session, rules, on), *_by_warnings(session, rules, on)]
     return _propose(session, met, on)
@@ -46,7 +48,7 @@ def propose_sanctions(session: Session, on: dt.date) -> list[Sanction]:
 
 def propose_for_late_top_up(session: Session, late: Mapping[int, str], on: dt.date) -> list[Sanction]:
     """Propose what the ladder says of parties that did not top up their deposit in time: ``{party id: what call}``."""
-    take_turn(session, "sanctions")
+    take_turn(session, SANCTIONS)
     rules = [rule for rule in rules_on(session, on) if rule.trigger_kind is SanctionTrigger.LATE_TOP_UP]
     met = [Met(party_id, rule, f"top_up:{call}", {}) for party_id, call in sorted(late.items()) for rule in rules]
     return _propose(session, met, on)

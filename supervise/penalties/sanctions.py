@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
+from supervise.db import take_turn
 from supervise.errors import (
     AlreadyDecidedError,
     ConflictError,
@@ -27,6 +28,7 @@ from supervise.parties.periods import check_order, holds_at
 from supervise.parties.sanction_models import Sanction, SanctionKind, SanctionState
 from supervise.parties.standing import check_not_merged
 from supervise.penalties.belonging import ChargedUnits
+from supervise.penalties.ladder import SANCTIONS
 
 #: How long a bar lasts where nobody says otherwise (domain P4).
 BAR_MONTHS = 24
@@ -82,6 +84,7 @@ def propose_sanction(
         raise InvalidInputError(N_("A shutdown names a number, every other sanction a party"))
     if from_on < _earliest():
         raise TooSoonError(day=f"{_earliest()}")
+    take_turn(session, SANCTIONS)  # two who propose the same at once: the second sees the first
     if kind is SanctionKind.BAR and until_on is None:
         until_on = clock.months_after(from_on, BAR_MONTHS)
     check_order(from_on, until_on)
@@ -186,6 +189,7 @@ def extend_sanction(
     """
     if not reason.strip():
         raise InvalidInputError(N_("Give a reason"))
+    take_turn(session, SANCTIONS)
     before = _locked(session, sanction_id)
     if before.state is not SanctionState.APPROVED or before.until_on is None or before.until_on <= clock.today():
         raise NotInForceError

@@ -17,7 +17,7 @@ from supervise.attribution.findings import (
     suggested_offences,
 )
 from supervise.attribution.models import Finding, FindingState
-from supervise.complaints.models import IncidentState
+from supervise.complaints.models import IncidentKind, IncidentState
 from supervise.errors import AlreadyDecidedError, InvalidInputError
 from tests.factories.attribution import HOW, TRIAGER, attribute, find
 from tests.factories.complaints import make_incident
@@ -188,12 +188,14 @@ def test_a_call_of_a_suspended_party_is_suggested_as_an_offence_of_its_own(sessi
     }
 
 
-def test_a_call_before_or_after_the_suspension_is_none(session: Session) -> None:
+def test_a_call_before_or_after_the_suspension_is_none_nor_is_a_message(session: Session) -> None:
     party = make_party(session, sponsor=make_unit(session))
     incident = make_incident(session, caller_number=None)
     attribute(session, incident=incident, party=party)
     day, one = incident.occurred_on, dt.timedelta(days=1)
     make_sanction(session, party=party, from_on=day + one)
     make_sanction(session, party=party, from_on=day - one, until_on=day)
+    message = make_incident(session, caller_number=None, kind=IncidentKind.SMS, occurred_at=incident.occurred_at + one)
+    attribute(session, incident=message, party=party)
 
-    assert suggested_offences(session, [incident]) == {incident.id: ()}
+    assert suggested_offences(session, [incident, message]) == {incident.id: (), message.id: ()}
