@@ -38,6 +38,7 @@ from supervise.complaints.models import (
 from supervise.complaints.receive import receive_tickets
 from supervise.complaints.reported import ReportedCall, ReportedRefusal, ReportedTicket
 from supervise.complaints.tickets import investigate_ticket
+from supervise.demo.notices import contest, deliver_on_paper
 from supervise.demo.records import Called, deliver
 from supervise.demo.registers import HANDED_OVER, NUMBERS, OFFICIAL, PORT, STRANGERS, Registers
 from supervise.desk.replies import close_ticket, reply_to_ticket
@@ -141,10 +142,12 @@ def steps(keyring: Keyring, registers: Registers, now: dt.datetime) -> list[Step
             Step(week.at(7, 10), partial(_approve, registers)),
             Step(week.at(7, 15), partial(_answer, registers, week.ticket_ids)),
             Step(week.at(9, 9), partial(_hear_the_charged, registers, objecting=bool(week.ago % 2))),
+            Step(week.at(9, 11), partial(deliver_on_paper, registers)),
             Step(week.at(14, 10), partial(_decide_one_by_one, registers, week.ticket_ids)),
             Step(week.at(20, 9), partial(_decide_objections, registers)),
             Step(week.at(22, 9), _finalise),
         ]
+    story.append(Step(now - dt.timedelta(hours=2), partial(contest, registers)))
     half_way = now - dt.timedelta(weeks=WEEKS // 2)
     story.append(Step(half_way, partial(_settle_lumps, registers)))
     story.append(Step(half_way + dt.timedelta(days=8), partial(_send_batch, keyring, registers)))
