@@ -1,7 +1,6 @@
 """The files that come with answers: they lie in the vault, and are reached through the inquiry alone."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,16 +8,8 @@ from sqlalchemy.orm import Session
 from supervise.attribution.inquiry_models import AnswerAttachment, Inquiry, InquiryAnswer
 from supervise.audit.record import record_event
 from supervise.errors import NotFoundError
-from supervise.files.models import Attachment, MediaType
-from supervise.files.vault import StoredFile, record_attachment
-
-
-class NewFile(NamedTuple):
-    """A file that lies in the vault's folder and has no row yet."""
-
-    stored: StoredFile
-    name: str
-    media_type: MediaType
+from supervise.files.models import Attachment
+from supervise.files.vault import NewFile, record_attachment
 
 
 def attach_files(

@@ -13,7 +13,7 @@ import datetime as dt
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -28,6 +28,7 @@ from supervise.files.uploads import StoredFile, opened_file, shown_file_name, st
 from supervise.labels import N_
 
 __all__ = [
+    "NewFile",
     "StoredFile",
     "attachments",
     "hold_attachment",
@@ -45,6 +46,14 @@ __all__ = [
 #: A recording of half an hour as WAV, or a long letter scanned in colour.
 ATTACHMENT_BYTES_MAX = 50 * 1024 * 1024
 _CONTEXT = "attachment.stored_as"
+
+
+class NewFile(NamedTuple):
+    """A file that lies in the vault's folder and has no row yet."""
+
+    stored: StoredFile
+    name: str
+    media_type: MediaType
 
 
 class AttachmentTooLargeError(UploadTooLargeError):

@@ -9,11 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.attribution.answer_files import NewFile
 from supervise.audit.record import record_event
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError
 from supervise.files.models import Attachment
-from supervise.files.vault import record_attachment
+from supervise.files.vault import NewFile, record_attachment
 from supervise.labels import N_
 from supervise.parties.models import Party
 from supervise.parties.scope import Scope

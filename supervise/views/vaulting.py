@@ -5,8 +5,7 @@ from typing import Any
 
 from flask_wtf.file import MultipleFileField
 
-from supervise.attribution.answer_files import NewFile
-from supervise.files.vault import sniff, store_attachment, vault_folder
+from supervise.files.vault import NewFile, sniff, store_attachment, vault_folder
 from supervise.views.background import surroundings
 
 

@@ -10,7 +10,7 @@ from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.attribution.answer_files import NewFile, attach_files, file_of_inquiry
+from supervise.attribution.answer_files import attach_files, file_of_inquiry
 from supervise.attribution.inquiries import Answer, AnswerChangedError, answer_inquiry
 from supervise.attribution.inquiry_models import AnswerKind
 from supervise.attribution.inquiry_queries import inquiry_in_scope, parties_below
@@ -19,7 +19,7 @@ from supervise.clock import today
 from supervise.errors import RefusalError
 from supervise.files.refusals import FileRefusedError
 from supervise.files.uploads import PurgedError
-from supervise.files.vault import opened_attachment, vault_folder
+from supervise.files.vault import NewFile, opened_attachment, vault_folder
 from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.views.background import surroundings
