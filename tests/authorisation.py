@@ -393,6 +393,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "settlements.commissions": only(*LEDGER_READERS),
     "settlements.enter_commission": only(FINANCE),
     "settlements.write_offs": only(*LEDGER_READERS),
+    "settlements.write_off": only(*LEDGER_READERS),
     "settlements.propose_off": only(FINANCE),
     "settlements.decide_off": only(SUPERVISOR),
     "settlements.aged": only(*LEDGER_READERS),

@@ -108,6 +108,20 @@ KINDS = (
         matters.sanctions(),
         page=("sanctions.detail", "sanction_id"),
     ),
+    Kind(
+        "settlement_runs",
+        N_("Settlement runs to approve"),
+        _P.APPROVE_MONEY,
+        matters.settlement_runs(),
+        page=("settlements.run", "run_id"),
+    ),
+    Kind(
+        "write_offs",
+        N_("Write-offs to approve"),
+        _P.APPROVE_MONEY,
+        matters.write_offs(),
+        page=("settlements.write_off", "write_off_id"),
+    ),
     Kind("voids", N_("Voids of credit batches"), _P.APPROVE_REVERSALS, matters.voids()),
     Kind(
         "cancellations",

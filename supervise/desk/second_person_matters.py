@@ -42,6 +42,7 @@ from supervise.penalties.models import (
     WaiverState,
 )
 from supervise.penalties.recovery_models import Recovery, RecoveryState
+from supervise.settlement.models import RunState, SettlementRun, WriteOff, WriteOffState
 
 
 def _waiting(
@@ -329,4 +330,37 @@ def sanctions() -> Select[*tuple[Any, ...]]:
         .outerjoin(PhoneNumber, PhoneNumber.id == Sanction.number_id)
         .where(Sanction.state == SanctionState.PROPOSED)
         .order_by(Sanction.id)
+    )
+
+
+def settlement_runs() -> Select[*tuple[Any, ...]]:
+    """Monthly settlement runs that wait for a supervisor."""
+    columns = _waiting(
+        SettlementRun.id,
+        SettlementRun.number,
+        SettlementRun.made_by,
+        about=SettlementRun.month,
+        at=SettlementRun.made_at,
+    )
+    return columns.where(SettlementRun.state == RunState.DRAFT).order_by(SettlementRun.id)
+
+
+def write_offs() -> Select[*tuple[Any, ...]]:
+    """Write-offs that wait for their first or second supervisor."""
+    columns = _waiting(
+        WriteOff.id,
+        Penalty.reference,
+        WriteOff.proposed_by,
+        about=Party.name,
+        reason=WriteOff.reason,
+        amount_fen=WriteOff.amount_fen,
+        barred=WriteOff.first_by,
+        at=WriteOff.proposed_at,
+    )
+    return (
+        columns.select_from(WriteOff)
+        .join(Penalty, Penalty.id == WriteOff.penalty_id)
+        .join(Party, Party.id == Penalty.party_id)
+        .where(WriteOff.state.in_((WriteOffState.OPEN, WriteOffState.ENDORSED)))
+        .order_by(WriteOff.id)
     )

@@ -207,8 +207,8 @@ class WriteOffRow(NamedTuple):
     party: str
 
 
-def write_offs(session: Session) -> Sequence[WriteOffRow]:
-    """Return write-offs, the newest first."""
+def write_offs(session: Session, write_off_id: int | None = None) -> Sequence[WriteOffRow]:
+    """Return write-offs, the newest first; or the one that is named."""
     query = (
         select(WriteOff, Penalty.reference, Party.name)
         .join(Penalty, Penalty.id == WriteOff.penalty_id)
@@ -216,4 +216,6 @@ def write_offs(session: Session) -> Sequence[WriteOffRow]:
         .order_by(WriteOff.id.desc())
         .limit(ROWS_MAX)
     )
+    if write_off_id is not None:
+        query = query.where(WriteOff.id == write_off_id)
     return [WriteOffRow._make(row) for row in session.execute(query)]

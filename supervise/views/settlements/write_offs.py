@@ -25,9 +25,18 @@ def write_offs() -> ResponseReturnValue:
     return _page(WriteOffForm(formdata=None, data={"penalty": request.args.get("penalty", "")}))
 
 
-def _page(form: WriteOffForm) -> ResponseReturnValue:
+@bp.get("/write-offs/<int:write_off_id>")
+@require(Permission.READ_LEDGER)
+def write_off(write_off_id: int) -> ResponseReturnValue:
+    """Show one write-off, to be decided."""
+    return _page(WriteOffForm(formdata=None), write_off_id)
+
+
+def _page(form: WriteOffForm, write_off_id: int | None = None) -> ResponseReturnValue:
     with db.reading() as session:
-        rows = lists.write_offs(session)
+        rows = lists.write_offs(session, write_off_id)
+        if write_off_id is not None and not rows:
+            raise NotFoundError
         people = [person for row in rows for person in (row.write_off.proposed_by, row.write_off.first_by)]
         names = display_names(session, [*people, *(row.write_off.decided_by for row in rows)])
     page = render_template("settlements/write_offs.html", rows=rows, names=names, form=form, me=current_user())
