@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from supervise.complaints.models import Incident
 from supervise.contracts.models import Contract, RuleVersion
-from supervise.contracts.rules import WHOLE_BP, AggravationCode
+from supervise.contracts.rules import WHOLE_BP, AggravationCode, CapPer
 from supervise.errors import RefusalError
 from supervise.labels import N_, translate
 from supervise.money import format_yuan
@@ -33,6 +33,7 @@ from supervise.penalties.pricing import (
     Offence,
     Rule,
     Subject,
+    cap_key,
     price_offence,
     share_out,
 )
@@ -207,6 +208,10 @@ class _Past:
                 month = f"{offence.occurred_on:%Y-%m}"
                 figure = self.session.get_one(PartyMonthFigure, cap["commission"]["figure_id"])
                 self.history.figures[offence.subject, month, FigureKind.COMMISSION] = Figure(figure.id, figure.amount)
+            if cap.get("release"):
+                # What had been lifted by then is frozen as the difference; more than was ever taken it cannot be.
+                key = cap_key(offence, CapPer(cap["per"]))
+                self.history.lifted_fen[key] = max(0, self.history.used_fen[key] - int(cap["used_fen"]))
         parameters = replace(offence.rule.parameters, threshold=None)
         return price_offence(replace(offence, rule=offence.rule._replace(parameters=parameters)), self.history)
 

@@ -36,6 +36,8 @@ from supervise.penalties.models import (
 from supervise.penalties.notice_models import PenaltyAcceptance
 from supervise.penalties.objections import ObjectionOpenError, decide_objection, file_objection
 from supervise.penalties.propose import propose_penalties
+from supervise.penalties.recoveries import approve_recoveries, propose_recoveries
+from supervise.penalties.recovery_models import Recovery
 from supervise.penalties.reversals import approve_reversal, propose_reversal
 from supervise.penalties.windows import acknowledge
 from tests.factories.attribution import TRIAGER, make_proven_incident
@@ -49,6 +51,7 @@ from tests.factories.penalties import (
     propose,
     shown,
 )
+from tests.factories.recoveries import pay
 
 Decision = Callable[[Session], Any]
 
@@ -328,3 +331,43 @@ def test_accepting_and_objecting_at_once_leaves_one_of_the_two(database: Databas
         objected = set(session.scalars(sa.select(Objection.penalty_id)))
         assert accepted.isdisjoint(objected)
         assert accepted | objected == set(ids)
+
+
+def test_two_calls_of_one_unit_proposed_at_once_are_charged_once(database: Database) -> None:
+    with database.session(writes=True) as session:
+        monthly = {"basis": "per_number_month", "amount_fen": 500_00}
+        charged = make_charged_partner(session, parameters=monthly)
+        calls = [
+            make_proven_incident(
+                session,
+                party=charged.party,
+                occurred_at=CALLED_AT + dt.timedelta(hours=place),
+                caller_number="02155556666",
+            ).id
+            for place in range(4)
+        ]
+
+    at_once(database, *(partial(propose_penalties, incident_ids=[call], actor_id=MAKER) for call in calls))
+
+    with database.session(writes=False) as session:
+        assert count(session, Penalty, Penalty.state.in_(LIVE_PENALTY_STATES)) == 1
+
+
+def test_a_credit_is_recovered_once_however_many_propose_and_approve_it(database: Database) -> None:
+    with database.session(writes=True) as session:
+        rule = {"basis": "per_offence", "amount_fen": 200_00, "recovery_bp": 10_000}
+        charged = make_charged_partner(session, parameters=rule)
+        incident = make_proven_incident(session, party=charged.party)
+        incident_id, party_id = incident.id, charged.party.id
+        pay(session, incident, 50_00)
+        approvers = [make_supervisor(session, username=f"supervisor{place}").id for place in range(3)]
+    at_once(database, *[partial(propose_recoveries, incident_ids=[incident_id], actor_id=MAKER)] * 3)
+    with database.session(writes=False) as session:
+        lines = [(one.id, one.content_sha256) for one in session.scalars(sa.select(Recovery))]
+
+    at_once(database, *(partial(approve_recoveries, shown=lines, actor_id=approver) for approver in approvers))
+
+    with database.session(writes=False) as session:
+        assert len(lines) == 1
+        assert balance_fen(session, AccountCode.COMPENSATION_RECOVERABLE, party_id) == 50_00
+        assert out_of_balance_fen(session) == 0

@@ -11,9 +11,13 @@ from supervise import clock
 from supervise.complaints.models import Incident
 from supervise.labels import use_locale
 from supervise.parties.models import PartyKind, RelationRole
+from supervise.parties.scope import Scope
+from supervise.penalties.adjust import adjustments_to_decide, take_adjustment
+from supervise.penalties.adjustment_models import AdjustmentKind
 from supervise.penalties.approve import return_penalties
-from supervise.penalties.models import Penalty
+from supervise.penalties.models import ObjectionState, Penalty
 from supervise.penalties.monthly_figures import FigureFacts, record_figure
+from supervise.penalties.objections import decide_objection, file_objection
 from supervise.penalties.pricing import FigureKind
 from supervise.penalties.propose import propose_penalties
 from supervise.penalties.recompute import explained_otherwise, recompute
@@ -22,7 +26,7 @@ from tests.factories.complaints import make_number
 from tests.factories.contracts import make_contract, make_rule
 from tests.factories.donotcall import make_refusal
 from tests.factories.parties import make_party, make_relation
-from tests.factories.penalties import MAKER, Charged, approve_all, make_charged_partner, propose
+from tests.factories.penalties import MAKER, Charged, approve_all, make_charged_partner, make_supervisor, propose
 
 SEPTEMBER = clock.start_of_day(dt.date(2026, 9, 1))
 EVERYTHING: dict[str, Any] = {
@@ -98,6 +102,25 @@ def test_a_threshold_and_joint_parts_come_out_as_stored(session: Session) -> Non
     found = recompute(session)
 
     assert (found.penalties, found.differing) == (2, 0)
+
+
+@pytest.mark.parametrize("release", [True, False])
+def test_what_was_lifted_and_charged_anew_comes_out_as_stored(session: Session, *, release: bool) -> None:
+    parameters = EVERYTHING | {"caps": [{"per": "month", "limit_fen": 70000, "release": release}], "aggravations": None}
+    charged = make_charged_partner(session, parameters=parameters)
+    incidents = calls(session, charged, 1, 5, 9, 12)
+    first, _second, _third = penalties = propose(session, *incidents[:3])
+    approve_all(session, *penalties)
+    objection = file_objection(session, first.id, "号码非本公司", Scope.everything(), actor_id=MAKER + 5)
+    judge = make_supervisor(session, username="judge").id
+    decide_objection(session, objection.id, ObjectionState.UPHELD, note="查实", actor_id=judge)
+    taken = [row.adjustment.id for row in adjustments_to_decide(session) if row.adjustment.kind is AdjustmentKind.CAP]
+    for adjustment_id in taken:
+        take_adjustment(session, adjustment_id, actor_id=judge)
+    propose(session, incidents[3])
+
+    assert len(taken) == release
+    assert said(session) == []
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

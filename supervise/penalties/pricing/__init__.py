@@ -14,7 +14,7 @@ from supervise.penalties.pricing.needs import (
     require_known,
 )
 from supervise.penalties.pricing.outcomes import Charge, Portion, Spared, SparedError
-from supervise.penalties.pricing.past import History
+from supervise.penalties.pricing.past import History, cap_key
 from supervise.penalties.pricing.shares import recover, share_out
 from supervise.penalties.pricing.sparing import below_threshold, unit_of
 
@@ -35,6 +35,7 @@ __all__ = [
     "SubscriberUnknownError",
     "adds_up",
     "below_threshold",
+    "cap_key",
     "figures_needed",
     "price_calls",
     "price_offence",
