@@ -7,7 +7,7 @@ One contract is in memory at a time, its rows are streamed.
 
 import datetime as dt
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -37,6 +37,7 @@ from supervise.penalties.pricing import (
     price_offence,
     share_out,
 )
+from supervise.penalties.score_models import PointsEntry, PointsReason
 
 #: Rows that are fetched at once.
 _AT_ONCE = 1_000
@@ -71,15 +72,20 @@ class Recomputed:
 def recompute(session: Session, *, named: int = 20) -> Recomputed:
     """Compute every penalty again, contract by contract, and name the first that differ from what is stored."""
     found = Recomputed()
+
+    def note(differences: Iterable[Difference]) -> None:
+        for difference in differences:
+            found.differing += 1
+            if len(found.differences) < named:
+                found.differences.append(difference)
+
     for contract_id in session.scalars(select(Contract.id).order_by(Contract.id)).all():
         past = _Past(session, contract_id)
         for rows in _charges(session, contract_id):
             found.penalties += len(rows)
-            for difference in past.differences(rows):
-                found.differing += 1
-                if len(found.differences) < named:
-                    found.differences.append(difference)
+            note(past.differences(rows))
         found.contracts += past.used
+    note(_points(session))
     return found
 
 
@@ -252,6 +258,8 @@ def _against(charge: Charge, rows: Sequence[Row[Any]]) -> Iterator[Difference]:
     first, rule = rows[0], charge.offence.rule
     if first.explanation["rule"]["content_sha256"] != rule.content_sha256:
         yield _difference(first, N_("another rule is stored than the one it names"), "")
+    if charge.explanation.get("points") != first.explanation.get("points"):
+        yield _difference(first, N_("other points are stored than its rule takes"), "")
     shares = rule.parameters.shares
     parts = share_out(charge, list(range(len(shares.parts))) if shares is not None else [0])
     stored = [(row.gross_fen, row.capped_fen) for row in rows]
@@ -287,6 +295,22 @@ def _threshold(offence: Offence, row: Row[Any]) -> Iterator[Difference]:
         above = above and said["cases"] * WHOLE_BP > said["base_amount"] * threshold.above_bp
     if not above or said["nth"] <= (floor if threshold.excess_only else 0):
         yield _difference(row, N_("%(stored)s yuan are charged below the threshold"), "")
+
+
+def _points(session: Session) -> Iterator[Difference]:
+    """Yield where the points that a party's account holds are not those that the penalty's rule takes."""
+    query = (
+        select(Penalty.id, Penalty.reference, Penalty.explanation, PointsEntry.points)
+        .join(PointsEntry, PointsEntry.penalty_id == Penalty.id)
+        .where(PointsEntry.reason == PointsReason.TAKEN)
+        .order_by(Penalty.id)
+        .execution_options(yield_per=_AT_ONCE)
+    )
+    for penalty_id, reference, explanation, taken in session.execute(query):
+        each = (explanation.get("points") or {}).get("each", 0)
+        if each != taken:
+            words = N_("%(stored)s points were taken, its rule takes %(computed)s")
+            yield Difference(penalty_id, reference, words, str(taken), str(each))
 
 
 def _difference(row: Row[Any], words: str, computed: str, rows: Sequence[Row[Any]] | None = None) -> Difference:

@@ -21,6 +21,7 @@ from supervise.penalties.objections import decide_objection, file_objection
 from supervise.penalties.pricing import FigureKind
 from supervise.penalties.propose import propose_penalties
 from supervise.penalties.recompute import explained_otherwise, recompute
+from supervise.penalties.score_models import PointsEntry, PointsReason
 from tests.factories.attribution import make_proven_incident
 from tests.factories.complaints import make_number
 from tests.factories.contracts import make_contract, make_rule
@@ -124,11 +125,27 @@ def test_what_was_lifted_and_charged_anew_comes_out_as_stored(session: Session, 
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-def test_an_amount_that_was_typed_over_is_named(session: Session) -> None:
+def test_an_amount_or_points_typed_over_are_named(session: Session) -> None:
     charged = charged_by_everything(session)
     [penalty] = propose(session, *calls(session, charged, 1))
     session.connection().exec_driver_sql("DROP TRIGGER penalty_no_edit")
     session.execute(sa.update(Penalty).where(Penalty.id == penalty.id).values(gross_fen=19900, amount_fen=19900))
 
-    assert said(session) == [f"{penalty.reference}: 199.00 yuan are stored, 200.00 come out"]
+    session.add(
+        PointsEntry(
+            party_id=charged.party.id,
+            penalty_id=penalty.id,
+            reason=PointsReason.TAKEN,
+            points=6,
+            on_day=dt.date(2026, 9, 1),
+            expires_on=dt.date(2027, 9, 1),
+            made_at=clock.now(),
+        )
+    )
+    session.flush()
+
+    assert said(session) == [
+        f"{penalty.reference}: 199.00 yuan are stored, 200.00 come out",
+        f"{penalty.reference}: 6 points were taken, its rule takes 5",
+    ]
     assert list(explained_otherwise(session)) == [penalty.id]
