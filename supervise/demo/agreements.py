@@ -11,7 +11,7 @@ from supervise.compensation.models import CallUnit, CreditNature
 from supervise.compensation.promises import Terms, agree_policy, agree_undertaking, draft_policy, draft_undertaking
 from supervise.complaints.models import DayType
 from supervise.contracts.agreements import ContractTerms, activate_contract, draft_contract
-from supervise.contracts.models import ContractDirection, ContractScope
+from supervise.contracts.models import ContractDirection, ContractScope, SettlementOrder
 from supervise.contracts.plans import PlanTerms, publish_plan
 from supervise.contracts.rule_versions import RuleDraft, activate_rule, draft_rule, shown
 from supervise.demo.registers import Registers
@@ -32,6 +32,8 @@ TIERED: Mapping[str, Any] = {
             {"from_count": 4, "amount_fen": 500_00},
         ],
     },
+    "caps": [{"per": "month", "limit_fen": 2000_00}],
+    "points": {"each": 4, "months": 12},
 }
 CAPPED: Mapping[str, Any] = {
     "basis": "per_offence",
@@ -59,6 +61,15 @@ DEALS = (
     Deal("XT", "YZ-GX", "YZ-DX-2026-001", ((None, PER_OFFENCE),)),
 )
 
+
+#: What the contracts say of money beside their rules; the others have no deposit and are settled in cash.
+TERMS: Mapping[str, Mapping[str, Any]] = {
+    "HX": {"deposit_required_fen": 30_000_00},
+    "HT": {"deposit_required_fen": 2_000_00, "settlement_order": SettlementOrder.COMMISSION_DEPOSIT_CASH},
+    "YY": {"deposit_required_fen": 10_000_00},
+    "XH": {"deposit_required_fen": 20_000_00, "settlement_order": SettlementOrder.COMMISSION_DEPOSIT_CASH},
+    "RD": {"deposit_required_fen": 5_000_00},
+}
 
 #: Code, name, monthly price in fen, kinds of channel (none: every channel), days for which it was published.
 PLANS = (
@@ -94,6 +105,7 @@ def _sign(session: Session, registers: Registers, deal: Deal, since: dt.date) ->
             appeal_days=5,
             appeal_day_type=DayType.WORKING,
             deemed_days=3,
+            **TERMS.get(deal.party or "", {}),
         ),
         actor_id=triager,
     )

@@ -11,6 +11,7 @@ from supervise.attribution.weighing_run import undecided_by_day
 from supervise.cipher import Keyring
 from supervise.demo.agreements import make_agreements
 from supervise.demo.cases import steps
+from supervise.demo.collecting import collecting_steps
 from supervise.demo.inquiries import inquiry_steps
 from supervise.demo.people import make_people
 from supervise.demo.records import make_sources
@@ -46,6 +47,7 @@ def load_demo(keyring: Keyring) -> None:
     _open_months(since, today)
     now = clock.now()
     told = [*steps(keyring, registers, now), *inquiry_steps(registers, now), *story_steps(keyring, registers, now)]
+    told += collecting_steps(registers, since, now)
     for step in sorted(told, key=lambda step: step.at):
         with clock.pretending(step.at):
             step.take()
