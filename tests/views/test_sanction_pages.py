@@ -82,7 +82,7 @@ def test_a_form_for_today_or_without_its_party_is_refused_in_words(desk: Desk) -
 
 def test_the_charged_side_sees_its_own_decided_sanctions_and_no_proposal(desk: Desk) -> None:
     own = desk.impose(desk.party_id)
-    proposed = desk.impose(desk.party_id, kind=SanctionKind.WARNING, state=SanctionState.PROPOSED)
+    proposed = desk.impose(desk.party_id, kind=SanctionKind.DOWNGRADE, state=SanctionState.PROPOSED)
     foreign = desk.impose(desk.other_id)
     partner = desk.as_(Role.PARTNER_CONTACT)
 
@@ -90,8 +90,8 @@ def test_the_charged_side_sees_its_own_decided_sanctions_and_no_proposal(desk: D
     found = partner.get("/sanctions/in-force.json").get_json()
     assert [one["sanction_id"] for one in found["suspensions"]] == [own]
     page = partner.get(f"/parties/{desk.party_id}").get_data(as_text=True)
-    assert SanctionKind.OUTBOUND_SUSPENSION.label in page
-    assert SanctionKind.WARNING.label not in page
+    assert "Outbound calls suspended" in page
+    assert "Downgrade" not in page
 
 
 def test_other_systems_read_suspensions_shutdowns_and_restored_numbers(desk: Desk) -> None:
