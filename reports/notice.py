@@ -61,6 +61,8 @@ def letter_of(story: NoticeStory, names: Mapping[str, str]) -> dict[str, Any]:
             for rule, contract in story.rules
         ],
         "objection": _objection(story),
+        # On paper, whoever takes it signs; the supervisor who records the delivery names that.
+        "needs_receipt": notice.by_post,
         "content_sha256": notice.content_sha256,
         "words": {
             "to": _("To:"),
@@ -71,6 +73,7 @@ def letter_of(story: NoticeStory, names: Mapping[str, str]) -> dict[str, Any]:
             "capitals": _("In capitals:"),
             "rules": _("The rules as they stood on the days of the calls"),
             "objection": _("How to object"),
+            "receipt": _("Received (name, signature, date):"),
             "content": _("SHA-256 of its content:"),
         },
     }

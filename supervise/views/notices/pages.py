@@ -20,7 +20,7 @@ from supervise.money import yuan_in_capitals
 from supervise.parties.scope import Scope
 from supervise.penalties.belonging import speaks_for_charged
 from supervise.penalties.explain import explain_in_words
-from supervise.penalties.models import PenaltyState
+from supervise.penalties.models import WAITING_OBJECTION_STATES, PenaltyState
 from supervise.penalties.notice_models import NoticeState, state_on
 from supervise.penalties.notice_queries import contestable_lines, sums_of
 from supervise.penalties.queries import acknowledged
@@ -100,7 +100,7 @@ def _hindrance(line: Line) -> str | None:
         return _("Accepted by the party")
     if line.penalty.state is not PenaltyState.APPROVED:
         return _("State “%(state)s”: there is nothing left to accept", state=line.penalty.state.label)
-    if line.objection is not None and line.objection.decided_at is None:
+    if line.objection is not None and line.objection.state in WAITING_OBJECTION_STATES:
         return _("There is an objection to it")
     return None
 
