@@ -376,8 +376,8 @@ def _load_figures() -> None:
 
 
 def _load_dated(table: str, row: dict[str, Any]) -> None:
-    types = {"criteria": sa.JSON(), "legal_note": sa.Text()}
-    columns = [sa.column(name, types.get(name, KEY)) for name in row]
+    types: dict[str, Any] = {"criteria": sa.JSON(), "legal_note": sa.Text()}
+    columns: list[Any] = [sa.column(name, types.get(name, KEY)) for name in row]
     op.bulk_insert(sa.table(table, *columns, sa.column("valid_from", sa.Date())), [row | {"valid_from": _EVER}])
 
 

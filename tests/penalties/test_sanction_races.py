@@ -43,7 +43,7 @@ def test_two_proposals_and_two_decisions_at_once_leave_one_of_each(database: Dat
 
     proposals = at_once(database, *proposing)
 
-    assert sorted(type(one) for one in proposals if not isinstance(one, Sanction)) == [WaitingAlreadyError]
+    assert [type(one) for one in proposals if not isinstance(one, Sanction)] == [WaitingAlreadyError]
     with database.session(writes=False) as session:
         sanction_id = session.scalars(sa.select(Sanction.id)).one()
     decisions = at_once(

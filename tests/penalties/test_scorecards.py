@@ -63,7 +63,7 @@ def figures(**counted: tuple[int, int]) -> dict[Criterion, Figure]:
 
 
 def test_the_score_is_the_weighted_mean_of_what_has_a_denominator() -> None:
-    weights = ONLY_CALLS.weights | {Criterion.LATE_ANSWERS: Weight(3, 50)}
+    weights = {**ONLY_CALLS.weights, Criterion.LATE_ANSWERS: Weight(3, 50)}
     scheme = Scheme(weights, good_from=90, watch_from=75, poor_from=60)
 
     # 4 in 10,000, of which 10 score nothing: 60. One late of five is 20 %, of which 50 score nothing: 60, three times.
