@@ -53,13 +53,7 @@ def letter_of(story: NoticeStory, names: Mapping[str, str]) -> dict[str, Any]:
         "capitals": yuan_in_capitals(notice.total_fen),
         "heads": [_("No."), _("Penalty"), _("The call"), _("Offence and evidence"), _("Charged (yuan)")],
         "lines": [_line(line, names) for line in story.lines],
-        "rules": [
-            {
-                "title": f"{rule.code} v{rule.number} · {contract.number} {contract.name}",
-                "words": rule_in_words(parse_parameters(rule.parameters)),
-            }
-            for rule, contract in story.rules
-        ],
+        "rules": _rules(story),
         "objection": _objection(story),
         # On paper, whoever takes it signs; the supervisor who records the delivery names that.
         "needs_receipt": notice.by_post,
@@ -111,6 +105,16 @@ def _line(line: Line, names: Mapping[str, str]) -> dict[str, Any]:
         "explanation": explain_in_words(line.penalty.explanation, names),
         "amount": format_yuan(line.penalty.amount_fen),
     }
+
+
+def _rules(story: NoticeStory) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": f"{rule.code} v{rule.number} · {contract.number} {contract.name}",
+            "words": rule_in_words(parse_parameters(rule.parameters)),
+        }
+        for rule, contract in story.rules
+    ]
 
 
 def _objection(story: NoticeStory) -> list[str]:
