@@ -126,7 +126,12 @@ def give_means(session: Session, parties: list[int], contracts: list[int]) -> No
             for n, one in zip(ids, parties, strict=True)
         ],
     )
-    month = clock.month_of(today)
+    give_commissions(session, parties, contracts)
+
+
+def give_commissions(session: Session, parties: list[int], contracts: list[int]) -> None:
+    """Let every contract earn something this month."""
+    month, made = clock.month_of(clock.today()), {"made_by": FINANCE, "made_at": clock.now()}
     insert_rows(
         session,
         CommissionStatement.__table__,

@@ -139,15 +139,19 @@ def _written(session: Session, kind: DepositKind, facts: DepositFacts, actor_id:
         reason=evidence,
     )
     post(session, [draft])
+    _record(session, movement, actor_id)
+    return movement
+
+
+def _record(session: Session, movement: DepositMovement, actor_id: int) -> None:
     record_event(
         session,
         actor_id=actor_id,
-        action=f"deposit.{kind.value}",
+        action=f"deposit.{movement.kind.value}",
         subject="party",
-        subject_id=facts.party_id,
-        changes={"movement_id": movement.id, "amount_fen": facts.amount_fen, "evidence": evidence},
+        subject_id=movement.party_id,
+        changes={"movement_id": movement.id, "amount_fen": movement.amount_fen, "evidence": movement.evidence},
     )
-    return movement
 
 
 def _meet_calls(session: Session, facts: DepositFacts) -> None:

@@ -4,14 +4,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.attribution.models import Finding
+from supervise.contracts.models import SettlementOrder
 from supervise.contracts.terms import SettlementMethod
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import balance_fen
 from supervise.penalties.lift import LiftReason, lift_amount
 from supervise.penalties.locks import lock_penalty
 from supervise.penalties.models import Penalty
-from supervise.settlement.models import Settlement
+from supervise.settlement.models import Settlement, TopUpCall
 from supervise.settlement.notices import acknowledge_notice
 from supervise.settlement.queries import recourses
 from supervise.settlement.waterfall import Debt, Means, share_out
@@ -26,7 +28,6 @@ from tests.factories.settlement import (
     settlement_of,
 )
 
-DEPOSIT, COMMISSION, CASH = SettlementMethod
 CONTACT = 931
 
 
@@ -39,7 +40,7 @@ def owed_fen(session: Session, charged: Charged) -> int:
 
 
 def test_example_1_the_deposit_first_then_the_commission(session: Session) -> None:
-    charged = make_charged_partner(session)
+    charged = make_charged_partner(session, deposit_required_fen=30_000_00, top_up_days=10)
     make_final_penalty(session, charged=charged, amount_fen=35_000_00)
     make_deposit(session, charged=charged, amount_fen=30_000_00)
     make_commission(session, charged=charged, due_fen=12_000_00)
@@ -48,6 +49,8 @@ def test_example_1_the_deposit_first_then_the_commission(session: Session) -> No
 
     settlement = settlement_of(session, run, charged)
     assert taken(settlement) == (30_000_00, 5_000_00, 0)
+    call = session.scalars(sa.select(TopUpCall).where(TopUpCall.party_id == charged.party.id)).one()
+    assert (call.amount_fen, call.met_on) == (30_000_00, None)
     assert balance_fen(session, AccountCode.DEPOSITS_HELD, charged.party.id) == 0
     # The set-off waits for its notice (R29).
     assert owed_fen(session, charged) == 5_000_00
@@ -56,15 +59,31 @@ def test_example_1_the_deposit_first_then_the_commission(session: Session) -> No
     # Net commission 12,000 - 5,000 = 7,000: what the clearing account takes off it.
     assert balance_fen(session, AccountCode.COMMISSION_CLEARING, charged.party.id) == 5_000_00
     assert out_of_balance_fen(session) == 0
+    # What comes in answers the call.
+    make_deposit(session, charged=charged, amount_fen=29_999_99)
+    assert call.met_on is None
+    make_deposit(session, charged=charged, amount_fen=1)
+    assert call.met_on == clock.today()
 
 
-def test_example_2_the_commission_first_leaves_the_deposit_untouched() -> None:
+def test_example_2_the_commission_first_leaves_the_deposit_untouched(session: Session) -> None:
+    charged = make_charged_partner(session, settlement_order=SettlementOrder.COMMISSION_DEPOSIT_CASH)
+    make_final_penalty(session, charged=charged, amount_fen=3_000_00)
+    make_deposit(session, charged=charged, amount_fen=30_000_00)
+    make_commission(session, charged=charged, due_fen=10_000_00)
+
+    run = draft_run(session)
+
+    assert taken(settlement_of(session, run, charged)) == (0, 3_000_00, 0)
+
+
+def test_a_contract_that_says_cash_alone_leaves_deposit_and_commission_alone() -> None:
     means = {7: Means(deposit_fen=30_000_00, commission_fen={1: 10_000_00})}
 
-    shared = share_out([Debt(1, 7, 1, 3_000_00)], {1: (COMMISSION, DEPOSIT, CASH)}, means, {})
+    shared = share_out([Debt(1, 7, 1, 3_000_00)], {1: (SettlementMethod.CASH,)}, means, {})
 
-    assert [(take.source.value, take.fen) for take in shared.takes] == [("commission", 3_000_00)]
-    assert means[7].deposit_fen == 30_000_00
+    assert [(take.source.value, take.fen) for take in shared.takes] == [("cash", 3_000_00)]
+    assert (means[7].deposit_fen, means[7].commission_fen) == (30_000_00, {1: 10_000_00})
 
 
 def test_example_3_what_an_ended_contract_cannot_cover_is_asked_for_in_cash(session: Session) -> None:
