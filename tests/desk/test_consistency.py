@@ -32,6 +32,15 @@ from tests.worlds import Worlds
 
 FINANCE = 941
 
+#: A recovery that nobody decided on, of a credit of 50 yuan; the places are its state, approver and what was paid.
+RECOVERY = (
+    "INSERT INTO recovery (reference, credit_id, incident_id, finding_id, party_id, contract_id, rule_version_id, base, "
+    "paid_fen, recovery_bp, amount_fen, explanation, content_sha256, occurred_on, period, state, maker_id, proposed_at, "
+    "approver_id, approved_at) VALUES ('ZC-1', (SELECT min(id) FROM credit), (SELECT min(id) FROM incident), "
+    "(SELECT min(id) FROM finding), (SELECT min(id) FROM party), (SELECT min(id) FROM contract), "
+    "(SELECT min(id) FROM rule_version), 'finding', {paid}, 10000, 1, '{{}}', '', '2026-11-01', '2026-11', '{state}', 1, "
+    "'2026-11-01 00:00:00', {approver}, {at})"
+)
 #: What damages a sound database, by the check that must find it.
 FAULTS = {
     "tickets_against_steps": (
@@ -53,6 +62,11 @@ FAULTS = {
     ),
     "parties_against_ledger": "UPDATE penalty SET lifted_fen = 1 WHERE state = 'approved' AND family = 'external'",
     "units_against_ledger": "UPDATE penalty SET lifted_fen = 1 WHERE state = 'approved' AND family = 'internal'",
+    "explained_otherwise": (
+        "UPDATE penalty SET gross_fen = gross_fen + 1, amount_fen = amount_fen + 1 WHERE state = 'proposed'"
+    ),
+    "recoveries_against_ledger": RECOVERY.format(paid=1, state="approved", approver=2, at="'2026-11-01 00:00:00'"),
+    "recoveries_beyond_paid": RECOVERY.format(paid=9_999_999, state="proposed", approver="NULL", at="NULL"),
     "settled_against_lines": "UPDATE penalty SET settled_fen = 1 WHERE state = 'approved' AND family = 'external'",
     "written_off_against_requests": (
         "UPDATE penalty SET written_off_fen = 1 WHERE state = 'approved' AND family = 'external'"
