@@ -33,6 +33,7 @@ from supervise.views import (
     bulk_runs,
     capabilities,
     checklists,
+    compliance_files,
     consequence_rules,
     contracts,
     credits,  # noqa: A004 - the page family is called so
@@ -98,6 +99,7 @@ BLUEPRINTS = (
     batches.bp,
     bulk_runs.bp,
     capabilities.bp,
+    compliance_files.bp,
     checklists.bp,
     consequence_rules.bp,
     contracts.bp,

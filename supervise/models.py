@@ -19,6 +19,7 @@ from supervise.files import models as files
 from supervise.jobs import models as jobs
 from supervise.ledger import models as ledger
 from supervise.parties import models as parties
+from supervise.parties import file_models as party_files
 from supervise.parties import sanction_models as sanctions
 from supervise.penalties import adjustment_models as adjustments
 from supervise.penalties import figure_models as figures
@@ -52,6 +53,7 @@ __all__ = [
     "parties",
     "penalties",
     "proofs",
+    "party_files",
     "recoveries",
     "sanctions",
     "scores",

@@ -41,6 +41,7 @@ from tests.factories.parties import (
     give_scope,
     make_capability,
     make_channel,
+    make_file_entry,
     make_holder,
     make_party,
     make_relation,
@@ -165,6 +166,12 @@ EXPECTATIONS: dict[str, Expectation] = {
     "staff.new": only(TRIAGER),
     "staff.correct": only(TRIAGER),
     "staff.end": only(TRIAGER),
+    "compliance_files.index": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "compliance_files.export": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "compliance_files.detail": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "compliance_files.add": only(TRIAGER),
+    "compliance_files.strike": only(TRIAGER),
+    "compliance_files.file": only(TRIAGER, SUPERVISOR, AUDITOR),
     "capabilities.index": only(*REGISTER_READERS),
     "capabilities.export": only(*REGISTER_READERS),
     "capabilities.new": only(TRIAGER),
@@ -741,6 +748,7 @@ def _registers(session: Session, users: Mapping[Role, User], owners: Owners) -> 
         "channel_id": _by_owner(*(row.id for row in channels)),
         "official_id": Rows(shared=official.id if official is not None else None),
         "sanction_id": _by_owner(*(make_sanction(session, party=one, from_on=clock.today()).id for one in owners)),
+        "file_entry_id": Rows(shared=make_file_entry(session, party=owners.partner).id),
     }
 
 

@@ -1,5 +1,6 @@
 """Let a contract say its deposit and order of settlement, and let a dated amendment change what it says.
 
+A party's compliance file is only added to; a wrong entry is struck out by another row.
 What is in force is not rewritten: triggers freeze the terms of a contract as 0005 freezes the rest, and amendments
 like rule versions.
 Written out here: a migration never imports the application, which will have changed.
@@ -35,6 +36,11 @@ CHANGES = (
     "top_up_days",
     "settlement_order",
 )
+ADDED_TO = "a compliance file is only added to: strike the entry out by another one"
+KINDS = (
+    "('training', 'warning_talk', 'inspection', 'correction_order', 'technical_control', 'clause_check', "
+    "'first_knew', 'strike_out')"
+)
 #: What a row says once it is in force.
 FROZEN = {
     "contract": ("contract_terms", tuple(column[0] for column in COLUMNS)),
@@ -69,11 +75,19 @@ def upgrade() -> None:
     freeze = _freeze_on_postgresql if on_postgresql else _freeze_on_sqlite
     for table, (name, columns) in FROZEN.items():
         freeze(table, name, columns)
+    _create_party_file_entry()
+    if on_postgresql:
+        _append_only_on_postgresql()
+    else:
+        _append_only_on_sqlite()
 
 
 def downgrade() -> None:
     """Take it away; refused once an amendment is in force or a deposit agreed, which the older schema cannot hold."""
     connection = op.get_bind()
+    entries = connection.exec_driver_sql("SELECT count(*) FROM party_file_entry").scalar_one()
+    if entries:
+        raise RuntimeError(f"{entries} entries of compliance files: the older schema has no place for them")
     said = connection.exec_driver_sql(
         "SELECT (SELECT count(*) FROM contract_amendment WHERE state = 'active') "
         "+ (SELECT count(*) FROM contract WHERE deposit_required_fen > 0 OR top_up_days <> 10 "
@@ -81,8 +95,10 @@ def downgrade() -> None:
     ).scalar_one()
     if said:
         raise RuntimeError(f"{said} contracts or amendments say more than the older schema has a place for")
+    op.drop_table("party_file_entry")
     op.drop_table("contract_amendment")
     if connection.dialect.name == "postgresql":
+        op.execute("DROP FUNCTION party_file_entry_refuse_change()")
         op.execute("DROP TRIGGER contract_terms_frozen ON contract")
         for name, _columns in FROZEN.values():
             op.execute(f"DROP FUNCTION {name}_refuse_edit()")
@@ -120,6 +136,54 @@ def _freeze_on_sqlite(table: str, name: str, columns: tuple[str, ...]) -> None:
             f"CREATE TRIGGER {name}_no_delete BEFORE DELETE ON {table} WHEN OLD.state <> 'draft' "
             f"BEGIN SELECT RAISE(ABORT, '{table} in force cannot be deleted'); END"
         )
+
+
+def _append_only_on_postgresql() -> None:
+    op.execute(
+        "CREATE FUNCTION party_file_entry_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"RAISE EXCEPTION '{ADDED_TO}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER party_file_entry_append_only BEFORE UPDATE OR DELETE ON party_file_entry "
+        "FOR EACH ROW EXECUTE FUNCTION party_file_entry_refuse_change()"
+    )
+
+
+def _append_only_on_sqlite() -> None:
+    for action in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER party_file_entry_no_{action.lower()} BEFORE {action} ON party_file_entry "
+            f"BEGIN SELECT RAISE(ABORT, '{ADDED_TO}'); END"
+        )
+
+
+def _create_party_file_entry() -> None:
+    op.create_table(
+        "party_file_entry",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("party_id", KEY, nullable=False),
+        sa.Column("kind", sa.String(40), nullable=False),
+        sa.Column("happened_on", sa.Date(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("attachment_id", KEY, nullable=True),
+        sa.Column("strikes_id", KEY, nullable=True),
+        sa.Column("entered_by", KEY, nullable=False),
+        sa.Column("entered_at", MOMENT, nullable=False),
+        sa.CheckConstraint("body <> ''", name=op.f("ck_party_file_entry_has_body")),
+        sa.CheckConstraint(
+            "(kind = 'strike_out') = (strikes_id IS NOT NULL)", name=op.f("ck_party_file_entry_strikes_an_entry")
+        ),
+        sa.CheckConstraint(f"kind IN {KINDS}", name=op.f("ck_party_file_entry_fileentrykind")),
+        sa.ForeignKeyConstraint(["party_id"], ["party.id"], name=op.f("fk_party_file_entry_party_id")),
+        sa.ForeignKeyConstraint(["attachment_id"], ["attachment.id"], name=op.f("fk_party_file_entry_attachment_id")),
+        sa.ForeignKeyConstraint(["strikes_id"], ["party_file_entry.id"], name=op.f("fk_party_file_entry_strikes_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_party_file_entry")),
+        sa.UniqueConstraint("strikes_id", name=op.f("uq_party_file_entry_strikes_id")),
+    )
+    op.create_index(
+        op.f("ix_party_file_entry_party_id_happened_on"), "party_file_entry", ["party_id", "happened_on"], unique=False
+    )
+    op.create_index(op.f("ix_party_file_entry_attachment_id"), "party_file_entry", ["attachment_id"], unique=False)
 
 
 def _create_contract_amendment() -> None:

@@ -54,6 +54,8 @@ ACTIONS = {
     "evidence.held": N_("Evidence put on hold"),
     "evidence.hold_released": N_("Hold on evidence released"),
     "evidence.purged": N_("Evidence purged"),
+    "party.file_entered": N_("Entry added to a compliance file"),
+    "party.file_struck_out": N_("Entry of a compliance file struck out"),
     "evidence.withdrawn": N_("Evidence withdrawn"),
     "evidence_clock.set": N_("Evidence clock set"),
     "findings.recorded": N_("Findings recorded"),

@@ -131,6 +131,7 @@ FIELDS = {
     "from_minute": N_("From this minute of the day"),
     "holder_id": N_("Holding"),
     "how": N_("How"),
+    "happened_on": N_("Happened on"),
     "incident_id": N_("Incident"),
     "incident_ids": N_("Incidents"),
     "incidents": N_("Incidents"),

@@ -129,6 +129,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 frozenset({P.PROPOSE_REGISTER_CHANGES, P.ACCEPT_REGISTER_CHANGES}),
             ),
             Entry("contracts.index", N_("Contracts and rules"), "file-earmark-ruled", frozenset({P.READ_CONTRACTS})),
+            Entry("compliance_files.index", N_("Compliance files"), "folder-check", frozenset({P.READ_CONTRACTS})),
             Entry("month_figures.index", N_("Figures of the month"), "123", frozenset({P.READ_CONTRACTS})),
             Entry("records.index", N_("Records"), "database", frozenset({P.READ_TICKETS})),
             Entry("subscribers.index", N_("Subscribers"), "people", frozenset({P.READ_TICKETS})),

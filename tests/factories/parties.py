@@ -7,6 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.files.models import MediaType
+from supervise.files.vault import StoredFile
+from supervise.parties.compliance_file import enter
+from supervise.parties.file_models import FileEntryKind, PartyFileEntry
 from supervise.parties.models import (
     Capability,
     Carrier,
@@ -253,3 +257,16 @@ def staff_number_at(session: Session, carrier_code: str, staff_number: str, on: 
             holds_at(StaffNumber.valid_from, StaffNumber.valid_to, on),
         )
     ).one_or_none()
+
+
+def make_file_entry(session: Session, *, party: Party) -> PartyFileEntry:
+    """A training on file, with a scan of which no bytes lie in the vault."""
+    return enter(
+        session,
+        party.id,
+        FileEntryKind.TRAINING,
+        happened_on=dt.date(2026, 3, 1),
+        body="外呼规范培训",
+        file=(StoredFile(f"{party.id:063x}f", "0" * 64, 1_000), "签到表.txt", MediaType.TEXT),
+        actor_id=1,
+    )

@@ -22,21 +22,13 @@ from supervise.contracts.amendments import (
 )
 from supervise.contracts.models import SettlementOrder
 from supervise.contracts.terms import terms_at
-from supervise.labels import _, _l
+from supervise.labels import LabelledEnum, _, _l
 from supervise.money import FEN_MAX
 from supervise.views.contracts.blueprint import bp
 from supervise.views.contracts.forms import ONE_DAY
 from supervise.views.forms import Form, MemberField, YuanField
 
 _DAYS = (Optional(), NumberRange(min=1, max=365))
-
-
-class _ChangedMemberField(MemberField):
-    """A term to choose anew, or to leave as it is."""
-
-    def __init__(self, label: Any, kind: Any, **kwargs: Any) -> None:
-        super().__init__(label, kind, validators=[Optional()], **kwargs)
-        self.choices = [("", _("as it is")), *(self.choices or ())]
 
 
 class AmendmentForm(Form):
@@ -60,13 +52,22 @@ class AmendmentForm(Form):
     )
     last_on = DateField(_l("New last day"), description=_l("Holds at once"), validators=[Optional()])
     appeal_days = IntegerField(_l("Days to object"), validators=_DAYS)
-    appeal_day_type = _ChangedMemberField(_l("Counted in"), DayType)
+    appeal_day_type = MemberField(_l("Counted in"), DayType, validators=[Optional()])
     deemed_days = IntegerField(_l("Counts as delivered after (working days)"), validators=_DAYS)
     deposit_required_fen = YuanField(
         _l("Deposit required (yuan)"), validators=[Optional(), NumberRange(min=0, max=FEN_MAX)]
     )
     top_up_days = IntegerField(_l("Working days to top up the deposit"), validators=_DAYS)
-    settlement_order = _ChangedMemberField(_l("Debts are taken from"), SettlementOrder)
+    settlement_order = MemberField(_l("Debts are taken from"), SettlementOrder, validators=[Optional()])
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        kinds: tuple[tuple[MemberField, type[LabelledEnum]], ...] = (
+            (self.appeal_day_type, DayType),
+            (self.settlement_order, SettlementOrder),
+        )
+        for field, kind in kinds:
+            field.choices = [("", _("as it is")), *((one.value, one.label) for one in kind)]
 
     def terms(self) -> AmendedTerms:
         """Return what it changes, after validation."""

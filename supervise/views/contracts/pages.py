@@ -79,10 +79,9 @@ def _page(session: Session, contract: Contract, end_form: EndForm) -> str:
     party, unit = queries.sides_of(session, contract)
     rules = queries.rules_of_contract(session, contract.id)
     amended = amendments_of_contract(session, contract.id)
-    drafters = [row.drafted_by for row in (*rules, *amended)]
-    people = display_names(
-        session, [contract.drafted_by, contract.activated_by, *drafters, *(row.decided_by for row in amended)]
-    )
+    deciders = [person for row in amended for person in (row.drafted_by, row.decided_by)]
+    drafters = [rule.drafted_by for rule in rules]
+    people = display_names(session, [contract.drafted_by, contract.activated_by, *drafters, *deciders])
     names = {code: named(row) for code, row in offence_types(session).items()}
     return render_template(
         "contracts/detail.html",
