@@ -62,6 +62,7 @@ FAULTS = {
     ),
     "parties_against_ledger": "UPDATE penalty SET lifted_fen = 1 WHERE state = 'approved' AND family = 'external'",
     "units_against_ledger": "UPDATE penalty SET lifted_fen = 1 WHERE state = 'approved' AND family = 'internal'",
+    "notices_against_lines": "UPDATE notice SET total_fen = total_fen + 1",
     "explained_otherwise": (
         "UPDATE penalty SET gross_fen = gross_fen + 1, amount_fen = amount_fen + 1 WHERE state = 'proposed'"
     ),
