@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
-from supervise.bulk import among, insert_rows
+from supervise.bulk import among, insert_rows, uncollected
 from supervise.complaints.models import DayType
 from supervise.complaints.workdays import load_calendar
 from supervise.contracts.models import Contract, ContractState
@@ -85,7 +85,8 @@ def post_next(session: Session, run_id: int, *, limit: int = PARTIES_AT_ONCE) ->
     waiting = select(*columns).where(Settlement.run_id == run_id, Settlement.state == SettlementState.PROPOSED)
     settlements = [Waiting._make(row) for row in session.execute(waiting.order_by(Settlement.id).limit(limit))]
     if settlements:
-        _post(session, run, settlements)
+        with uncollected():
+            _post(session, run, settlements)
     standing = _standing(session, run_id)
     if standing.done == standing.total:
         run.state, run.posted_at = RunState.POSTED, clock.now()
