@@ -11,6 +11,7 @@ from supervise.audit import models as audit
 from supervise.compensation import models as compensation
 from supervise.complaints import models as complaints
 from supervise.contracts import models as contracts
+from supervise.contracts import paper_models as papers
 from supervise.db import Base
 from supervise.desk import models as desk
 from supervise.donotcall import models as donotcall
@@ -18,8 +19,8 @@ from supervise.evidence import models as evidence
 from supervise.files import models as files
 from supervise.jobs import models as jobs
 from supervise.ledger import models as ledger
-from supervise.parties import models as parties
 from supervise.parties import file_models as party_files
+from supervise.parties import models as parties
 from supervise.parties import sanction_models as sanctions
 from supervise.penalties import adjustment_models as adjustments
 from supervise.penalties import figure_models as figures
@@ -50,10 +51,11 @@ __all__ = [
     "ledger",
     "metadata",
     "notices",
+    "papers",
     "parties",
+    "party_files",
     "penalties",
     "proofs",
-    "party_files",
     "recoveries",
     "sanctions",
     "scores",

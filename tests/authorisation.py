@@ -354,6 +354,10 @@ EXPECTATIONS: dict[str, Expectation] = {
     "contracts.new_amendment": only(TRIAGER),
     "contracts.put_amendment_into_force": only(SUPERVISOR),
     "contracts.withdraw_drafted_amendment": only(TRIAGER),
+    "contracts.clauses": only(TRIAGER, SUPERVISOR),
+    "contracts.new_paper": only(TRIAGER, SUPERVISOR),
+    "contracts.paper": only(TRIAGER, SUPERVISOR, AUDITOR),
+    "contracts.withdraw_paper": only(TRIAGER, SUPERVISOR),
     "contracts.rule": only(TRIAGER, SUPERVISOR, AUDITOR),
     "contracts.new_rule": only(TRIAGER),
     "contracts.edit_rule": only(TRIAGER),
@@ -744,11 +748,11 @@ def _registers(session: Session, users: Mapping[Role, User], owners: Owners) -> 
         "staff_id": _by_owner(*(row.id for row in staff)),
         "proposal_id": _by_owner(*(_proposal(session, party, users) for party in owners)),
         "relation_id": Rows(shared=relation.id),
+        "file_entry_id": Rows(shared=make_file_entry(session, party=owners.partner).id),
         "capability_id": Rows(shared=make_capability(session, party=owners.partner).id),
         "channel_id": _by_owner(*(row.id for row in channels)),
         "official_id": Rows(shared=official.id if official is not None else None),
         "sanction_id": _by_owner(*(make_sanction(session, party=one, from_on=clock.today()).id for one in owners)),
-        "file_entry_id": Rows(shared=make_file_entry(session, party=owners.partner).id),
     }
 
 
@@ -764,6 +768,7 @@ def _money(ids: MoneyIds) -> dict[str, Rows]:
         "batch_id": Rows(shared=ids.batch),
         "contract_id": Rows(shared=ids.contract),
         "amendment_id": Rows(shared=ids.amendment),
+        "paper_id": Rows(shared=ids.paper),
         "rule_id": Rows(shared=ids.rule),
         "undertaking_id": Rows(shared=ids.undertaking),
         "subscriber_id": Rows(shared=ids.subscriber),

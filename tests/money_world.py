@@ -19,7 +19,7 @@ from supervise.penalties.objections import file_objection
 from tests.factories.attribution import make_proven_incident
 from tests.factories.compensation import make_policy, make_undertaking
 from tests.factories.complaints import make_subscriber
-from tests.factories.contracts import contract_terms, make_amendment, make_contract, make_rule, rule_draft
+from tests.factories.contracts import contract_terms, make_amendment, make_contract, make_paper, make_rule, rule_draft
 from tests.factories.ledger import make_period
 from tests.factories.parties import unit_party
 from tests.factories.penalties import approve_all, make_objection_file, propose
@@ -40,6 +40,7 @@ class MoneyIds(NamedTuple):
     batch: int
     contract: int
     amendment: int
+    paper: int
     rule: int
     undertaking: int
     subscriber: int
@@ -73,6 +74,7 @@ def make_money(session: Session, *, units: Sequence[OrgUnit], partners: Sequence
         batch=_batch(session, finance.id),
         contract=draft.id,
         amendment=make_amendment(session, contract=in_force).id,
+        paper=make_paper(session, contract=draft).id,
         rule=draft_rule(session, draft.id, rule_draft(), actor_id=DRAFTER).id,
         undertaking=make_undertaking(session, subscriber=subscriber, state=PromiseState.DRAFT).id,
         subscriber=subscriber.id,

@@ -20,9 +20,13 @@ from supervise.contracts.models import (
     RuleState,
     RuleVersion,
 )
+from supervise.contracts.paper_models import ContractPaper, PaperKind
+from supervise.contracts.papers import add_paper
 from supervise.contracts.plans import PlanTerms, publish_plan
 from supervise.contracts.rule_versions import RuleDraft
 from supervise.contracts.rules import content_sha256
+from supervise.files.models import MediaType
+from supervise.files.vault import NewFile, StoredFile
 from supervise.parties.models import OrgUnit, Party
 
 EVER_SINCE = dt.date(2020, 1, 1)
@@ -88,6 +92,13 @@ def make_amendment(session: Session, *, contract: Contract, **terms: Any) -> Con
     session.add(amendment)
     session.flush()
     return amendment
+
+
+def make_paper(session: Session, *, contract: Contract) -> ContractPaper:
+    """A scan of the signed contract; no bytes lie in the vault."""
+    stored = StoredFile(f"{next(_serial):064x}", "0" * 64, 1_000)
+    file = NewFile(stored, "合同扫描件.pdf", MediaType.PDF)
+    return add_paper(session, contract.id, PaperKind.CONTRACT, file, actor_id=DRAFTER)
 
 
 def rule_draft(

@@ -26,6 +26,7 @@ from supervise.labels import N_, _
 from supervise.views.addresses import address_with
 from supervise.views.contracts.blueprint import KEEPERS, bp
 from supervise.views.contracts.forms import ContractFilterForm, ContractForm, EndForm, shown_terms
+from supervise.views.contracts.papers import on_paper
 from supervise.views.filters import named
 from supervise.views.register_list import RegisterList, by_text
 from supervise.views.registers import download, history_of, version_of
@@ -96,6 +97,7 @@ def _page(session: Session, contract: Contract, end_form: EndForm) -> str:
         names=names,
         people=people,
         end_form=end_form,
+        **on_paper(session, contract),
         history=history_of(session, "contract", contract.id, *KEEPERS),
         me=current_user(),
     )
