@@ -30,7 +30,9 @@ def _settlement(row: PenaltyRow) -> str:
     if row.charged.penalty.family is PenaltyFamily.INTERNAL:
         return _("Internal assessment, no cash")
     if row.charged.penalty.state is PenaltyState.FINAL:
-        return _("Receivable, not settled yet")
+        if not row.charged.penalty.settled_fen:
+            return _("Receivable, not settled yet")
+        return _("Partly settled") if row.charged.penalty.open_fen else _("Settled")
     return ""
 
 
