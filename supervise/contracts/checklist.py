@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -49,7 +49,7 @@ def checklist_of(session: Session, contract: Contract) -> list[ClauseLine]:
             ContractClause,
             and_(ContractClause.clause_code == ClauseType.code, ContractClause.contract_id == contract.id),
         )
-        .where(ClauseType.valid_from <= on, or_(ClauseType.valid_to.is_(None), ClauseType.valid_to > on))
+        .where(_asked_on(on))
         .order_by(ClauseType.id)
     )
     return [ClauseLine(*row) for row in session.execute(query)]
@@ -94,17 +94,26 @@ def check_clauses(session: Session, contract_id: int, checks: Sequence[ClauseChe
         subject="contract",
         subject_id=contract_id,
         changes={
-            "clauses_present": [check.code for check in changed if check.is_present],
-            "clauses_missing": [check.code for check in changed if not check.is_present],
+            "clauses_present": ", ".join(check.code for check in changed if check.is_present),
+            "clauses_missing": ", ".join(check.code for check in changed if not check.is_present),
         },
     )
 
 
 def missing_clauses(session: Session, contract_ids: Collection[int]) -> dict[int, int]:
-    """Return how many clauses each contract is known to lack; contracts that lack none are left out."""
+    """Return how many clauses asked for today each contract is known to lack; contracts that lack none are left out."""
     query = (
         select(ContractClause.contract_id, func.count())
-        .where(among(session, ContractClause.contract_id, list(contract_ids)), ContractClause.is_present.is_(False))
+        .join(ClauseType, ClauseType.code == ContractClause.clause_code)
+        .where(
+            among(session, ContractClause.contract_id, list(contract_ids)),
+            ContractClause.is_present.is_(False),
+            _asked_on(clock.today()),
+        )
         .group_by(ContractClause.contract_id)
     )
     return dict(iter(session.execute(query)))
+
+
+def _asked_on(day: dt.date) -> ColumnElement[bool]:
+    return and_(ClauseType.valid_from <= day, or_(ClauseType.valid_to.is_(None), ClauseType.valid_to > day))

@@ -47,7 +47,7 @@ def test_an_amendment_is_drafted_read_and_put_into_force_by_two_people(app: Flas
 
 def test_the_list_finds_contracts_that_end_soon(app: Flask, scene: Scene) -> None:
     with app.app_context(), db.writing() as session:
-        soon = clock.today() + dt.timedelta(days=31)
+        soon = clock.today() + dt.timedelta(days=91)
         session.get_one(Contract, scene.partner.contract.id).ends_on = soon
     page = browser(app, "supervisor").get("/contracts/?expiring=y").text
 

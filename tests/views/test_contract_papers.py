@@ -48,6 +48,7 @@ def test_clauses_are_checked_in_one_form_and_the_missing_ones_stand_out(app: Fla
     assert after.count("not looked at") == 8
     assert "§3(1)" in after
     assert "1 clause is missing on paper" in after
+    assert "1 clause missing" in triager.get("/contracts/").text
 
 
 def test_a_scan_is_kept_given_out_with_a_trace_and_withdrawn(app: Flask, scene: Scene) -> None:

@@ -24,7 +24,7 @@ from supervise.views.forms import FilterForm, Form, MemberField, WordsField, Yua
 
 ONE_DAY = dt.timedelta(days=1)
 #: Who keeps contracts is told so long before one ends.
-EXPIRES_WITHIN = dt.timedelta(days=30)
+EXPIRES_WITHIN = dt.timedelta(days=90)
 
 
 class ContractFilterForm(FilterForm):
@@ -37,7 +37,7 @@ class ContractFilterForm(FilterForm):
         choices=lambda: [("", _("All")), ("contract", _("Contracts")), ("policy", _("Assessment policies"))],
         validators=[Optional()],
     )
-    expiring = BooleanField(_l("In force and ends within 30 days"))
+    expiring = BooleanField(_l("In force and ends within 90 days"))
 
     def wanted(self) -> ContractFilters:
         """Return what the address asks for; nonsense narrows nothing."""

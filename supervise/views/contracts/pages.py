@@ -16,6 +16,7 @@ from supervise.contracts import queries
 from supervise.contracts.agreements import activate_contract, draft_contract, edit_contract_draft, terminate_contract
 from supervise.contracts.amendment_words import amendment_in_words
 from supervise.contracts.amendments import amendments_of_contract
+from supervise.contracts.checklist import missing_clauses
 from supervise.contracts.models import Contract, ContractDirection, ContractScope, ContractState, SettlementOrder
 from supervise.contracts.rules import parse_parameters
 from supervise.contracts.terms import terms_at
@@ -38,6 +39,7 @@ CONTRACTS = RegisterList(
     # Who reads contracts reads all of them: no scope narrows them.
     rows=lambda session, _scope, filters, **page: queries.contracts_by_number(session, filters, **page),
     cursor=by_text(lambda row: row.contract.number),
+    beside=lambda session, rows: {"missing": missing_clauses(session, [row.contract.id for row in rows])},
     columns=CONTRACT_COLUMNS,
     lines=lambda session, _scope, filters: contract_lines(session, filters),
     writes=Permission.DRAFT_CONTRACTS,

@@ -38,7 +38,7 @@ class ClauseForm(RowForm):
     """A clause of the checklist, and what the paper says of it."""
 
     code = HiddenField()
-    found = SelectField(_l("On paper"), validators=[Optional()])
+    found = SelectField(_l("In the contract's text"), validators=[Optional()])
     reference = StringField(_l("Where, or what instead"), validators=[Optional(), Length(max=200)])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class ChecklistForm(Form):
 class PaperForm(Form):
     """A scan of what was signed."""
 
-    kind = MemberField(_l("What it is"), PaperKind, validators=[InputRequired()])
+    kind = MemberField(_l("Kind"), PaperKind, validators=[InputRequired()])
     file = FileField(
         _l("Scan"),
         description=_l("One file, up to 50 MB"),
