@@ -12,7 +12,7 @@ from supervise import clock
 from supervise.access.deputies import require_authority
 from supervise.attribution.findings import hold, lock_proven
 from supervise.audit.record import record_event
-from supervise.bulk import among
+from supervise.bulk import among, uncollected
 from supervise.errors import (
     AlreadyDecidedError,
     ConflictError,
@@ -77,13 +77,19 @@ def approve(session: Session, shown: Sequence[Shown], *, actor_id: int) -> list[
     the actor's role the first approval is kept, and the line waits for another approver.
     """
     lines = list({line.penalty_id: line for line in shown}.values())
+    with uncollected():
+        refusals = _decided(session, lines, actor_id)
+    return [RowResult(line.penalty_id, refusals[line.penalty_id]) for line in lines]
+
+
+def _decided(session: Session, lines: Sequence[Shown], actor_id: int) -> dict[int, RefusalError | None]:
     approval = _Approval(session, lines, actor_id)
     refusals = {line.penalty_id: approval.refusal(line) for line in lines}
     passed = [approval.penalties[penalty_id] for penalty_id, refusal in refusals.items() if refusal is None]
     refusals |= approval.endorse(passed)
     refusals |= approval.recompute([penalty for penalty in passed if refusals[penalty.id] is None])
     _approve(session, [penalty for penalty in passed if refusals[penalty.id] is None], actor_id)
-    return [RowResult(line.penalty_id, refusals[line.penalty_id]) for line in lines]
+    return refusals
 
 
 class _Approval:

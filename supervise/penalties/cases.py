@@ -6,6 +6,7 @@ Read in a few queries for as many incidents as come; the same at proposal and ag
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -70,6 +71,14 @@ class Case:
     loss_fen: int
 
 
+class _Proven(NamedTuple):
+    """A proven finding against the party of the verdict in force."""
+
+    id: int
+    incident_id: int
+    offence_code: str
+
+
 @dataclass(frozen=True)
 class _Attributed:
     incident_id: int
@@ -114,7 +123,7 @@ def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = 
 
 def _price_queries(
     attributed: Mapping[int, _Attributed],
-    findings: Mapping[int, Sequence[Finding]],
+    findings: Mapping[int, Sequence[_Proven]],
     paying: Mapping[int, Payer | RefusalError],
 ) -> dict[int, PriceQuery]:
     """Return for each finding (by id) which rule is looked for, where somebody pays."""
@@ -134,7 +143,7 @@ def _price_queries(
 class _Loaded:
     """What was read for all incidents at once; findings and losses by incident, rule versions by finding."""
 
-    findings: Mapping[int, Sequence[Finding]]
+    findings: Mapping[int, Sequence[_Proven]]
     payers: Payers
     versions: Mapping[int, RuleVersion | RefusalError]
     parsed: Mapping[int, Rule]
@@ -154,7 +163,7 @@ class _Loaded:
         loss_fen = self.losses.get(one.incident_id, 0)
         return Case(one.incident_id, one.unit_id, one.cost_centre, payer, priced, loss_fen)
 
-    def _priced(self, finding: Finding, one: _Attributed, payer: Payer) -> PricedFinding:
+    def _priced(self, finding: _Proven, one: _Attributed, payer: Payer) -> PricedFinding:
         version = self.versions[finding.id]
         if isinstance(version, RefusalError):
             raise version
@@ -221,18 +230,18 @@ def _link(party: Party, role: str | None) -> ChainLink:
     return ChainLink(party.id, party.kind, RelationRole(role) if role else None, party.name, party.org_unit_id)
 
 
-def _proven(session: Session, incident_ids: Collection[int]) -> dict[int, list[Finding]]:
+def _proven(session: Session, incident_ids: Collection[int]) -> dict[int, list[_Proven]]:
     query = (
-        select(Finding)
+        select(Finding.id, Finding.incident_id, Finding.offence_code)
         .join(IncidentVerdict, IncidentVerdict.incident_id == Finding.incident_id)
         .where(among(session, Finding.incident_id, list(incident_ids)), Finding.state == FindingState.PROVEN)
         # A finding counts against the party of the verdict in force only.
         .where(Finding.attribution_id == IncidentVerdict.attribution_id)
         .order_by(Finding.id)
     )
-    found: dict[int, list[Finding]] = {}
-    for finding in session.scalars(query):
-        found.setdefault(finding.incident_id, []).append(finding)
+    found: dict[int, list[_Proven]] = {}
+    for row in session.execute(query):
+        found.setdefault(row.incident_id, []).append(_Proven._make(row))
     return found
 
 
@@ -265,10 +274,10 @@ def _losses(session: Session, incident_ids: Collection[int]) -> dict[int, int]:
 
 
 def _aggravated(
-    findings: Mapping[int, Sequence[Finding]],
+    findings: Mapping[int, Sequence[_Proven]],
     rules: Mapping[PriceQuery, RuleVersion | RefusalError],
     queries: Mapping[int, PriceQuery],
-) -> Iterator[Finding]:
+) -> Iterator[_Proven]:
     """Yield the findings whose rule asks what made the offence worse."""
     for finding in (finding for found in findings.values() for finding in found if finding.id in queries):
         rule = rules[queries[finding.id]]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
-from supervise.bulk import among, insert_rows
+from supervise.bulk import among, insert_rows, uncollected
 from supervise.complaints.models import Incident
 from supervise.contracts.accounting import NATURE_ASSESSMENT, NATURE_DAMAGES, AccountingLabels
 from supervise.contracts.models import Contract, ContractDirection, RuleVersion
@@ -64,11 +64,12 @@ def propose_penalties(session: Session, incident_ids: Sequence[int], *, actor_id
     proposed with it, whoever asked for one of them. Source: docs/rules.md, P-1 to P-9.
     """
     ids = list(dict.fromkeys(incident_ids))
-    known = _lock_incidents(session, [*ids, *_due_with(session, ids)])
-    return_stale(session, known, actor_id=actor_id)
-    proposer = _Proposer(session, load_cases(session, known), actor_id)
-    refusals: dict[int, RefusalError | None] = {incident_id: proposer.consider(incident_id) for incident_id in known}
-    spared = proposer.write()
+    with uncollected():
+        known = _lock_incidents(session, [*ids, *_due_with(session, ids)])
+        return_stale(session, known, actor_id=actor_id)
+        proposer = _Proposer(session, load_cases(session, known), actor_id)
+        refusals: dict[int, RefusalError | None] = {one: proposer.consider(one) for one in known}
+        spared = proposer.write()
     return [
         RowResult(incident_id, refusals[incident_id] or spared.get(incident_id))
         if incident_id in known
