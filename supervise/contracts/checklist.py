@@ -18,6 +18,9 @@ from supervise.contracts.paper_models import ClauseType, ContractClause
 from supervise.errors import InvalidInputError, NotFoundError
 from supervise.labels import N_
 
+#: What the audit trail calls the clauses that were found, that are not on paper, and that nobody has read.
+_STATES = {"clauses_present": True, "clauses_missing": False, "clauses_unread": None}
+
 
 class ClauseLine(NamedTuple):
     """A clause that is asked for, and what was found on paper; None: nobody has looked yet."""
@@ -32,10 +35,11 @@ class ClauseLine(NamedTuple):
 
 
 class ClauseCheck(NamedTuple):
-    """What somebody read on paper of one clause; *reference* says where."""
+    """What somebody read on paper of one clause; None: nobody has, a reading that was noted is taken back."""
 
     code: str
-    is_present: bool
+    is_present: bool | None
+    #: Where the paper says it, or what was agreed instead.
     reference: str
 
 
@@ -74,16 +78,7 @@ def check_clauses(session: Session, contract_id: int, checks: Sequence[ClauseChe
         row.clause_code: row
         for row in session.scalars(select(ContractClause).where(ContractClause.contract_id == contract_id))
     }
-    changed = []
-    for check in checks:
-        row = known.get(check.code) or ContractClause(contract_id=contract_id, clause_code=check.code)
-        said = (check.is_present, check.reference.strip() or None)
-        if (row.is_present, row.reference) == said:
-            continue
-        row.is_present, row.reference = said
-        row.checked_by, row.checked_at = actor_id, clock.now()
-        session.add(row)
-        changed.append(check)
+    changed = [check for check in checks if _note(session, contract_id, known.get(check.code), check, actor_id)]
     if not changed:
         return
     session.flush()
@@ -94,10 +89,27 @@ def check_clauses(session: Session, contract_id: int, checks: Sequence[ClauseChe
         subject="contract",
         subject_id=contract_id,
         changes={
-            "clauses_present": ", ".join(check.code for check in changed if check.is_present),
-            "clauses_missing": ", ".join(check.code for check in changed if not check.is_present),
+            name: ", ".join(check.code for check in changed if check.is_present is state)
+            for name, state in _STATES.items()
+            if any(check.is_present is state for check in changed)
         },
     )
+
+
+def _note(session: Session, contract_id: int, row: ContractClause | None, check: ClauseCheck, actor_id: int) -> bool:
+    """Note *check* over what *row* says, and return whether anything is different now."""
+    if check.is_present is None:
+        if row is not None:
+            session.delete(row)
+        return row is not None
+    row = row or ContractClause(contract_id=contract_id, clause_code=check.code)
+    said = (check.is_present, check.reference.strip() or None)
+    if (row.is_present, row.reference) == said:
+        return False
+    row.is_present, row.reference = said
+    row.checked_by, row.checked_at = actor_id, clock.now()
+    session.add(row)
+    return True
 
 
 def missing_clauses(session: Session, contract_ids: Collection[int]) -> dict[int, int]:

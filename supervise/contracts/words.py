@@ -82,7 +82,7 @@ def clauses_in_words(parameters: RuleParameters) -> list[Clause]:
     price = _(_PRICES[parameters.basis], amount=format_yuan(parameters.amount_fen))
     clauses = [Clause(_("Price"), price)]
     if parameters.tiers is not None:
-        clauses.append(Clause(_("Repeats"), _tiers(parameters.tiers)))
+        clauses.append(Clause(_("Repeat offences"), _tiers(parameters.tiers)))
     if parameters.basis is Basis.PER_OFFENCE:
         several = (
             _("Several offence types of one call are charged side by side.")

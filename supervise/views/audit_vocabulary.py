@@ -100,6 +100,7 @@ FIELDS = {
     "class": N_("Class"),
     "clauses_missing": N_("Clauses that are missing"),
     "clauses_present": N_("Clauses that are there"),
+    "clauses_unread": N_("Clauses not looked at"),
     "closed_on": N_("Closed on"),
     "code": N_("Code"),
     "contact": N_("Contact"),

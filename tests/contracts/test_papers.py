@@ -55,6 +55,14 @@ def test_an_amended_paper_is_checked_again_and_the_last_reading_counts(session: 
     assert missing_clauses(session, [contract.id]) == {}
 
 
+def test_a_reading_that_was_wrong_is_taken_back(session: Session, contract: Contract) -> None:
+    check_clauses(session, contract.id, [ClauseCheck("training", is_present=True, reference="§9")], actor_id=1)
+
+    check_clauses(session, contract.id, [ClauseCheck("training", is_present=None, reference="")], actor_id=1)
+
+    assert set(states(session, contract).values()) == {None}
+
+
 def test_a_clause_that_is_there_says_where(session: Session, contract: Contract) -> None:
     with pytest.raises(InvalidInputError):
         check_clauses(session, contract.id, [ClauseCheck("consent", is_present=True, reference=" ")], actor_id=1)

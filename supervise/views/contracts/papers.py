@@ -60,12 +60,10 @@ class ChecklistForm(Form):
     clauses = FieldList(FormField(ClauseForm))
 
     def checks(self) -> list[ClauseCheck]:
-        """Return what was looked at, after validation."""
-        return [
-            ClauseCheck(row.form.code.data, row.form.found.data == PRESENT, row.form.reference.data or "")
-            for row in self.clauses
-            if row.form.found.data
-        ]
+        """Return what was found, and what nobody has looked at, after validation."""
+        words = {PRESENT: True, MISSING: False}
+        rows = [entry.form for entry in self.clauses]
+        return [ClauseCheck(row.code.data, words.get(row.found.data), row.reference.data or "") for row in rows]
 
 
 class PaperForm(Form):

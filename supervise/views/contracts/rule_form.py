@@ -69,7 +69,7 @@ class RuleForm(Form):
         _l("Amount (yuan)"), validators=[InputRequired(_l("Enter an amount")), NumberRange(min=1, max=FEN_MAX)]
     )
     across_types = SelectField(_l("Several offence types of one call"), validators=[InputRequired()])
-    window = SelectField(_l("Repeats"), default="", validators=[Optional()])
+    window = SelectField(_l("Repeat offences"), default="", validators=[Optional()])
     days = IntegerField(_l("Days of the window"), validators=[Optional(), NumberRange(min=1, max=3660)])
     steps = FieldList(FormField(StepForm), max_entries=ROWS_MAX)
     times_after_refusal = TimesField(validators=[Optional()])
