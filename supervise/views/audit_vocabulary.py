@@ -47,7 +47,7 @@ SUBJECTS = {
     "subscriber": N_("Subscriber"),
     "penalty": N_("Penalty"),
     "notice": N_("Notice"),
-    "recovery": N_("Recovery"),
+    "recovery": N_("Recovery of credits"),
     "contract": N_("Contract"),
     "accounting_label": N_("Accounting label"),
     "rule_version": N_("Rule version"),
