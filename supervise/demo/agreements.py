@@ -11,6 +11,7 @@ from supervise.compensation.models import CallUnit, CreditNature
 from supervise.compensation.promises import Terms, agree_policy, agree_undertaking, draft_policy, draft_undertaking
 from supervise.complaints.models import DayType
 from supervise.contracts.agreements import ContractTerms, activate_contract, draft_contract
+from supervise.contracts.checklist import ClauseCheck, check_clauses
 from supervise.contracts.models import ContractDirection, ContractScope, SettlementOrder
 from supervise.contracts.plans import PlanTerms, publish_plan
 from supervise.contracts.rule_versions import RuleDraft, activate_rule, draft_rule, shown
@@ -71,6 +72,18 @@ TERMS: Mapping[str, Mapping[str, Any]] = {
     "RD": {"deposit_required_fen": 5_000_00},
 }
 
+#: Where the paper of the first agent has each clause ("": it lacks it); two were not looked at yet.
+CLAUSES: Mapping[str, str] = {
+    "consent": "第三条第（一）项",
+    "data_use": "第三条第（三）项",
+    "call_frequency": "第五条",
+    "recording": "第七条第（二）项",
+    "supervision": "第九条",
+    "training": "",
+    "misuse_liability": "第十一条",
+    "real_caller_number": "第四条",
+}
+
 #: Code, name, monthly price in fen, kinds of channel (none: every channel), days for which it was published.
 PLANS = (
     ("CX59", "畅享套餐59元", 59_00, frozenset[SalesChannelKind](), None),
@@ -125,6 +138,9 @@ def _sign(session: Session, registers: Registers, deal: Deal, since: dt.date) ->
             actor_id=triager,
         )
         activate_rule(session, rule.id, shown(rule), actor_id=supervisor)
+    if deal.party == "HX":
+        read = [ClauseCheck(code, bool(where), where) for code, where in CLAUSES.items()]
+        check_clauses(session, contract.id, read, actor_id=triager)
 
 
 def _publish_plans(session: Session, registers: Registers, since: dt.date) -> None:
