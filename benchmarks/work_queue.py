@@ -351,20 +351,22 @@ def measure(url: str, instance: Path, user_ids: tuple[int, int]) -> list[str]:
             anchor_file=instance / "anchors.txt",
         )
     )
-    _add_static_page(app)
+    add_static_page(app)
     lines = []
     for name, user_id in zip(("triager, all branches", "clerk, one branch"), user_ids, strict=True):
-        client = _browser(app, user_id)
+        client = browser(app, user_id)
         lines.append(f"  {name}")
         for page in pages(url):
-            static, p50 = _p50(client, f"/tickets/?{page.query}")
-            lines.append(f"    {page.name}: {p50 * 1000:.1f} ms, static {static * 1000:.1f}: {p50 / static:.2f} times")
+            static, asked = p50(client, f"/tickets/?{page.query}")
+            lines.append(
+                f"    {page.name}: {asked * 1000:.1f} ms, static {static * 1000:.1f}: {asked / static:.2f} times"
+            )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lines.append(f"  peak memory {peak:.0f} MB")
     return lines
 
 
-def _add_static_page(app: Flask) -> None:
+def add_static_page(app: Flask) -> None:
     """Fifty fixed rows through the frame and the macros of the queue, without a question to the database."""
     folder = FileSystemLoader(Path(__file__).parent)
     app.jinja_loader = ChoiceLoader([app.jinja_loader, folder]) if app.jinja_loader else folder
@@ -375,7 +377,8 @@ def _add_static_page(app: Flask) -> None:
         return render_template("static_page.html", now=clock.now(), state=TicketState.INVESTIGATING)
 
 
-def _browser(app: Flask, user_id: int) -> FlaskClient:
+def browser(app: Flask, user_id: int) -> FlaskClient:
+    """Return a signed-in client."""
     client = app.test_client()
     database: Database = app.extensions["supervise.db"]
     with database.session(writes=True) as session:
@@ -384,7 +387,7 @@ def _browser(app: Flask, user_id: int) -> FlaskClient:
     return client
 
 
-def _p50(client: FlaskClient, address: str) -> tuple[float, float]:
+def p50(client: FlaskClient, address: str) -> tuple[float, float]:
     """Return the medians of the static page and of *address*, asked for in turn: what slows one slows the other."""
     times: dict[str, list[float]] = {STATIC: [], address: []}
     for turn in range(WARM_UP + ROUNDS):
@@ -397,8 +400,8 @@ def _p50(client: FlaskClient, address: str) -> tuple[float, float]:
     return statistics.median(times[STATIC]), statistics.median(times[address])
 
 
-def _log_into(path: Path) -> None:
-    # Each request is logged as in production, but not between the figures.
+def log_into(path: Path) -> None:
+    """Log each request as in production, but not between the figures."""
     sys.stderr = path.open("a", encoding="utf-8")
 
 
@@ -411,7 +414,7 @@ def compare(name: str, url: str, instance: Path) -> None:
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             # What a running database does by itself soon after.
             connection.exec_driver_sql("ANALYZE" if database.dialect == "sqlite" else "VACUUM ANALYZE")
-    with multiprocessing.get_context("spawn").Pool(1, _log_into, (instance / "requests.log",)) as pool:
+    with multiprocessing.get_context("spawn").Pool(1, log_into, (instance / "requests.log",)) as pool:
         lines = pool.apply(measure, (url, instance, tuple(user_ids)))
     print(name, *lines, sep="\n", flush=True)
 

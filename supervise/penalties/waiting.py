@@ -20,7 +20,7 @@ from supervise.penalties.authority import endorsed_by_others, limit_of, loss_rat
 from supervise.penalties.belonging import ChargedUnits
 from supervise.penalties.models import Penalty, PenaltyState, ReversalRequest, ReversalState
 
-PAGE = 100
+PAGE = 50
 #: From this step of a rule's tiers on, a line stands on top (domain 4.3).
 HIGH_TIER = 3
 

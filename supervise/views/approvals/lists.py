@@ -27,6 +27,10 @@ from supervise.views.filters import named
 from supervise.views.navigation import url_of
 
 
+#: Sums of parties and rules on the page, the largest first, before the rest is folded away.
+_SUMS_SHOWN = 12
+
+
 class RefusedReturn(NamedTuple):
     """A return that was refused for its reason: what was chosen and typed stays on the page."""
 
@@ -60,6 +64,7 @@ def penalties_page(refused: RefusedReturn | None = None) -> str:
         totals = approval_totals(session)
         waiting = waiting_for(session, me)
     shown = [row for row in totals if party_id in {None, row.party_id}]
+    more_sums = 0 if "sums" in request.args else max(0, len(totals) - _SUMS_SHOWN)
     return render_template(
         "approvals/penalties.html",
         rows=page.rows,
@@ -67,6 +72,8 @@ def penalties_page(refused: RefusedReturn | None = None) -> str:
         names=names,
         people=people,
         totals=totals,
+        more_sums=more_sums,
+        all_sums_url=address_with(".index", sums="all"),
         together=(sum(row.penalties for row in shown), sum(row.amount_fen for row in shown)),
         waiting=waiting,
         party_id=party_id,
