@@ -78,12 +78,7 @@ def propose_sanction(
         NoSuchRowError, MergedError: if there is no such party or number.
         WaitingAlreadyError: if the same waits already.
     """
-    if not reason.strip():  # also a CHECK of the table
-        raise InvalidInputError(N_("Give a reason"))
-    if (kind is SanctionKind.NUMBER_SHUTDOWN) != (number_id is not None) or (number_id is None and party_id is None):
-        raise InvalidInputError(N_("A shutdown names a number, every other sanction a party"))
-    if from_on < _earliest():
-        raise TooSoonError(day=f"{_earliest()}")
+    _check_proposal(kind, from_on, reason, party_id, number_id)
     take_turn(session, SANCTIONS)  # two who propose the same at once: the second sees the first
     if kind is SanctionKind.BAR and until_on is None:
         until_on = clock.months_after(from_on, BAR_MONTHS)
@@ -108,6 +103,17 @@ def propose_sanction(
     session.flush()
     _record(session, "sanction.proposed", row, actor_id, row.reason)
     return row
+
+
+def _check_proposal(
+    kind: SanctionKind, from_on: dt.date, reason: str, party_id: int | None, number_id: int | None
+) -> None:
+    if not reason.strip():  # also a CHECK of the table
+        raise InvalidInputError(N_("Give a reason"))
+    if (kind is SanctionKind.NUMBER_SHUTDOWN) != (number_id is not None) or (number_id is None and party_id is None):
+        raise InvalidInputError(N_("A shutdown names a number, every other sanction a party"))
+    if from_on < _earliest():
+        raise TooSoonError(day=f"{_earliest()}")
 
 
 def approve_sanction(session: Session, sanction_id: int, *, note: str | None, actor_id: int) -> Sanction:
