@@ -6,8 +6,8 @@ Written out here: a migration never imports the application, which will have cha
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0038"
-down_revision = "0037"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
