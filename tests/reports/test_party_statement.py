@@ -55,7 +55,11 @@ def test_the_statement_equals_the_ledger_to_the_fen(session: Session, make: obje
     contestable, final = (balance_fen(session, account, dimension) for account in accounts)
     assert (statement.closing_contestable_fen, statement.closing_final_fen) == (contestable, final) == (0, 320_00)
     assert statement.closing_fen == statement.ledger_fen == 320_00
-    assert [statement.total_fen(kind) for kind in StatementKind] == [600_00, -250_00, 0, -30_00, 0]
+    assert {kind: fen for kind in StatementKind if (fen := statement.total_fen(kind))} == {
+        StatementKind.APPROVED: 600_00,
+        StatementKind.LIFTED: -250_00,
+        StatementKind.REVERSED: -30_00,
+    }
     assert statement.lines[-1].balance_fen == 320_00
     totals = statement_totals(statement)
     assert sum(total.amount_fen for total in totals[:-1]) == totals[-1].amount_fen
