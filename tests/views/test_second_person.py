@@ -209,6 +209,6 @@ def test_a_branch_is_sent_to_its_own_assessments_and_a_partner_to_its_damages_on
 
     # The sponsor sees the partner's damages, but only the partner can acknowledge them.
     assert told("sponsor") == []
-    assert told("manager") == [("Penalties to look at", 1, 1)]
-    assert told("contact") == [("Penalties to look at", 1, 1)]
+    assert told("manager") == [("Penalties to look at", 1, 1), ("Notices to open", 1, 1)]
+    assert told("contact") == [("Penalties to look at", 1, 1), ("Notices to open", 1, 1)]
     assert told("rival") == []
