@@ -1,6 +1,6 @@
 """What waits for an approver: proposed penalties, what deserves a second look first, with its reasons."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select, tuple_
@@ -35,6 +35,9 @@ class SecondLook(LabelledEnum):
     ABOVE_LIMIT = "above_limit", N_("Above your limit: two approve")
     NO_RECORD = "no_record", N_("Neither record, register nor file behind it")
     ABOVE_LOSS = "above_loss", N_("Far above the recorded loss")
+
+
+_READ_FROM_EXPLANATION = (SecondLook.HIGH_TIER, SecondLook.JOINT)
 
 
 class WaitingPenalty(NamedTuple):
@@ -84,11 +87,11 @@ def waiting_penalties(
 ) -> WaitingPage:
     """Return proposed penalties, the exceptions first, then by party; *actor_id* is who would approve them."""
     looks = _second_looks(session, actor_id)
-    rank = case((or_(*looks.values()), 0), else_=1)
-    query = (
-        select(Penalty, Party.name, OrgUnit.name, RuleVersion.code, RuleVersion.number, rank, *looks.values())
-        .join(Party, Party.id == Penalty.party_id)
-        .join(OrgUnit, OrgUnit.id == Penalty.unit_id, isouter=True)
+    # What only has to be looked up in the explanation comes last: where something plain holds, it is not read.
+    plain_first = sorted(looks, key=lambda look: look in _READ_FROM_EXPLANATION)
+    rank = case((or_(*(looks[look] for look in plain_first)), 0), else_=1)
+    places = (
+        select(rank, Penalty.party_id, Penalty.id)
         .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
         .join(Finding, Finding.id == Penalty.finding_id)
         .join(Attribution, Attribution.id == Finding.attribution_id)
@@ -97,25 +100,41 @@ def waiting_penalties(
         .limit(limit + 1)
     )
     if party_id is not None:
-        query = query.where(Penalty.party_id == party_id)
+        places = places.where(Penalty.party_id == party_id)
     if after is not None:
-        query = query.where(tuple_(rank, Penalty.party_id, Penalty.id) > tuple_(*after))
-    found = session.execute(query).all()
+        places = places.where(tuple_(rank, Penalty.party_id, Penalty.id) > tuple_(*after))
+    found = [Place._make(row) for row in session.execute(places)]
+    rows = _lines(session, [place.penalty_id for place in found[:limit]], looks, actor_id)
+    return WaitingPage(rows, found[limit - 1] if len(found) > limit else None)
+
+
+def _lines(
+    session: Session, ids: Sequence[int], looks: Mapping[SecondLook, ColumnElement[bool]], actor_id: int
+) -> list[WaitingPenalty]:
+    """Return these penalties as an approver weighs them, in the order of *ids*."""
+    query = (
+        select(Penalty, Party.name, OrgUnit.name, RuleVersion.code, RuleVersion.number, *looks.values())
+        .join(Party, Party.id == Penalty.party_id)
+        .join(OrgUnit, OrgUnit.id == Penalty.unit_id, isouter=True)
+        .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
+        .join(Finding, Finding.id == Penalty.finding_id)
+        .join(Attribution, Attribution.id == Finding.attribution_id)
+        .where(Penalty.id.in_(ids))
+    )
+    found = {row[0].id: row for row in session.execute(query)}
     charged = ChargedUnits(session, actor_id)
-    endorsed = endorsed_by_others(session, [row[0] for row in found[:limit]], actor_id=actor_id)
-    rows = [
+    endorsed = endorsed_by_others(session, [row[0] for row in found.values()], actor_id=actor_id)
+    return [
         WaitingPenalty._make(
             (
-                *row[:5],
-                tuple(look for look, holds in zip(looks, row[6:], strict=True) if holds),
-                charged.include(row[0]),
-                row[0].id in endorsed,
+                *found[penalty_id][:5],
+                tuple(look for look, holds in zip(looks, found[penalty_id][5:], strict=True) if holds),
+                charged.include(found[penalty_id][0]),
+                penalty_id in endorsed,
             )
         )
-        for row in found[:limit]
+        for penalty_id in ids
     ]
-    last = found[limit - 1] if len(found) > limit else None
-    return WaitingPage(rows, Place(last[5], last[0].party_id, last[0].id) if last is not None else None)
 
 
 def _second_looks(session: Session, actor_id: int) -> dict[SecondLook, ColumnElement[bool]]:
