@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import StringField
 from wtforms.validators import Length, Optional
 
 from reports.charts import bar_chart_svg
@@ -48,11 +47,11 @@ _ANCHORS = {
 class RankingForm(FilterForm):
     """The filters above the ranking."""
 
-    month = StringField(_l("Month"), validators=[Optional(), Length(max=7)], render_kw={"type": "month"})
+    month = WordsField(_l("Month"), validators=[Optional(), Length(max=7)], render_kw={"type": "month"})
     q = WordsField(_l("Name or code of the party"), validators=[Optional(), Length(max=60)])
     kind = MemberField(_l("Kind"), PartyKind, everything=True, validators=[Optional()])
     standing = MemberField(_l("Standing"), CardStanding, everything=True, validators=[Optional()])
-    unit = StringField(_l("Unit code, with all below it"), validators=[Optional(), Length(max=40)])
+    unit = WordsField(_l("Unit code, with all below it"), validators=[Optional(), Length(max=40)])
 
     def wanted(self) -> RankingFilters:
         """Return what the address asks for; nonsense narrows nothing."""

@@ -26,7 +26,6 @@ from supervise.views.approvals.blueprint import bp
 from supervise.views.filters import named
 from supervise.views.navigation import url_of
 
-
 #: Sums of parties and rules on the page, the largest first, before the rest is folded away.
 _SUMS_SHOWN = 12
 

@@ -24,8 +24,8 @@ def commissions() -> ResponseReturnValue:
 
 def _month() -> str:
     form = CommissionFilterForm(formdata=request.args)
-    valid = form.validate() and form.month.data
-    return form.month.data if valid else clock.month_of(clock.today())
+    month = form.month.data if form.validate() else None
+    return month or clock.month_of(clock.today())
 
 
 def _page(form: CommissionForm) -> ResponseReturnValue:

@@ -9,7 +9,7 @@ from supervise import clock
 from supervise.labels import _l
 from supervise.money import FEN_MAX
 from supervise.settlement.models import BankDirection, DepositKind
-from supervise.views.forms import FilterForm, Form, YuanField
+from supervise.views.forms import FilterForm, Form, WordsField, YuanField
 
 _MONTH = Regexp(r"^[0-9]{4}-(0[1-9]|1[0-2])$", message=_l("Write the month as 2026-11"))
 _REASON = [InputRequired(_l("Give a reason")), Length(min=4, max=500)]
@@ -100,7 +100,7 @@ class CommissionForm(Form):
 class CommissionFilterForm(FilterForm):
     """Which month's statements are listed."""
 
-    month = StringField(_l("Month"), validators=[Optional(), _MONTH])
+    month = WordsField(_l("Month"), validators=[Optional(), _MONTH])
 
 
 class DeliveryForm(Form):
