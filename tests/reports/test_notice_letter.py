@@ -1,5 +1,7 @@
 """The letter of a notice: what was frozen, the same bytes each time, no box for want of a font, no full number."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy.orm import Session
 
@@ -70,11 +72,10 @@ def test_the_letter_is_the_same_file_whatever_became_of_its_lines(session: Sessi
 
 
 def test_a_font_that_is_missing_is_an_error_and_no_paper_of_boxes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    folder = letter.Path(str(tmp_path))
-    (folder / "boxes.typ").write_text('#set text(font: "No Such Song")\n扣罚', encoding="utf-8")
-    monkeypatch.setattr(letter, "_TEMPLATES", folder)
+    (tmp_path / "boxes.typ").write_text('#set text(font: "No Such Song")\n扣罚', encoding="utf-8")
+    monkeypatch.setattr(letter, "_TEMPLATES", tmp_path)
 
     with pytest.raises(LetterError, match="unknown font family"):
         set_letter("boxes.typ", {}, dated=clock.now())
