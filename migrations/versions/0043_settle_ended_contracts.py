@@ -1,0 +1,17 @@
+"""Settle ended contracts.
+
+Written out here: a migration never imports the application, which will have changed.
+"""
+
+revision = "0043"
+down_revision = "0042"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change nothing yet."""
+
+
+def downgrade() -> None:
+    """Change nothing back."""
