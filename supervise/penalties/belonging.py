@@ -1,5 +1,6 @@
 """Who belongs to whom is charged: they neither approve the amount nor decide on an objection to it."""
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, true
@@ -52,6 +53,11 @@ class ChargedUnits:
         given = session.execute(
             select(UserScope.org_unit_id, UserScope.party_id).where(UserScope.user_id == user_id)
         ).all()
+        if not given:
+            # Of most who approve: they belong to the office, not to a branch.
+            self._unit_ids: Collection[int] = ()
+            self._party_ids: Collection[int] = ()
+            return
         today = clock.today()
         own_units = surviving_ids(session, {row.org_unit_id for row in given if row.org_unit_id is not None})
         above = {unit.id for unit_id in own_units for unit in path_to_root(session, unit_id, today)}

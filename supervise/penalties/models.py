@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.access.roles import Role
@@ -139,6 +139,10 @@ class Penalty(Base):
     cost_centre: Mapped[str | None]
     #: Inputs, rule version, tier, cap, share: ``penalties.pricing.Explanation`` as JSON; the page says it in words.
     explanation: Mapped[dict[str, Any]]
+    #: How many steps of its rule's tiers the offence has reached, and whether it is shared jointly: as explained,
+    #: beside it, because the approver's page asks every waiting line for them.
+    tier_step: Mapped[int] = mapped_column(Integer, default=0)
+    is_joint: Mapped[bool] = mapped_column(default=False)
     #: SHA-256 of what the approver is shown; approval compares it.
     content_sha256: Mapped[str]
     #: China day of the call, and its month.

@@ -14,7 +14,7 @@ from supervise.complaints.models import Incident
 from supervise.contracts.accounting import NATURE_ASSESSMENT, NATURE_DAMAGES, AccountingLabels
 from supervise.contracts.models import Contract, ContractDirection, RuleVersion
 from supervise.contracts.rule_versions import mark_priced
-from supervise.contracts.rules import content_sha256, parse_parameters
+from supervise.contracts.rules import RuleParameters, ShareMode, content_sha256, parse_parameters
 from supervise.db import reserve_ids
 from supervise.errors import AlreadyDecidedError, ConflictError, NotFoundError, RefusalError, RowResult
 from supervise.labels import N_
@@ -186,6 +186,9 @@ class _Proposer:
             "gl_account_code": label.gl_account_code,
             "cost_centre": case.cost_centre,
             "explanation": {**portion.explanation, "payer": payer, "loss_basis_fen": loss_fen},
+            "tier_step": _tier_step(portion, offence.rule.parameters),
+            "is_joint": portion.explanation["share"] is not None
+            and portion.explanation["share"]["mode"] == ShareMode.JOINT.value,
             "occurred_on": offence.occurred_on,
             "period": clock.month_of(offence.occurred_on),
         }
@@ -226,6 +229,13 @@ class _Proposer:
             known = days.setdefault(row["rule_version_id"], row["occurred_on"])
             days[row["rule_version_id"]] = max(known, row["occurred_on"])
         mark_priced(self.session, days)
+
+
+def _tier_step(portion: Portion, parameters: RuleParameters) -> int:
+    tier, tiers = portion.explanation["tier"], parameters.tiers
+    if tier is None or tiers is None:
+        return 0
+    return sum(step.from_count <= tier["nth"] for step in tiers.steps)
 
 
 def _nature(contract: Contract | None) -> tuple[str, ContractDirection]:

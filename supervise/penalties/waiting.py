@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, exists, false, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -12,7 +12,7 @@ from supervise.attribution.models import Attribution, Finding, Method
 from supervise.attribution.proof_models import IncidentAttachment
 from supervise.complaints.models import Incident
 from supervise.contracts.models import RuleVersion
-from supervise.contracts.rules import WHOLE_BP, ShareMode
+from supervise.contracts.rules import WHOLE_BP
 from supervise.errors import NotFoundError
 from supervise.labels import N_, LabelledEnum
 from supervise.parties.models import OrgUnit, Party
@@ -36,8 +36,6 @@ class SecondLook(LabelledEnum):
     NO_RECORD = "no_record", N_("Neither record, register nor file behind it")
     ABOVE_LOSS = "above_loss", N_("Far above the recorded loss")
 
-
-_READ_FROM_EXPLANATION = (SecondLook.HIGH_TIER, SecondLook.JOINT)
 
 
 class WaitingPenalty(NamedTuple):
@@ -87,12 +85,9 @@ def waiting_penalties(
 ) -> WaitingPage:
     """Return proposed penalties, the exceptions first, then by party; *actor_id* is who would approve them."""
     looks = _second_looks(session, actor_id)
-    # What only has to be looked up in the explanation comes last: where something plain holds, it is not read.
-    plain_first = sorted(looks, key=lambda look: look in _READ_FROM_EXPLANATION)
-    rank = case((or_(*(looks[look] for look in plain_first)), 0), else_=1)
+    rank = case((or_(*looks.values()), 0), else_=1)
     places = (
         select(rank, Penalty.party_id, Penalty.id)
-        .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
         .join(Finding, Finding.id == Penalty.finding_id)
         .join(Attribution, Attribution.id == Finding.attribution_id)
         .where(Penalty.state == PenaltyState.PROPOSED)
@@ -149,10 +144,8 @@ def _second_looks(session: Session, actor_id: int) -> dict[SecondLook, ColumnEle
     return {
         SecondLook.OVERRIDE: Attribution.method == Method.OVERRIDE,
         SecondLook.CAP: Penalty.capped_fen > 0,
-        SecondLook.HIGH_TIER: _high_tier(),
-        SecondLook.JOINT: func.coalesce(
-            Penalty.explanation[("share", "mode")].as_string() == ShareMode.JOINT.value, false()
-        ),
+        SecondLook.HIGH_TIER: Penalty.tier_step >= HIGH_TIER,
+        SecondLook.JOINT: Penalty.is_joint.is_(True),
         SecondLook.ABOVE_LIMIT: false() if limit_fen is None else Penalty.amount_fen > limit_fen,
         SecondLook.NO_RECORD: and_(or_(Attribution.grade.is_(None), Attribution.grade == Grade.C), ~has_file),
         SecondLook.ABOVE_LOSS: false() if ratio_bp is None else and_(Penalty.loss_basis_fen > 0, far_above),
@@ -174,13 +167,6 @@ def every_waiting(session: Session, *, party_id: int | None = None, limit: int) 
     if party_id is not None:
         query = query.where(Penalty.party_id == party_id)
     return [(row.id, row.content_sha256) for row in session.execute(query)]
-
-
-def _high_tier() -> ColumnElement[bool]:
-    """Return whether the offence has reached the third step of its rule's tiers; without tiers it has not."""
-    nth = Penalty.explanation[("tier", "nth")].as_integer()
-    begins = RuleVersion.parameters[("tiers", "steps", HIGH_TIER - 1, "from_count")].as_integer()
-    return func.coalesce(nth >= begins, False)
 
 
 def reversals_to_decide(session: Session) -> Sequence[WaitingReversal]:
