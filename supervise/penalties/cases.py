@@ -103,8 +103,8 @@ def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = 
     findings = _proven(session, incident_ids)
     payers = Payers(session, [one.chain for one in attributed.values()])
     if lock:
-        _lock_contracts(session, [_payer(payers, one) for one in attributed.values()])
-    paying = {incident_id: _payer(payers, one) for incident_id, one in attributed.items()}
+        _lock_contracts(session, _paying(payers, attributed).values())
+    paying = _paying(payers, attributed)
     queries = _price_queries(attributed, findings, paying)
     rules = rules_at(session, set(queries.values()))
     aggravated = {finding.incident_id for finding in _aggravated(findings, rules, queries)}
@@ -112,7 +112,7 @@ def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = 
         findings=findings,
         payers=payers,
         versions={finding_id: rules[query] for finding_id, query in queries.items()},
-        parsed={version.id: rule_of(version) for version in rules.values() if isinstance(version, RuleVersion)},
+        parsed=_parsed(rules.values()),
         losses=_losses(session, incident_ids),
         grounds=_grounds(session, [attributed[incident_id] for incident_id in aggravated]),
     )
@@ -245,11 +245,29 @@ def _proven(session: Session, incident_ids: Collection[int]) -> dict[int, list[_
     return found
 
 
+def _paying(payers: Payers, attributed: Mapping[int, _Attributed]) -> dict[int, Payer | RefusalError]:
+    """Return who pays for each incident; many calls of a day go by the same chain, and are looked up once."""
+    known: dict[tuple[tuple[ChainLink, ...], IncidentKind, dt.date], Payer | RefusalError] = {}
+    paying: dict[int, Payer | RefusalError] = {}
+    for incident_id, one in attributed.items():
+        key = (one.chain, one.kind, one.occurred_on)
+        if key not in known:
+            known[key] = _payer(payers, one)
+        paying[incident_id] = known[key]
+    return paying
+
+
 def _payer(payers: Payers, one: _Attributed) -> Payer | RefusalError:
     try:
         return payers.of(one.chain, one.kind, one.occurred_on)
     except RefusalError as refusal:
         return refusal
+
+
+def _parsed(found: Iterable[RuleVersion | RefusalError]) -> dict[int, Rule]:
+    """Return each rule version once, however many days and offence types it prices."""
+    versions = {version.id: version for version in found if isinstance(version, RuleVersion)}
+    return {version_id: rule_of(version) for version_id, version in versions.items()}
 
 
 def _lock_contracts(session: Session, payers: Iterable[Payer | RefusalError]) -> None:
