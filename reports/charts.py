@@ -46,11 +46,19 @@ class _SlimBars(pygal.StackedBar):  # type: ignore[misc]  # the library has no t
     _series_margin = 0.32
 
 
+class _BarsBeside(pygal.Bar):  # type: ignore[misc]  # the library has no types
+    _series_margin = 0.12
+
+
 Series = tuple[str, Sequence[int]]
 
 
-def bar_chart_svg(title: str, labels: Sequence[str], series: Sequence[Series], *, no_data: str = "—") -> bytes:
+def bar_chart_svg(
+    title: str, labels: Sequence[str], series: Sequence[Series], *, no_data: str = "—", beside: bool = False
+) -> bytes:
     """Return the SVG of stacked bars: one bar for each label, one colour for each of *series* (name, values).
+
+    With *beside*, each label has a bar for each series, to be compared.
 
     Values are whole and >= 0 (counts, or yuan rounded for the eye: the table beside has the fen).
     *no_data* stands in an empty chart.
@@ -61,7 +69,8 @@ def bar_chart_svg(title: str, labels: Sequence[str], series: Sequence[Series], *
     for name, values in series:
         if len(values) != len(labels) or min(values, default=0) < 0:
             raise ValueError(f"series {name!r} needs {len(labels)} values >= 0")
-    chart = _SlimBars(
+    kind = _BarsBeside if beside else _SlimBars
+    chart = kind(
         width=WIDTH,
         height=HEIGHT,
         style=_STYLE,
@@ -72,7 +81,7 @@ def bar_chart_svg(title: str, labels: Sequence[str], series: Sequence[Series], *
         spacing=8,
         no_data_text=no_data,
         x_labels=list(labels),
-        y_labels=_ticks(_highest(series)) if labels and series else None,
+        y_labels=_ticks(_highest(series, beside=beside)) if labels and series else None,
         x_label_rotation=40 if sum(map(len, labels)) > _LABELS_FIT else 0,
         truncate_label=-1,
         rounded_bars=0,
@@ -94,7 +103,9 @@ _LABELS_FIT = 75
 _EXTRA_CSS = "#chart-bars .axis:is(.x, .y) > .line { stroke: none; }"
 
 
-def _highest(series: Sequence[Series]) -> int:
+def _highest(series: Sequence[Series], *, beside: bool) -> int:
+    if beside:
+        return max((value for _, values in series for value in values), default=0)
     return max((sum(stack) for stack in zip(*(values for _, values in series), strict=True)), default=0)
 
 

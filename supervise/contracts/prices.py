@@ -122,10 +122,13 @@ def _covering(contracts: Iterable[Contract], kind: IncidentKind, on: dt.date) ->
     )
 
 
-def rules_at(session: Session, queries: Collection[PriceQuery]) -> dict[PriceQuery, RuleVersion | RefusalError]:
+def rules_at(
+    session: Session, queries: Collection[PriceQuery], *, instead: RuleVersion | None = None
+) -> dict[PriceQuery, RuleVersion | RefusalError]:
     """Return the rule in force for each query, or why there is none: a task for a person, never a guess.
 
-    A rule for the offence type goes before one for any type; then the highest priority wins.
+    A rule for the offence type goes before one for any type; then the highest priority wins. A version that stands
+    *instead* takes the place of all versions of its rule, whatever its days are: what a simulation asks.
     """
     contract_ids = {contract_id for query in queries for contract_id in query.contract_ids}
     named = select(Contract.id, Contract.number).where(Contract.id.in_(contract_ids))
@@ -136,20 +139,25 @@ def rules_at(session: Session, queries: Collection[PriceQuery]) -> dict[PriceQue
         .where(RuleVersion.contract_id.in_(contract_ids), RuleVersion.state != RuleState.DRAFT)
         .order_by(RuleVersion.id)
     ):
-        by_contract.setdefault(rule.contract_id, []).append(rule)
-    return {query: _rule(query, by_contract, numbers) for query in set(queries)}
+        if instead is None or rule.code != instead.code:
+            by_contract.setdefault(rule.contract_id, []).append(rule)
+    if instead is not None:
+        by_contract.setdefault(instead.contract_id, []).append(instead)
+    return {query: _rule(query, by_contract, numbers, instead) for query in set(queries)}
 
 
 def _rule(
-    query: PriceQuery, by_contract: dict[int, list[RuleVersion]], numbers: dict[int, str]
+    query: PriceQuery,
+    by_contract: dict[int, list[RuleVersion]],
+    numbers: dict[int, str],
+    instead: RuleVersion | None,
 ) -> RuleVersion | RefusalError:
     rules = [
         rule
         for contract_id in query.contract_ids
         for rule in by_contract.get(contract_id, ())
         if rule.offence_code in (query.offence_code, None)
-        and rule.valid_from <= query.on
-        and (rule.valid_to is None or query.on < rule.valid_to)
+        and (rule is instead or (rule.valid_from <= query.on and (rule.valid_to is None or query.on < rule.valid_to)))
     ]
     day = query.on.isoformat()
     if not rules:

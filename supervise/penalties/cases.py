@@ -93,11 +93,14 @@ class _Attributed:
     chain: tuple[ChainLink, ...]
 
 
-def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = True) -> dict[int, Case | RefusalError]:
+def load_cases(
+    session: Session, incident_ids: Collection[int], *, lock: bool = True, instead: RuleVersion | None = None
+) -> dict[int, Case | RefusalError]:
     """Return each incident as the engine needs it, or why it cannot be priced.
 
     Takes the contracts' rows, in the order of ids, and keeps them to the end of the transaction: no rule of
-    theirs is activated, and none of them ends, between pricing and commit. Without *lock* it only looks.
+    theirs is activated, and none of them ends, between pricing and commit. Without *lock* it only looks. A rule
+    version that stands *instead* of its rule's others is for simulations.
     """
     attributed = _attributed(session, incident_ids)
     findings = _proven(session, incident_ids)
@@ -106,7 +109,7 @@ def load_cases(session: Session, incident_ids: Collection[int], *, lock: bool = 
         _lock_contracts(session, _paying(payers, attributed).values())
     paying = _paying(payers, attributed)
     queries = _price_queries(attributed, findings, paying)
-    rules = rules_at(session, set(queries.values()))
+    rules = rules_at(session, set(queries.values()), instead=instead)
     aggravated = {finding.incident_id for finding in _aggravated(findings, rules, queries)}
     loaded = _Loaded(
         findings=findings,

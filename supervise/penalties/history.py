@@ -32,15 +32,23 @@ class PastAmount(NamedTuple):
 
 
 def load_offences(
-    session: Session, history: History, offences: Iterable[Offence], states: Collection[PenaltyState]
+    session: Session,
+    history: History,
+    offences: Iterable[Offence],
+    states: Collection[PenaltyState],
+    *,
+    before: dt.date | None = None,
 ) -> None:
-    """Add to *history* the charged offences, in one of *states*, that tiers of *offences* may count."""
+    """Add to *history* the charged offences, in one of *states*, that tiers of *offences* may count.
+
+    With *before*, only those of earlier days: a simulation makes the others itself.
+    """
     tiered = [offence for offence in offences if offence.rule.parameters.tiers is not None]
     wanted = {(offence.subject.contract_id, offence.code) for offence in tiered}
     if not wanted:
         return
     first = min(_window_start(offence) for offence in tiered)
-    last = max(offence.occurred_on for offence in tiered)
+    last = max(offence.occurred_on for offence in tiered) if before is None else before - dt.timedelta(days=1)
     query = (
         select(
             Penalty.contract_id,
