@@ -37,7 +37,6 @@ class SecondLook(LabelledEnum):
     ABOVE_LOSS = "above_loss", N_("Far above the recorded loss")
 
 
-
 class WaitingPenalty(NamedTuple):
     """A proposed penalty as an approver weighs it."""
 
