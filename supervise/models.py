@@ -15,6 +15,7 @@ from supervise.contracts import paper_models as papers
 from supervise.db import Base
 from supervise.desk import models as desk
 from supervise.donotcall import models as donotcall
+from supervise.donotcall import push_models as pushes
 from supervise.evidence import models as evidence
 from supervise.files import models as files
 from supervise.jobs import models as jobs
@@ -24,6 +25,7 @@ from supervise.parties import models as parties
 from supervise.parties import sanction_models as sanctions
 from supervise.penalties import adjustment_models as adjustments
 from supervise.penalties import figure_models as figures
+from supervise.penalties import fine_models as fines
 from supervise.penalties import models as penalties
 from supervise.penalties import notice_models as notices
 from supervise.penalties import recovery_models as recoveries
@@ -45,6 +47,7 @@ __all__ = [
     "evidence",
     "figures",
     "files",
+    "fines",
     "inquiries",
     "irregularities",
     "jobs",
@@ -56,6 +59,7 @@ __all__ = [
     "party_files",
     "penalties",
     "proofs",
+    "pushes",
     "recoveries",
     "sanctions",
     "scores",

@@ -20,6 +20,8 @@ from supervise.attribution.inquiry_models import AnswerKind
 from supervise.attribution.reporters import reporter_thresholds
 from supervise.attribution.watch_thresholds import threshold_periods
 from supervise.complaints.profiles import profiles_in_use
+from supervise.donotcall.push import push_refusals
+from supervise.donotcall.push_models import PushDelivery
 from supervise.evidence.holds import ask_hold, holds_of
 from supervise.evidence.models import RecordKind
 from supervise.evidence.retention import place_legal_hold
@@ -36,6 +38,8 @@ from tests.factories.complaints import make_import, make_incident, make_subscrib
 from tests.factories.complaints import make_number as make_subscriber_number
 from tests.factories.contracts import make_plan
 from tests.factories.desk import make_override, make_run, make_second_look, make_view
+from tests.factories.donotcall import make_refusal
+from tests.factories.fines import make_fine_paper, make_recourse
 from tests.factories.inquiries import ask_and_answer, make_answer_file, make_inquiry
 from tests.factories.parties import (
     give_scope,
@@ -239,6 +243,11 @@ EXPECTATIONS: dict[str, Expectation] = {
     "permissions.number": only(*TICKET_READERS),
     "permissions.record": only(CLERK, TRIAGER),
     "permissions.new": only(CLERK, TRIAGER),
+    "pushes.index": only(TRIAGER, SUPERVISOR, AUDITOR, BRANCH, PARTNER),
+    "pushes.make": only(TRIAGER),
+    "pushes.detail": only(TRIAGER, SUPERVISOR, AUDITOR, BRANCH, PARTNER),
+    "pushes.acknowledge": only(BRANCH, PARTNER),
+    "pushes.numbers": only(BRANCH, PARTNER),
     "reference.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "reference.calendar": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "reference.offences": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
@@ -332,6 +341,15 @@ EXPECTATIONS: dict[str, Expectation] = {
     "approvals.decide_adjustment": only(SUPERVISOR),
     "penalties.waivers": only(SUPERVISOR),
     "penalties.decide_waiver": only(SUPERVISOR),
+    "fines.index": only(*LEDGER_READERS),
+    "fines.new": only(FINANCE),
+    "fines.detail": only(*LEDGER_READERS),
+    "fines.claim": only(FINANCE),
+    "fines.paid": only(FINANCE),
+    "fines.cancel": only(SUPERVISOR),
+    "fines.decide": only(SUPERVISOR),
+    "fines.receive": only(FINANCE),
+    "fines.paper": only(*LEDGER_READERS),
     "recoveries.index": only(TRIAGER, SUPERVISOR, FINANCE, AUDITOR),
     "recoveries.propose": only(TRIAGER),
     "recoveries.approve": only(SUPERVISOR),
@@ -583,6 +601,7 @@ def build_world(session: Session) -> World:
             **_finance(session, users, (unit, other_unit)),
             **_desk(session, users, unit, other_unit),
             **_records(session),
+            **_pushes(session, Owners(unit_party(session, unit), party, other_party)),
             **_inquiries(session, Owners(unit_party(session, unit), party, other_party)),
         },
     )
@@ -601,12 +620,23 @@ def _settlements(session: Session, users: Mapping[Role, User], partners: Sequenc
     penalty = session.get_one(Penalty, penalty_id)
     return {
         "recovery_id": Rows(shared=make_recovery(session, penalty).id),
+        **_fines(session, penalty),
         "settlement_run_id": Rows(shared=made.draft),
         # A branch reads the statements of what it sponsors, never their settlement.
         "settlement_id": Rows(
             shared=foreign, own={PARTNER: own}, foreign={PARTNER: foreign, BRANCH: own}, blind=frozenset({BRANCH})
         ),
         "write_off_id": Rows(shared=made.write_off),
+    }
+
+
+def _fines(session: Session, penalty: Penalty) -> dict[str, Rows]:
+    line = make_recourse(session, party_id=penalty.party_id)
+    scan = make_fine_paper(session, line.fine_id)
+    return {
+        "fine_id": Rows(shared=line.fine_id),
+        "recourse_id": Rows(shared=line.id),
+        "fine_paper_id": Rows(shared=scan.id),
     }
 
 
@@ -683,6 +713,18 @@ def _records(session: Session) -> dict[str, Rows]:
         "hold_id": Rows(shared=holds_of(session, incident.id)[0].id),
         "legal_hold_id": Rows(shared=hold.id),
         "evidence_form": Rows(shared="recording", missing="moon_phase"),
+    }
+
+
+def _pushes(session: Session, owners: "Owners") -> dict[str, Rows]:
+    make_refusal(session)
+    push_id = push_refusals(session, actor_id=None).push_id
+    query = select(PushDelivery.party_id, PushDelivery.id).where(PushDelivery.push_id == push_id)
+    of_party = {row.party_id: row.id for row in session.execute(query)}
+    # Every branch and partner gets the one push; each sees its own line of it.
+    return {
+        "push_id": Rows(shared=push_id),
+        "delivery_id": _by_owner(*(of_party[owner.id] for owner in owners)),
     }
 
 

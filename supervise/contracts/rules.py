@@ -305,8 +305,6 @@ def refuse_what_cannot_be_computed(parameters: RuleParameters) -> None:
     """
     if _repeats_cost_less(parameters):
         raise UnsupportedRuleError(N_("A repeat cannot cost less than the offence before it"))
-    if any(one.code is AggravationCode.AFTER_PUSH for one in parameters.aggravations):
-        raise UnsupportedRuleError(N_("No lists are pushed to parties yet, so nothing proves that one was"))
 
 
 def refuse_in_a_policy(parameters: RuleParameters) -> None:

@@ -16,6 +16,7 @@ from supervise.demo.inquiries import inquiry_steps
 from supervise.demo.people import make_people
 from supervise.demo.records import make_sources
 from supervise.demo.registers import HANDED_OVER_DAYS, hand_over_at_noon, make_registers
+from supervise.demo.regulation import regulation_steps
 from supervise.demo.story import story_steps
 from supervise.demo.story_records import make_story_registers
 from supervise.jobs.weighing import weigh_parts
@@ -47,7 +48,7 @@ def load_demo(keyring: Keyring) -> None:
     _open_months(since, today)
     now = clock.now()
     told = [*steps(keyring, registers, now), *inquiry_steps(registers, now), *story_steps(keyring, registers, now)]
-    told += collecting_steps(registers, since, now)
+    told += [*collecting_steps(registers, since, now), *regulation_steps(registers, now)]
     for step in sorted(told, key=lambda step: step.at):
         with clock.pretending(step.at):
             step.take()

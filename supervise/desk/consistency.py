@@ -12,6 +12,7 @@ from supervise.evidence import checks as records
 from supervise.labels import N_, _, ngettext, translate
 from supervise.penalties import checks as penalties
 from supervise.penalties import consequence_checks as consequences
+from supervise.penalties import fine_queries as fines
 from supervise.penalties import recompute
 from supervise.penalties import recovery_queries as recoveries
 from supervise.settlement import checks as settlement
@@ -47,6 +48,9 @@ CHECKS = (
     ),
     Check("party", N_("its penalties do not sum to what the ledger holds"), penalties.parties_against_ledger),
     Check("party", N_("its recoveries do not sum to what the ledger holds"), recoveries.recoveries_against_ledger),
+    Check("regulator_fine", N_("more of it is claimed back than it is"), fines.claims_beyond_fine),
+    Check("party", N_("what is claimed of fines is not what the ledger holds"), fines.claims_against_ledger),
+    Check("fine_recourse", N_("what was received is not what its receipts say"), fines.receipts_against_lines),
     Check("credit", N_("more of it is recovered than its rule takes"), recoveries.recoveries_beyond_paid),
     Check("penalty", N_("its amount or rule is not that of its explanation"), recompute.explained_otherwise),
     Check("org_unit", N_("its assessments do not sum to what the ledger holds"), penalties.units_against_ledger),

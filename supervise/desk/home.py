@@ -24,6 +24,7 @@ from supervise.desk.counts import daily_counts, unanswered
 from supervise.desk.models import OPEN_TICKETS
 from supervise.desk.second_person import waiting_for_second_person
 from supervise.desk.worker import Worker, capped
+from supervise.donotcall.push_queries import unacknowledged
 from supervise.labels import N_
 from supervise.penalties.attention import Attention, needing
 from supervise.penalties.models import Penalty
@@ -146,6 +147,10 @@ def _unopened_notices(worker: Worker, today: dt.date) -> Select[int]:
     return ours(worker.scope.limit(query, unit=Notice.unit_id, party=Notice.party_id), worker.scope)
 
 
+def _unacknowledged_pushes(worker: Worker, _today: dt.date) -> Select[int]:
+    return unacknowledged(worker.scope)
+
+
 def _notices_to_post(worker: Worker, today: dt.date) -> Select[int]:
     query = select(Notice.id).where(in_state(NoticeState.TO_POST, today))
     return worker.scope.limit(query, unit=Notice.unit_id, party=Notice.party_id)
@@ -213,6 +218,13 @@ _LINES = (
         "inquiries.index",
         _overdue_of_us,
         {"state": Standing.OVERDUE.value, "mine": "y"},
+        is_urgent=True,
+    ),
+    _Line(
+        N_("Do-not-call pushes to acknowledge"),
+        _P.ACKNOWLEDGE_PUSHES,
+        "pushes.index",
+        _unacknowledged_pushes,
         is_urgent=True,
     ),
     _Line(N_("Contradicting answers to settle"), _P.CONFIRM_OVERRIDES, "inquiries.conflicts", _conflicts),

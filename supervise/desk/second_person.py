@@ -88,6 +88,13 @@ KINDS = (
         page=("penalties.detail", "penalty_id"),
     ),
     Kind("reversals", N_("Reversals of final penalties"), _P.APPROVE_REVERSALS, matters.reversals()),
+    Kind(
+        "fine_claims",
+        N_("Claims of fines to approve"),
+        _P.APPROVE_MONEY,
+        matters.fine_claims(),
+        page=("fines.detail", "fine_id"),
+    ),
     Kind("recoveries", N_("Recoveries to approve"), _P.APPROVE_MONEY, matters.recoveries(), "recoveries.index"),
     Kind(
         "adjustments",

@@ -31,6 +31,7 @@ from supervise.ledger import reopen
 from supervise.parties.models import Party, PhoneNumber, ProposalState, RegisterProposal
 from supervise.parties.sanction_models import Sanction, SanctionState
 from supervise.penalties.adjustment_models import Adjustment, AdjustmentState
+from supervise.penalties.fine_models import FineRecourse, RecourseState
 from supervise.penalties.models import (
     Objection,
     ObjectionState,
@@ -121,6 +122,24 @@ def objections() -> Select[*tuple[Any, ...]]:
         .join(Party, Party.id == Penalty.party_id)
         .where(Objection.state.in_((ObjectionState.OPEN, ObjectionState.LATE)))
         .order_by(Objection.id)
+    )
+
+
+def fine_claims() -> Select[*tuple[Any, ...]]:
+    """Return claims of regulators' fines that wait."""
+    columns = _waiting(
+        FineRecourse.fine_id,
+        FineRecourse.reference,
+        FineRecourse.maker_id,
+        about=Party.name,
+        reason=FineRecourse.ground,
+        amount_fen=FineRecourse.amount_fen,
+        at=FineRecourse.proposed_at,
+    )
+    return (
+        columns.join(Party, Party.id == FineRecourse.party_id)
+        .where(FineRecourse.state == RecourseState.PROPOSED)
+        .order_by(FineRecourse.id)
     )
 
 

@@ -1,7 +1,7 @@
 """What held at a moment: might this party call or write to this number? No record means no consent."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -51,11 +51,24 @@ def permissions_at(session: Session, asked: Sequence[Asked]) -> list[PermissionE
     party that was merged is a word to the survivor. When the number has passed to another account, the words
     of its former holder hold no more; where the register does not know one of the two holders, they do.
     """
+    return [heard[-1] if heard else None for heard in _heard(session, asked)]
+
+
+def refusals_at(session: Session, asked: Sequence[Asked]) -> list[list[PermissionEvent]]:
+    """Return for each question, in their order, the refusals said since the last consent; none where a yes holds."""
+    found: list[list[PermissionEvent]] = []
+    for heard in _heard(session, asked):
+        consents = [place for place, event in enumerate(heard) if event.given]
+        found.append(heard[consents[-1] + 1 :] if consents else heard)
+    return found
+
+
+def _heard(session: Session, asked: Sequence[Asked]) -> Iterator[list[PermissionEvent]]:
+    """Yield what counts for each question, in the order in which it was said."""
     events = _events(session, {question.number_id for question in asked})
     same = _Same(session, asked, events)
-    answers: list[PermissionEvent | None] = []
     for question in asked:
-        heard = [
+        yield [
             event
             for event in events.get(question.number_id, ())
             if event.scope is question.scope
@@ -63,15 +76,13 @@ def permissions_at(session: Session, asked: Sequence[Asked]) -> list[PermissionE
             and same.party(event, question)
             and same.holder(event, question)
         ]
-        answers.append(heard[-1] if heard else None)
-    return answers
 
 
 def standing_of(session: Session, number_id: int, at: dt.datetime | None = None) -> list[Standing]:
     """Return what holds (now, unless *at* says when) for everyone, then for each party that was ever spoken to."""
     at = at or clock.now()
     events = _events(session, [number_id]).get(number_id, [])
-    survivors = _survivors(session, {event.party_id for event in events if event.party_id is not None})
+    survivors = survivors_of(session, {event.party_id for event in events if event.party_id is not None})
     parties: list[int | None] = [None, *sorted(set(survivors.values()))]
     asked = [Asked(number_id, scope, party_id, at) for party_id in parties for scope in PermissionScope]
     answers = dict(zip(asked, permissions_at(session, asked), strict=True))
@@ -89,7 +100,7 @@ class _Same:
     ) -> None:
         spoken = [event for of_number in events.values() for event in of_number]
         named = {question.party_id for question in asked} | {event.party_id for event in spoken}
-        self.survivors = _survivors(session, {party_id for party_id in named if party_id is not None})
+        self.survivors = survivors_of(session, {party_id for party_id in named if party_id is not None})
         moments = {HeldAt(event.number_id, event.said_at) for event in spoken}
         moments |= {HeldAt(question.number_id, question.at) for question in asked if question.number_id in events}
         self.holders = holders_at(session, moments)
@@ -116,7 +127,8 @@ def _events(session: Session, number_ids: Collection[int]) -> dict[int, list[Per
     return events
 
 
-def _survivors(session: Session, party_ids: Collection[int]) -> dict[int, int]:
+def survivors_of(session: Session, party_ids: Collection[int]) -> dict[int, int]:
+    """Return for each party the one that it was merged into, else itself."""
     survivors = {party_id: party_id for party_id in party_ids}
     query = sa.select(Party.id, Party.merged_into_id).where(Party.merged_into_id.is_not(None))
     for piece in slices(sorted(party_ids)):

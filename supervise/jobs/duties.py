@@ -13,6 +13,7 @@ from supervise.attribution.inquiries import deem_silent
 from supervise.audit.record import record_event
 from supervise.audit.seal import anchor_file_beside, seal_events
 from supervise.desk.run_results import purge_results
+from supervise.donotcall.push import push_refusals, remind_silent
 from supervise.files.exports import exports_folder, sweep_exports
 from supervise.files.staging import purge_cells
 from supervise.files.uploads import purge_uploads, sweep_files, uploads_folder
@@ -75,6 +76,12 @@ def finalise_penalties(_surroundings: Surroundings) -> None:
         pass
 
 
+def push_to_callers(_surroundings: Surroundings) -> None:
+    """Push what entered the do-not-call register to every branch and partner, and remind the silent."""
+    db.decide(push_refusals, actor_id=None)
+    db.decide(remind_silent, clock.today())
+
+
 def follow_inquiries(_surroundings: Surroundings) -> None:
     """Note who was silent until the deadline, and which answers a register or a verdict now contradicts."""
     while db.decide(deem_silent, clock.today()):
@@ -117,6 +124,7 @@ DUTIES = (
     Duty("open_month", crontab(minute="0"), open_month),
     Duty("finalise_penalties", crontab(minute="10"), finalise_penalties),
     Duty("draw_consequences", crontab(hour="16", minute="20"), draw_consequences),
+    Duty("push_to_callers", crontab(hour="16", minute="5"), push_to_callers),
     Duty("deem_notices", crontab(hour="16", minute="15"), deem_notices),
     Duty("weigh_what_changed", crontab(minute="7-59/15"), weigh_what_changed),
     Duty("recheck_attribution", crontab(minute="*/15"), recheck_attribution),

@@ -15,9 +15,15 @@ from supervise.bulk import slices
 from supervise.complaints.models import IncidentKind, Precision
 from supervise.contracts.rules import AggravationCode
 from supervise.donotcall.held import SCOPE_OF_KIND, Asked, before, permissions_at
+from supervise.donotcall.push_queries import told_before
 from supervise.labels import N_
 from supervise.parties.models import OfficialNumber
 from supervise.penalties.pricing import Ground
+
+_ACKNOWLEDGED = N_("The number was in push %(push)s, which the party acknowledged on %(at)s.")
+_DEEMED = N_(
+    "The number was in push %(push)s, which counts as delivered from %(at)s: nobody had acknowledged it in time."
+)
 
 
 class CallFacts(NamedTuple):
@@ -34,16 +40,13 @@ class CallFacts(NamedTuple):
 
 
 def grounds_of(session: Session, calls: Collection[CallFacts]) -> dict[int, tuple[Ground, ...]]:
-    """Return the grounds of each incident, in a fixed number of queries for any number of calls.
-
-    That the party had been told not to call has no proof here: no lists are handed to parties yet, and a rule that
-    asks for it is not put into force (``contracts.rules``).
-    """
+    """Return the grounds of each incident, in a fixed number of queries for any number of calls."""
     found: dict[int, list[Ground]] = {call.incident_id: [] for call in calls}
     if not calls:
         return {}
     for incident_id, ground in (
         *_after_refusal(session, calls),
+        *_after_push(session, calls),
         *_at_night(session, calls),
         *_from_official_number(session, calls),
     ):
@@ -68,6 +71,17 @@ def _after_refusal(session: Session, calls: Iterable[CallFacts]) -> Iterable[tup
                 call.incident_id,
                 _ground(AggravationCode.AFTER_REFUSAL, says, at=china_time(word.said_at), event=word.id),
             )
+
+
+def _after_push(session: Session, calls: Iterable[CallFacts]) -> Iterable[tuple[int, Ground]]:
+    """The number had been pushed to the party that called, and that had reached it; of a day, as the day began."""
+    known = [call for call in calls if call.number_id is not None]
+    asked = [Asked(call.number_id or 0, SCOPE_OF_KIND[call.kind], call.caller_id, call.occurred_at) for call in known]
+    for call, told in zip(known, told_before(session, asked), strict=True):
+        if told is not None:
+            facts = {"push": told.push_id, "at": china_time(told.delivered_at)}
+            says = _ACKNOWLEDGED if told.is_acknowledged else _DEEMED
+            yield call.incident_id, _ground(AggravationCode.AFTER_PUSH, says, **facts)
 
 
 def _at_night(session: Session, calls: Iterable[CallFacts]) -> Iterable[tuple[int, Ground]]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import unexplained_dimensions
+from supervise.penalties.fine_queries import refunds_owed
 from supervise.penalties.models import Penalty, PenaltyRefund
 from supervise.settlement.models import (
     BankDirection,
@@ -85,7 +86,7 @@ def refunds_against_ledger(session: Session) -> Sequence[int]:
     applied = select(BankMovement.party_id, ReceiptLine.amount_fen).join(
         ReceiptLine, ReceiptLine.bank_movement_id == BankMovement.id
     )
-    expected = _sums(session, owed, moved, applied, collected_by_payer(CollectedFrom.REFUND))
+    expected = _sums(session, owed, moved, applied, collected_by_payer(CollectedFrom.REFUND), refunds_owed())
     return sorted(unexplained_dimensions(session, AccountCode.REFUND_DUE, expected))
 
 

@@ -48,6 +48,7 @@ SUBJECTS = {
     "penalty": N_("Penalty"),
     "notice": N_("Notice"),
     "recovery": N_("Recovery of credits"),
+    "regulator_fine": N_("Regulator's fine"),
     "contract": N_("Contract"),
     "accounting_label": N_("Accounting label"),
     "rule_version": N_("Rule version"),
@@ -63,6 +64,8 @@ SUBJECTS = {
     "settlement_run": N_("Settlement run"),
     "plan": N_("Plan"),
     "watch_threshold": N_("Watch threshold"),
+    "push": N_("Do-not-call push"),
+    "push_delivery": N_("Delivery of a push"),
 }
 #: What an event's changes name.
 FIELDS = {
@@ -114,6 +117,8 @@ FIELDS = {
     "covers_to": N_("Complete until"),
     "credit_ids": N_("Credits"),
     "days": N_("Days"),
+    "deliveries": N_("Deliveries"),
+    "push_id": N_("Do-not-call push"),
     "deemed_days": N_("Days to deemed delivery"),
     "deputy_id": N_("Deputy"),
     "digits": N_("Digits"),
@@ -181,6 +186,8 @@ FIELDS = {
     "penalty_id": N_("Penalty"),
     "penalty_ids": N_("Penalties"),
     "recovery_ids": N_("Recoveries"),
+    "recourse_id": N_("Claim of a fine"),
+    "paid_on": N_("Paid on"),
     "figure": N_("Figure"),
     "amount": N_("Amount"),
     "before": N_("Before"),

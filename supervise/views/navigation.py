@@ -89,6 +89,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("sanctions.index", N_("Sanctions"), "slash-circle", frozenset({P.READ_SANCTIONS})),
             Entry("scorecards.index", N_("Scorecards"), "speedometer2", frozenset({P.READ_SCORECARDS})),
             Entry("statements.index", N_("Statements"), "file-earmark-text", frozenset({P.READ_STATEMENTS})),
+            Entry("fines.index", N_("Regulators' fines"), "bank", frozenset({P.READ_LEDGER})),
             Entry("recoveries.index", N_("Recoveries"), "arrow-counterclockwise", frozenset({P.READ_LEDGER})),
             Entry("credits.index", N_("Credits"), "cash-coin", frozenset({P.READ_CREDITS})),
             Entry(
@@ -134,6 +135,12 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("records.index", N_("Records"), "database", frozenset({P.READ_TICKETS})),
             Entry("subscribers.index", N_("Subscribers"), "people", frozenset({P.READ_TICKETS})),
             Entry("permissions.index", N_("Refusals and consents"), "telephone-x", frozenset({P.READ_TICKETS})),
+            Entry(
+                "pushes.index",
+                N_("Do-not-call pushes"),
+                "megaphone",
+                frozenset({P.READ_WATCH, P.ACKNOWLEDGE_PUSHES}),
+            ),
         ),
     ),
     (

@@ -169,7 +169,6 @@ def test_what_is_no_object_is_no_rule(value: object) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"aggravations": [{"code": "after_push", "multiplier_bp": 15000}]},
         {"tiers": {"window": "calendar_month", "steps": [STEPS[0], {"from_count": 2, "amount_fen": 1}]}},
     ],
 )
@@ -189,6 +188,7 @@ def test_a_clause_that_nobody_computes_is_refused_never_ignored(change: dict[str
         {"shares": joint(("agent", None, None), ("outsourcer", None, None))},
         {"threshold": COUNT},
         {"recovery_bp": 5000},
+        {"aggravations": [{"code": "after_push", "multiplier_bp": 15000}]},
         {"aggravations": [{"code": "after_refusal", "multiplier_bp": 15000}], "points": {"each": 5, "months": 12}},
     ],
 )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.attribution.watch_models import WatchKind, WatchThreshold
 from supervise.complaints.models import Incident
+from supervise.donotcall.push import push_refusals
 from supervise.errors import InvalidInputError
 from supervise.labels import use_locale
 from supervise.parties.models import PartyKind, RelationRole
@@ -20,6 +21,7 @@ from supervise.penalties.figure_models import PartyMonthFigure
 from supervise.penalties.monthly_figures import FigureFacts, figures_of, record_figure
 from supervise.penalties.pricing import FigureKind, FigureUnknownError, SparedError
 from supervise.penalties.propose import propose_penalties
+from supervise.penalties.recompute import recompute
 from tests.factories.attribution import make_proven_incident
 from tests.factories.complaints import make_number
 from tests.factories.contracts import make_contract, make_rule
@@ -134,6 +136,27 @@ def test_a_refusal_before_the_call_makes_it_dearer_with_its_proof(session: Sessi
     with use_locale("en"):
         words = explain_in_words(second.explanation)
     assert f"A refusal of 2026-09-02 10:00:00 is on record (entry {said.id})." in words
+
+
+def test_a_call_after_the_number_was_pushed_to_the_party_is_dearer_and_says_by_which_push(session: Session) -> None:
+    twice = [{"code": "after_push", "multiplier_bp": 20000}]
+    charged = make_charged_partner(session, parameters={**FLAT, "aggravations": twice})
+    number = make_number(session)
+    make_refusal(session, number=number, said_at=at(1, 9))
+    with clock.pretending(at(1)):
+        push_id = push_refusals(session, grace_days=1, actor_id=MAKER).push_id
+    before, after = (
+        make_proven_incident(session, party=charged.party, number=number, occurred_at=moment)
+        for moment in (at(2, 23), at(3, 0))
+    )
+
+    first, second = propose(session, before, after)
+
+    assert (first.amount_fen, second.amount_fen) == (20000, 40000)
+    with use_locale("en"):
+        words = " ".join(explain_in_words(second.explanation))
+    assert f"The number was in push {push_id}, which counts as delivered from 2026-09-03 00:00:00" in words
+    assert not recompute(session).differences
 
 
 def test_calls_outside_the_hours_that_were_in_force_are_dearer(session: Session) -> None:

@@ -30,7 +30,7 @@ from tests.views.money_pages import browser as money_browser
 from tests.worlds import Clone, Worlds
 
 #: Who writes them decides on them, or they are no proposals: delegations, holds, the ledger's own entries.
-NO_PROPOSALS = {"attachment_hold", "deputy", "journal_entry"}
+NO_PROPOSALS = {"attachment_hold", "deputy", "journal_entry", "regulator_fine"}
 _SECTION = re.compile(r'<section class="card"(?: id="([^"]*)")?.*?</section>', re.DOTALL)
 _LIST = re.compile(r'<table class="[^"]*" data-rows>.*?<tbody>(.*?)</tbody>', re.DOTALL)
 _TASK = re.compile(r'<span class="task-count">(\d+)</span>\s*<a href="([^"]*)">([^<]*)</a>')
