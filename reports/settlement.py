@@ -114,14 +114,18 @@ PARTY_COLUMNS = (
 LINE_COLUMNS = (
     Column[Line](N_("Responsible party"), lambda line: line.payer, width=28, meaning=N_("Who pays")),
     Column[Line](
-        N_("Penalty number"), lambda line: line.row.reference, width=18, meaning=N_("Our number of the penalty")
+        N_("What is owed"),
+        lambda line: line.row.line.debt.kind.label,
+        width=18,
+        meaning=N_("A penalty, the recovery of a subscriber's credit, or the recourse of a regulator's fine"),
     ),
-    Column[Line](N_("Whose penalty"), lambda line: line.row.debtor, width=28, meaning=N_("Who was charged")),
+    Column[Line](N_("Number"), lambda line: line.row.reference, width=18, meaning=N_("Our number of what is owed")),
+    Column[Line](N_("Who owes it"), lambda line: line.row.debtor, width=28, meaning=N_("Who was charged")),
     Column[Line](
-        N_("Final since"),
-        lambda line: day_text(clock.china_day(line.row.finalised_at)) if line.row.finalised_at else "",
+        N_("Due since"),
+        lambda line: day_text(clock.china_day(line.row.due_at)) if line.row.due_at else "",
         width=12,
-        meaning=N_("The day on which it became final"),
+        meaning=N_("The day on which the penalty became final, or the claim was approved"),
     ),
     Column[Line](
         N_("Taken from"),

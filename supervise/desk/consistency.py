@@ -50,13 +50,19 @@ CHECKS = (
     Check("party", N_("its recoveries do not sum to what the ledger holds"), recoveries.recoveries_against_ledger),
     Check("regulator_fine", N_("more of it is claimed back than it is"), fines.claims_beyond_fine),
     Check("party", N_("what is claimed of fines is not what the ledger holds"), fines.claims_against_ledger),
-    Check("fine_recourse", N_("what was received is not what its receipts say"), fines.receipts_against_lines),
+    Check("fine_recourse", N_("what was received is not what its receipts say"), settlement.received_against_receipts),
     Check("credit", N_("more of it is recovered than its rule takes"), recoveries.recoveries_beyond_paid),
     Check("penalty", N_("its amount or rule is not that of its explanation"), recompute.explained_otherwise),
     Check("org_unit", N_("its assessments do not sum to what the ledger holds"), penalties.units_against_ledger),
     Check(
         "penalty", N_("what was collected is not what settlements and receipts say"), settlement.settled_against_lines
     ),
+    Check(
+        "recovery",
+        N_("what was collected is not what settlements and receipts say"),
+        settlement.recovered_against_lines,
+    ),
+    Check("penalty", N_("what others paid of it is not what settlements say"), settlement.joint_payments_against_lines),
     Check(
         "penalty", N_("what was given up is not what two supervisors approved"), settlement.written_off_against_requests
     ),

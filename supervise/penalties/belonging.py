@@ -67,6 +67,11 @@ class ChargedUnits:
         same = select(Party.id).where(func.coalesce(Party.merged_into_id, Party.id).in_(survivors))
         self._party_ids = set(session.scalars(same))
 
+    @property
+    def are_none(self) -> bool:
+        """Whether the user belongs to the office alone."""
+        return not self._unit_ids and not self._party_ids
+
     def include(self, penalty: Penalty) -> bool:
         """Say whether *penalty* charges one of them."""
         if penalty.family is PenaltyFamily.INTERNAL:

@@ -18,7 +18,6 @@ from supervise.penalties.fine_models import (
     FineRecourse,
     FineRespondent,
     FineState,
-    RecourseReceipt,
     RecourseState,
     RegulatorFine,
 )
@@ -181,18 +180,6 @@ def claims_against_ledger(session: Session) -> Sequence[int]:
         expected = {int(one or 0): int(total) for one, total in session.execute(query)}
         found |= unexplained_dimensions(session, account, expected)
     return sorted(found)
-
-
-def receipts_against_lines(session: Session) -> Sequence[int]:
-    """Return recourse lines whose received amount is not the sum of their receipts."""
-    came = func.coalesce(func.sum(RecourseReceipt.amount_fen), 0)
-    query = (
-        select(FineRecourse.id)
-        .join(RecourseReceipt, RecourseReceipt.recourse_id == FineRecourse.id, isouter=True)
-        .group_by(FineRecourse.id, FineRecourse.received_fen)
-        .having(came != FineRecourse.received_fen)
-    )
-    return session.scalars(query.order_by(FineRecourse.id)).all()
 
 
 def refunds_owed() -> Select[int, int]:

@@ -21,7 +21,7 @@ from supervise.ledger.queries import entries_of_keys
 from supervise.ledger.reverse import ReversalDraft, reverse
 from supervise.money import format_yuan
 from supervise.penalties.adjustments import find_adjustments
-from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyRefund, PenaltyState
+from supervise.penalties.models import LIVE_PENALTY_STATES, JointPayment, Penalty, PenaltyRefund, PenaltyState
 from supervise.penalties.recoveries import fall_with_findings
 from supervise.penalties.steps import record_steps
 
@@ -98,11 +98,15 @@ def _reverse(session: Session, penalty: Penalty, lifted_fen: int, why: LiftReaso
 
 
 def _owe_back(session: Session, penalty: Penalty, refund_fen: int, why: LiftReason, on: dt.date) -> None:
-    """Book what was collected in excess as owed to the party; a settlement run sets it off or pays it out."""
+    """Book what was collected in excess as owed to who paid it; a settlement run sets it off or pays it out.
+
+    Joint debtors who paid what the party did not come first, the last payment of all before the others.
+    """
     refund = PenaltyRefund(
         penalty_id=penalty.id, amount_fen=refund_fen, because=why.key, approved_by=why.approver_id, at=clock.now()
     )
     session.add(refund)
+    payers = _payers(session, penalty, refund_fen)
     session.flush()  # the entry's key names the row
     draft = EntryDraft(
         key=f"penalty:refund:{penalty.id}:{refund.id}",
@@ -110,13 +114,28 @@ def _owe_back(session: Session, penalty: Penalty, refund_fen: int, why: LiftReas
         effective_on=on,
         lines=[
             Line(AccountCode.PENALTY_RECEIVABLE, penalty.party_id, refund_fen),
-            Line(AccountCode.REFUND_DUE, penalty.party_id, -refund_fen),
+            *(Line(AccountCode.REFUND_DUE, payer_id, -fen) for payer_id, fen in payers.items()),
         ],
         actor_id=why.actor_id,
         approver_id=why.approver_id,
         reason=why.reason,
     )
     post(session, [draft])
+
+
+def _payers(session: Session, penalty: Penalty, refund_fen: int) -> dict[int, int]:
+    """Return who gets how much of a refund, and say so of what joint debtors paid; their penalty is locked."""
+    left_fen, payers = refund_fen, dict[int, int]()
+    by_others = select(JointPayment).where(JointPayment.penalty_id == penalty.id).order_by(JointPayment.id.desc())
+    for payment in session.scalars(by_others.execution_options(populate_existing=True)):
+        part_fen = min(left_fen, payment.amount_fen - payment.returned_fen)
+        if part_fen:
+            payment.returned_fen += part_fen
+            payers[payment.payer_id] = payers.get(payment.payer_id, 0) + part_fen
+            left_fen -= part_fen
+    if left_fen:
+        payers[penalty.party_id] = left_fen
+    return payers
 
 
 def _end(session: Session, penalty: Penalty, why: LiftReason) -> None:

@@ -254,7 +254,7 @@ class ReversalRequest(Base):
 
 
 class PenaltyRefund(Base):
-    """What was collected of a penalty and lifted afterwards: owed back to the party, set off or paid by settlement."""
+    """What was collected of a penalty and lifted afterwards: owed back to who paid, set off or paid by settlement."""
 
     __tablename__ = "penalty_refund"
     __table_args__ = (
@@ -268,6 +268,27 @@ class PenaltyRefund(Base):
     #: Key of the ledger's entry that lifted it.
     because: Mapped[str]
     approved_by: Mapped[int]
+    at: Mapped[dt.datetime]
+
+
+class JointPayment(Base):
+    """What a joint debtor paid of somebody else's penalty: its recourse, and whom a refund goes to first."""
+
+    __tablename__ = "joint_payment"
+    __table_args__ = (
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+        CheckConstraint("returned_fen BETWEEN 0 AND amount_fen", name="returned_within_amount"),
+        UniqueConstraint("penalty_id", "because"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    penalty_id: Mapped[int] = mapped_column(ForeignKey("penalty.id"))
+    payer_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    amount_fen: Mapped[int]
+    #: What of it is owed back to the payer since the penalty was lifted.
+    returned_fen: Mapped[int] = mapped_column(default=0)
+    #: Key of the ledger's entry that took it from the payer.
+    because: Mapped[str]
     at: Mapped[dt.datetime]
 
 

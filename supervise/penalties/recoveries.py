@@ -113,7 +113,9 @@ def approve_recoveries(session: Session, shown: Collection[tuple[int, str]], *, 
 
 
 def void_recovery(session: Session, recovery_id: int, reason: str, *, actor_id: int) -> Recovery:
-    """Take a recovery back with a *reason*; what was posted is reversed. Never by who approved it.
+    """Take a recovery back with a *reason*; what was posted is reversed, what was collected is owed back.
+
+    Never by who approved it.
 
     Raises:
         NotFoundError: if there is none.
@@ -148,6 +150,7 @@ def fall_with_findings(session: Session, finding_ids: Collection[int], *, actor_
         )
         .order_by(Recovery.id)
         .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
     for recovery in session.scalars(query).all():
         _void(session, recovery, FINDING_FELL, actor_id=actor_id, by_person=False)
@@ -305,7 +308,24 @@ def _void(session: Session, recovery: Recovery, reason: str, *, actor_id: int, b
             actor_id=actor_id,
         )
         reverse(session, [draft])
+    if recovery.settled_fen:
+        _owe_back(session, recovery, reason, actor_id)
     _record(session, "recovery.voided", [recovery], actor_id, reason)
+
+
+def _owe_back(session: Session, recovery: Recovery, reason: str, actor_id: int) -> None:
+    draft = EntryDraft(
+        key=f"recovery:refund:{recovery.id}",
+        event="recovery.refund_due",
+        effective_on=clock.today(),
+        lines=[
+            Line(AccountCode.COMPENSATION_RECOVERABLE, recovery.party_id, recovery.settled_fen),
+            Line(AccountCode.REFUND_DUE, recovery.party_id, -recovery.settled_fen),
+        ],
+        actor_id=actor_id,
+        reason=reason,
+    )
+    post(session, [draft])
 
 
 def _record(

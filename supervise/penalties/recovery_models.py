@@ -38,6 +38,10 @@ class Recovery(Base):
         CheckConstraint("(approver_id IS NULL) = (approved_at IS NULL)", name="approval_complete"),
         CheckConstraint("state <> 'approved' OR approver_id IS NOT NULL", name="approved_by_set"),
         CheckConstraint("(state = 'voided') = (void_reason IS NOT NULL)", name="void_has_reason"),
+        CheckConstraint(
+            "settled_fen BETWEEN 0 AND amount_fen AND (settled_fen = 0 OR state <> 'proposed')",
+            name="settled_within_amount",
+        ),
         Index(
             "uq_recovery_live",
             "credit_id",
@@ -81,3 +85,10 @@ class Recovery(Base):
     voided_by: Mapped[int | None]
     voided_at: Mapped[dt.datetime | None]
     void_reason: Mapped[str | None] = mapped_column(MaskedText)
+    #: What settlements and payments have collected; of a voided one it is owed back to the party.
+    settled_fen: Mapped[int] = mapped_column(default=0, server_default="0")
+
+    @property
+    def open_fen(self) -> int:
+        """What the party still has to pay."""
+        return self.amount_fen - self.settled_fen if self.state is RecoveryState.APPROVED else 0

@@ -96,14 +96,21 @@ def recoveries_beyond_paid(session: Session) -> Sequence[int]:
 
 
 def recoveries_against_ledger(session: Session) -> Sequence[int]:
-    """Return the parties whose approved recoveries do not sum to what the ledger says."""
+    """Return the parties whose approved recoveries, less what was collected, do not sum to what the ledger says."""
     query = (
-        select(Recovery.party_id, func.sum(Recovery.amount_fen))
+        select(Recovery.party_id, func.sum(Recovery.amount_fen - Recovery.settled_fen))
         .where(Recovery.state == RecoveryState.APPROVED)
         .group_by(Recovery.party_id)
     )
     expected = {party_id: int(total) for party_id, total in session.execute(query)}
     return sorted(unexplained_dimensions(session, AccountCode.COMPENSATION_RECOVERABLE, expected))
+
+
+def refunds_owed() -> Select[int, int]:
+    """Return (party, amount) of what was collected of recoveries that are void since, negative: owed by us."""
+    return select(Recovery.party_id, -Recovery.settled_fen).where(
+        Recovery.state == RecoveryState.VOIDED, Recovery.settled_fen > 0
+    )
 
 
 def _lines() -> Select[*tuple[Any, ...]]:

@@ -18,6 +18,7 @@ from supervise.ledger.drafts import EntryDraft, Line
 from supervise.ledger.post import post
 from supervise.money import FEN_MAX, format_yuan
 from supervise.penalties.collecting import collect, lock_for_collection, open_debts
+from supervise.penalties.debts import RECEIVABLE, DebtKey
 from supervise.settlement.accounts import lock_outside_party, refunds_due
 from supervise.settlement.models import BankDirection, BankMovement, ReceiptLine
 
@@ -44,9 +45,9 @@ class PaymentFacts(NamedTuple):
 
 
 def receive_payment(session: Session, facts: PaymentFacts, *, actor_id: int) -> BankMovement:
-    """Book money that a party paid, against its open penalties in the order of payment.
+    """Book money that a party paid, against its open debts in the order of payment.
 
-    A disputed penalty is paid last: the party may still win. What is paid beyond all debts is owed back to the party.
+    A disputed one is paid last: the party may still win. What is paid beyond all debts is owed back to the party.
 
     Raises:
         NotFoundError, OurselvesError: if the party is none outside the carrier.
@@ -60,12 +61,13 @@ def receive_payment(session: Session, facts: PaymentFacts, *, actor_id: int) -> 
     insert_rows(
         session,
         ReceiptLine.__table__,
-        [{"bank_movement_id": movement.id, "penalty_id": penalty_id, "amount_fen": fen} for penalty_id, fen in paid],
+        [{"bank_movement_id": movement.id, **key.columns, "amount_fen": fen} for key, fen in paid],
     )
-    applied_fen = sum(fen for _penalty_id, fen in paid)
+    applied_fen = sum(fen for _key, fen in paid)
     lines = [Line(AccountCode.BANK, None, facts.amount_fen)]
-    if applied_fen:
-        lines.append(Line(AccountCode.PENALTY_RECEIVABLE, party.id, -applied_fen))
+    for kind, account in RECEIVABLE.items():
+        if part_fen := sum(fen for key, fen in paid if key.kind is kind):
+            lines.append(Line(account, party.id, -part_fen))
     if applied_fen < facts.amount_fen:
         lines.append(Line(AccountCode.REFUND_DUE, party.id, applied_fen - facts.amount_fen))
     draft = EntryDraft(
@@ -125,17 +127,17 @@ def pay_refund(session: Session, facts: PaymentFacts, *, actor_id: int) -> BankM
     return movement
 
 
-def _applied(session: Session, facts: PaymentFacts) -> Sequence[tuple[int, int]]:
-    """Return what the payment pays of each penalty; the rows are locked first, then read."""
+def _applied(session: Session, facts: PaymentFacts) -> Sequence[tuple[DebtKey, int]]:
+    """Return what the payment pays of each debt; the rows are locked first, then read."""
     now, party_ids = clock.now(), [facts.party_id]
-    lock_for_collection(session, [debt.penalty_id for debt in open_debts(session, until=now, party_ids=party_ids)])
+    lock_for_collection(session, [debt.key for debt in open_debts(session, until=now, party_ids=party_ids)])
     # Stable: the order of payment stays.
     debts = sorted(open_debts(session, until=now, party_ids=party_ids), key=lambda debt: debt.is_disputed)
     left_fen, paid = facts.amount_fen, []
     for debt in debts:
         part_fen = min(left_fen, debt.open_fen)
         if part_fen:
-            paid.append((debt.penalty_id, part_fen))
+            paid.append((debt.key, part_fen))
             left_fen -= part_fen
     return paid
 

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import unexplained_dimensions
-from supervise.penalties.fine_queries import refunds_owed
-from supervise.penalties.models import Penalty, PenaltyRefund
+from supervise.penalties import fine_queries, recovery_queries
+from supervise.penalties.fine_models import FineRecourse, RecourseReceipt
+from supervise.penalties.models import JointPayment, Penalty, PenaltyRefund
+from supervise.penalties.recovery_models import Recovery
 from supervise.settlement.models import (
     BankDirection,
     BankMovement,
@@ -48,10 +50,47 @@ def _differing(first: dict[int, int], second: dict[int, int]) -> Sequence[int]:
 def settled_against_lines(session: Session) -> Sequence[int]:
     """Return penalties whose collected amount is not what lines and receipts collected and refunds gave back."""
     stored = select(Penalty.id, Penalty.settled_fen).where(Penalty.settled_fen != 0)
-    lines = select(SettlementLine.penalty_id, SettlementLine.collected_fen).where(SettlementLine.collected_fen > 0)
-    receipts = select(ReceiptLine.penalty_id, ReceiptLine.amount_fen)
     given_back = select(PenaltyRefund.penalty_id, -PenaltyRefund.amount_fen)
-    return _differing(_sums(session, stored), _sums(session, lines, receipts, given_back))
+    came = _came(SettlementLine.penalty_id, ReceiptLine.penalty_id)
+    return _differing(_sums(session, stored), _sums(session, *came, given_back))
+
+
+def recovered_against_lines(session: Session) -> Sequence[int]:
+    """Return recoveries whose collected amount is not what lines and receipts collected."""
+    stored = select(Recovery.id, Recovery.settled_fen).where(Recovery.settled_fen != 0)
+    return _differing(
+        _sums(session, stored), _sums(session, *_came(SettlementLine.recovery_id, ReceiptLine.recovery_id))
+    )
+
+
+def received_against_receipts(session: Session) -> Sequence[int]:
+    """Return recourse lines whose received amount is not what came for them alone, by settlements and by payments."""
+    stored = select(FineRecourse.id, FineRecourse.received_fen).where(FineRecourse.received_fen != 0)
+    alone = select(RecourseReceipt.recourse_id, RecourseReceipt.amount_fen)
+    came = _came(SettlementLine.recourse_id, ReceiptLine.recourse_id)
+    return _differing(_sums(session, stored), _sums(session, alone, *came))
+
+
+def joint_payments_against_lines(session: Session) -> Sequence[int]:
+    """Return penalties of which joint debtors paid something else than their settlements have collected."""
+    stored = select(JointPayment.penalty_id, JointPayment.amount_fen)
+    collected = (
+        select(SettlementLine.penalty_id, SettlementLine.collected_fen)
+        .join(Settlement, Settlement.id == SettlementLine.settlement_id)
+        .join(Penalty, Penalty.id == SettlementLine.penalty_id)
+        .where(Settlement.party_id != Penalty.party_id, SettlementLine.collected_fen > 0)
+    )
+    return _differing(_sums(session, stored), _sums(session, collected))
+
+
+def _came(
+    settled: InstrumentedAttribute[int | None], received: InstrumentedAttribute[int | None]
+) -> tuple[Select[Any, Any], Select[Any, Any]]:
+    """Return (debt, amount) of what settlements and payments have collected of one kind of debt."""
+    return (
+        select(settled, SettlementLine.collected_fen).where(settled.is_not(None), SettlementLine.collected_fen > 0),
+        select(received, ReceiptLine.amount_fen).where(received.is_not(None)),
+    )
 
 
 def written_off_against_requests(session: Session) -> Sequence[int]:
@@ -80,13 +119,18 @@ def commissions_against_ledger(session: Session) -> Sequence[int]:
 def refunds_against_ledger(session: Session) -> Sequence[int]:
     """Return parties whose refund due in the ledger is not what is owed back and neither set off nor paid."""
     owed = select(Penalty.party_id, -PenaltyRefund.amount_fen).join(Penalty, Penalty.id == PenaltyRefund.penalty_id)
+    # What a joint debtor paid goes back to that one.
+    not_own = select(Penalty.party_id, JointPayment.returned_fen).join(Penalty, Penalty.id == JointPayment.penalty_id)
+    to_payers = select(JointPayment.payer_id, -JointPayment.returned_fen)
     received = BankMovement.direction == BankDirection.RECEIVED
     signed = case((received, -1), else_=1) * BankMovement.amount_fen
     moved = select(BankMovement.party_id, signed)
     applied = select(BankMovement.party_id, ReceiptLine.amount_fen).join(
         ReceiptLine, ReceiptLine.bank_movement_id == BankMovement.id
     )
-    expected = _sums(session, owed, moved, applied, collected_by_payer(CollectedFrom.REFUND), refunds_owed())
+    ended = fine_queries.refunds_owed(), recovery_queries.refunds_owed()
+    set_off = collected_by_payer(CollectedFrom.REFUND)
+    expected = _sums(session, owed, not_own, to_payers, moved, applied, set_off, *ended)
     return sorted(unexplained_dimensions(session, AccountCode.REFUND_DUE, expected))
 
 

@@ -16,9 +16,11 @@ from supervise.ledger.chart import AccountCode
 from supervise.ledger.drafts import EntryDraft, Line
 from supervise.ledger.post import post
 from supervise.money import FEN_MAX, format_yuan
+from supervise.penalties.fine_models import FineRecourse
 from supervise.penalties.models import Penalty
 from supervise.penalties.monthly_figures import FigureFacts, record_figure
 from supervise.penalties.pricing import FigureKind
+from supervise.penalties.recovery_models import Recovery
 from supervise.settlement.accounts import lock_parties
 from supervise.settlement.models import (
     CollectedFrom,
@@ -114,22 +116,25 @@ def record_commission(session: Session, facts: CommissionFacts, *, actor_id: int
 def set_off_by_contract(session: Session, months: Collection[str]) -> dict[tuple[int, str], SetOff]:
     """Return what was set off against the commissions of *months*, by contract and month."""
     posted = func.sum(func.coalesce(SettlementLine.collected_fen, 0))
+    contract_id = func.coalesce(Penalty.contract_id, Recovery.contract_id, FineRecourse.contract_id)
     query = (
         select(
-            Penalty.contract_id,
+            contract_id,
             SettlementRun.month,
             func.sum(func.coalesce(SettlementLine.collected_fen, SettlementLine.proposed_fen)),
             posted,
         )
         .join(Settlement, Settlement.id == SettlementLine.settlement_id)
         .join(SettlementRun, SettlementRun.id == Settlement.run_id)
-        .join(Penalty, Penalty.id == SettlementLine.penalty_id)
+        .join(Penalty, Penalty.id == SettlementLine.penalty_id, isouter=True)
+        .join(Recovery, Recovery.id == SettlementLine.recovery_id, isouter=True)
+        .join(FineRecourse, FineRecourse.id == SettlementLine.recourse_id, isouter=True)
         .where(
             SettlementLine.source == CollectedFrom.COMMISSION,
             Settlement.state == SettlementState.POSTED,
             SettlementRun.month.in_(months),
         )
-        .group_by(Penalty.contract_id, SettlementRun.month)
+        .group_by(contract_id, SettlementRun.month)
     )
     return {(row[0], row[1]): SetOff(int(row[2]), int(row[3])) for row in session.execute(query)}
 

@@ -67,7 +67,7 @@ def ageing(session: Session, on: dt.date | None = None) -> list[AgedParty]:
         raise InvalidInputError(N_("The day lies in the future"))
     sums: dict[int, dict[Age, int]] = defaultdict(lambda: dict.fromkeys(Age, 0))
     for debt in open_debts(session, until=clock.start_of_day(day + dt.timedelta(days=1))):
-        age = age_of((day - clock.china_day(debt.finalised_at)).days)
+        age = age_of((day - clock.china_day(debt.due_at)).days)
         sums[debt.party_id][age] += debt.open_fen
     names = _parties(session)
     rows = [AgedParty(party_id, *names[party_id], fen) for party_id, fen in sums.items()]

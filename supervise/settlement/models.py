@@ -10,6 +10,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from supervise.db import Base, MaskedText
 from supervise.labels import N_, LabelledEnum
+from supervise.penalties.debts import DebtKey, key_of
+
+#: A line names one debt: a penalty, a recovery of a credit, or a recourse line of a fine.
+_ONE_DEBT = (
+    "CASE WHEN penalty_id IS NULL THEN 0 ELSE 1 END + CASE WHEN recovery_id IS NULL THEN 0 ELSE 1 END + "
+    "CASE WHEN recourse_id IS NULL THEN 0 ELSE 1 END = 1"
+)
+
+
+def _named_once(table: str, *scope: str) -> list[Index]:
+    """Return the keys that let a line name a recovery or a recourse line once in its *scope*."""
+    return [
+        Index(f"uq_{table}_{column}", column, *scope, unique=True, sqlite_where=is_named, postgresql_where=is_named)
+        for column in ("recovery_id", "recourse_id")
+        for is_named in [text(f"{column} IS NOT NULL")]
+    ]
 
 
 class DepositKind(LabelledEnum):
@@ -180,18 +196,22 @@ class BankMovement(Base):
 
 
 class ReceiptLine(Base):
-    """What a receipt paid of a penalty; frozen."""
+    """What a receipt paid of a penalty, a recovery or a recourse line; frozen."""
 
     __tablename__ = "receipt_line"
     __table_args__ = (
         CheckConstraint("amount_fen > 0", name="amount_positive"),
+        CheckConstraint(_ONE_DEBT, name="one_debt"),
         UniqueConstraint("bank_movement_id", "penalty_id"),
+        *_named_once("receipt_line", "bank_movement_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     bank_movement_id: Mapped[int] = mapped_column(ForeignKey("bank_movement.id"))
-    penalty_id: Mapped[int] = mapped_column(ForeignKey("penalty.id"), index=True)
+    penalty_id: Mapped[int | None] = mapped_column(ForeignKey("penalty.id"), index=True)
     amount_fen: Mapped[int]
+    recovery_id: Mapped[int | None] = mapped_column(ForeignKey("recovery.id"))
+    recourse_id: Mapped[int | None] = mapped_column(ForeignKey("fine_recourse.id"))
 
 
 class SettlementRun(Base):
@@ -283,7 +303,7 @@ class Settlement(Base):
 
 
 class SettlementLine(Base):
-    """What a settlement takes of one penalty from one source, or why it leaves it out.
+    """What a settlement takes of one debt (penalty, recovery, recourse line) from one source, or why it leaves it out.
 
     The penalty may be a joint debtor's: then the settlement's party has a recourse against that one (a memo).
     """
@@ -299,19 +319,28 @@ class SettlementLine(Base):
         CheckConstraint(
             "collected_fen IS NULL OR (collected_fen < proposed_fen) = (fell_out IS NOT NULL)", name="fell_out_set"
         ),
+        CheckConstraint(_ONE_DEBT, name="one_debt"),
         UniqueConstraint("settlement_id", "penalty_id", "source"),
         Index(None, "penalty_id"),
+        *_named_once("settlement_line", "settlement_id", "source"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"))
-    penalty_id: Mapped[int] = mapped_column(ForeignKey("penalty.id"))
+    penalty_id: Mapped[int | None] = mapped_column(ForeignKey("penalty.id"))
     source: Mapped[CollectedFrom | None]
     left_out: Mapped[LeftOut | None]
     proposed_fen: Mapped[int]
     #: NULL until it is posted: refund and deposit with the run, commission when the notice has arrived.
     collected_fen: Mapped[int | None]
     fell_out: Mapped[FellOut | None]
+    recovery_id: Mapped[int | None] = mapped_column(ForeignKey("recovery.id"))
+    recourse_id: Mapped[int | None] = mapped_column(ForeignKey("fine_recourse.id"))
+
+    @property
+    def debt(self) -> DebtKey:
+        """Which debt it names."""
+        return key_of(self.penalty_id, self.recovery_id, self.recourse_id)
 
 
 class TopUpCall(Base):

@@ -4,14 +4,17 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from supervise.bulk import among
 from supervise.errors import NotFoundError
 from supervise.parties.models import Party
 from supervise.parties.scope import Scope
-from supervise.penalties.models import Penalty
+from supervise.penalties.debts import DebtKind
+from supervise.penalties.fine_models import FineRecourse, RegulatorFine
+from supervise.penalties.models import JointPayment, Penalty
+from supervise.penalties.recovery_models import Recovery
 from supervise.settlement.models import (
     CollectedFrom,
     LeftOut,
@@ -50,6 +53,15 @@ class SourceTotal(NamedTuple):
     waiting_fen: int
 
 
+class DebtTotal(NamedTuple):
+    """What a run settles of one kind of debt, in fen."""
+
+    kind: DebtKind
+    lines: int
+    proposed_fen: int
+    collected_fen: int
+
+
 class LeftOutTotal(NamedTuple):
     """What a run leaves out for one reason, in fen."""
 
@@ -76,13 +88,15 @@ class SettlementRow(NamedTuple):
 
 
 class LineRow(NamedTuple):
-    """A line of a settlement, with its penalty and whose it is."""
+    """A line of a settlement, with its debt and whose it is."""
 
     line: SettlementLine
     reference: str
+    #: Empty: no penalty.
     offence_code: str
+    #: Day of the call; of a recourse line, of the decision on the fine.
     occurred_on: dt.date
-    finalised_at: dt.datetime | None
+    due_at: dt.datetime | None
     debtor_id: int
     debtor: str
 
@@ -167,6 +181,27 @@ def totals_of_run(session: Session, run_id: int) -> Sequence[SourceTotal]:
         if source is not None
     }
     return [found.get(source, SourceTotal(source, 0, 0, 0, 0)) for source in CollectedFrom]
+
+
+def totals_by_debt(session: Session, run_id: int) -> Sequence[DebtTotal]:
+    """Return what the run takes of each kind of debt that it settles, in the order of payment."""
+    columns = zip(
+        DebtKind, (SettlementLine.penalty_id, SettlementLine.recovery_id, SettlementLine.recourse_id), strict=True
+    )
+    kind = case(*((column.is_not(None), kind.value) for kind, column in columns))
+    query = (
+        select(
+            kind,
+            func.count(),
+            func.sum(SettlementLine.proposed_fen),
+            func.coalesce(func.sum(SettlementLine.collected_fen), 0),
+        )
+        .join(Settlement, Settlement.id == SettlementLine.settlement_id)
+        .where(Settlement.run_id == run_id, SettlementLine.source.is_not(None))
+        .group_by(kind)
+    )
+    found = {row[0]: DebtTotal(DebtKind(row[0]), *map(int, row[1:])) for row in session.execute(query)}
+    return [found[kind] for kind in DebtKind if kind in found]
 
 
 def left_out_of_run(session: Session, run_id: int) -> Sequence[LeftOutTotal]:
@@ -292,18 +327,22 @@ def lines_of_run(session: Session, run_id: int) -> Sequence[tuple[LineRow, str]]
 
 
 def _lines() -> Select[*tuple[object, ...]]:
+    debtor_id = func.coalesce(Penalty.party_id, Recovery.party_id, FineRecourse.party_id)
     return (
         select(
             SettlementLine,
-            Penalty.reference,
-            Penalty.offence_code,
-            Penalty.occurred_on,
-            Penalty.finalised_at,
-            Penalty.party_id,
+            func.coalesce(Penalty.reference, Recovery.reference, FineRecourse.reference),
+            func.coalesce(Penalty.offence_code, ""),
+            func.coalesce(Penalty.occurred_on, Recovery.occurred_on, RegulatorFine.decided_on),
+            func.coalesce(Penalty.finalised_at, Recovery.approved_at, FineRecourse.approved_at),
+            debtor_id,
             Party.name,
         )
-        .join(Penalty, Penalty.id == SettlementLine.penalty_id)
-        .join(Party, Party.id == Penalty.party_id)
+        .join(Penalty, Penalty.id == SettlementLine.penalty_id, isouter=True)
+        .join(Recovery, Recovery.id == SettlementLine.recovery_id, isouter=True)
+        .join(FineRecourse, FineRecourse.id == SettlementLine.recourse_id, isouter=True)
+        .join(RegulatorFine, RegulatorFine.id == FineRecourse.fine_id, isouter=True)
+        .join(Party, Party.id == debtor_id)
     )
 
 
@@ -321,28 +360,33 @@ class Recourse(NamedTuple):
 
 
 def recourses(session: Session, party_ids: Collection[int]) -> Sequence[Recourse]:
-    """Return what these parties paid for joint debtors, or joint debtors for them (Civil Code 519), by settlement."""
+    """Return what these parties paid for joint debtors, or joint debtors for them (Civil Code 519), by settlement.
+
+    What was owed back to the payer since is none of it.
+    """
     query = (
         select(
-            Settlement.id,
-            Settlement.party_id,
+            JointPayment.because,
+            JointPayment.payer_id,
             Penalty.party_id,
-            func.sum(SettlementLine.collected_fen),
+            func.sum(JointPayment.amount_fen - JointPayment.returned_fen),
         )
-        .join(SettlementLine, SettlementLine.settlement_id == Settlement.id)
-        .join(Penalty, Penalty.id == SettlementLine.penalty_id)
+        .join(Penalty, Penalty.id == JointPayment.penalty_id)
         .where(
-            Settlement.party_id != Penalty.party_id,
-            SettlementLine.collected_fen > 0,
+            JointPayment.amount_fen > JointPayment.returned_fen,
             or_(
-                among(session, Settlement.party_id, list(party_ids)),
+                among(session, JointPayment.payer_id, list(party_ids)),
                 among(session, Penalty.party_id, list(party_ids)),
             ),
         )
-        .group_by(Settlement.id, Settlement.party_id, Penalty.party_id)
-        .order_by(Settlement.id, Penalty.party_id)
+        .group_by(JointPayment.because, JointPayment.payer_id, Penalty.party_id)
     )
-    return [Recourse(row[0], row[1], row[2], int(row[3] or 0)) for row in session.execute(query)]
+    # The key of the entry names the settlement: ``taking``.
+    rows = [
+        Recourse(int(because.split(":")[1]), payer_id, debtor_id, int(fen))
+        for because, payer_id, debtor_id, fen in session.execute(query)
+    ]
+    return sorted(rows)
 
 
 def unposted_runs(session: Session, month: str, state: RunState) -> Sequence[str]:

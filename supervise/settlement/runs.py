@@ -19,6 +19,9 @@ from supervise.bulk import insert_rows, uncollected
 from supervise.db import reserve_ids, take_turn
 from supervise.errors import AlreadyDecidedError, ConflictError, InvalidInputError, NotFoundError, SamePersonError
 from supervise.labels import N_
+from supervise.parties.models import Party
+from supervise.penalties.belonging import ChargedUnits, OwnUnitError
+from supervise.penalties.debts import DebtKey
 from supervise.settlement.models import (
     CollectedFrom,
     LeftOut,
@@ -95,6 +98,7 @@ def approve_run(session: Session, run_id: int, content_sha256: str, *, actor_id:
         NotFoundError, AlreadyDecidedError: if it does not wait.
         RunChangedError: if *content_sha256* is not what was shown.
         SamePersonError: if the user proposed it.
+        OwnUnitError: if it settles with the user's own party or unit.
         NotPermittedError: if its total is beyond the user's authority.
     """
     run = lock_run(session, run_id)
@@ -104,6 +108,7 @@ def approve_run(session: Session, run_id: int, content_sha256: str, *, actor_id:
         raise SamePersonError
     if run.content_sha256 != content_sha256:
         raise RunChangedError
+    _refuse_own(session, run_id, actor_id)
     total_fen = _total_fen(session, run_id)
     require_authority(session, user_id=actor_id, amount_fen=total_fen)
     run.state, run.approved_by, run.approved_at = RunState.APPROVED, actor_id, clock.now()
@@ -142,6 +147,16 @@ def lock_run(session: Session, run_id: int) -> SettlementRun:
     return run
 
 
+def _refuse_own(session: Session, run_id: int, actor_id: int) -> None:
+    units = ChargedUnits(session, actor_id)
+    if units.are_none:
+        return
+    settled = select(Party).join(Settlement, Settlement.party_id == Party.id).where(Settlement.run_id == run_id)
+    for party in session.scalars(settled.order_by(Party.id)):
+        if units.include_party(party):
+            raise OwnUnitError(reference=party.name)
+
+
 def _refuse_second(session: Session, month: str) -> None:
     in_the_way = select(SettlementRun).where(
         SettlementRun.state.in_(_UNPOSTED)
@@ -168,10 +183,10 @@ def _rows(session: Session, situation: Situation, shared: Shared) -> tuple[list[
     owed, disputed = _sums(situation)
     taken: dict[int, dict[CollectedFrom, int]] = defaultdict(lambda: defaultdict(int))
     joint: dict[int, int] = defaultdict(int)
-    debtor_of = {debt.penalty_id: debt.party_id for debt in situation.debts}
+    debtor_of = {debt.key: debt.party_id for debt in situation.debts}
     for take in shared.takes:
         taken[take.payer_id][take.source] += take.fen
-        joint[take.payer_id] += take.fen if debtor_of[take.penalty_id] != take.payer_id else 0
+        joint[take.payer_id] += take.fen if debtor_of[take.key] != take.payer_id else 0
     settlements: list[dict[str, Any]] = []
     for party_id in situation.means:
         sums = taken[party_id]
@@ -198,7 +213,7 @@ def _sums(situation: Situation) -> tuple[Mapping[int, int], Mapping[int, int]]:
     disputed: dict[int, int] = defaultdict(int)
     for debt in situation.debts:
         owed[debt.party_id] += debt.open_fen
-        if debt.penalty_id in situation.left_out:
+        if debt.key in situation.left_out:
             disputed[debt.party_id] += debt.open_fen
     return owed, disputed
 
@@ -219,19 +234,19 @@ def _top_up_fen(situation: Situation, party_id: int) -> int:
 
 
 def _lines(situation: Situation, shared: Shared, id_of: Mapping[int, int]) -> Iterable[dict[str, Any]]:
-    def line(party_id: int, penalty_id: int, fen: int, **why: Any) -> dict[str, Any]:
-        row = {"settlement_id": id_of[party_id], "penalty_id": penalty_id, "source": None, "left_out": None}
+    def line(party_id: int, key: DebtKey, fen: int, **why: Any) -> dict[str, Any]:
+        row = {"settlement_id": id_of[party_id], **key.columns, "source": None, "left_out": None}
         return {**row, **why, "proposed_fen": fen}
 
     for take in shared.takes:
-        yield line(take.payer_id, take.penalty_id, take.fen, source=take.source)
+        yield line(take.payer_id, take.key, take.fen, source=take.source)
     for debt in situation.debts:
-        if debt.penalty_id in situation.left_out:
-            why = situation.left_out[debt.penalty_id]
-            yield line(debt.party_id, debt.penalty_id, debt.open_fen, left_out=why)
-        elif debt.penalty_id in shared.carried:
-            carried_fen = shared.carried[debt.penalty_id]
-            yield line(debt.party_id, debt.penalty_id, carried_fen, left_out=LeftOut.NO_SOURCE)
+        if debt.key in situation.left_out:
+            why = situation.left_out[debt.key]
+            yield line(debt.party_id, debt.key, debt.open_fen, left_out=why)
+        elif debt.key in shared.carried:
+            carried_fen = shared.carried[debt.key]
+            yield line(debt.party_id, debt.key, carried_fen, left_out=LeftOut.NO_SOURCE)
 
 
 def _sha256(settlements: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Any]]) -> str:

@@ -13,8 +13,9 @@ from supervise.bulk import slices
 from supervise.contracts.terms import SettlementMethod, terms_at
 from supervise.parties.sanction_models import SanctionKind
 from supervise.parties.sanctions import standing_at
-from supervise.penalties.collecting import OpenDebt, open_debts
-from supervise.penalties.models import Penalty, PenaltyState
+from supervise.penalties.collecting import open_debts
+from supervise.penalties.debts import DebtKey, DebtKind, OpenDebt, key_of
+from supervise.penalties.models import JointPayment, Penalty, PenaltyState
 from supervise.settlement.accounts import deposits_held, refunds_due
 from supervise.settlement.commissions import set_off_by_contract
 from supervise.settlement.deposits import required_deposits
@@ -31,15 +32,18 @@ from supervise.settlement.models import (
 )
 from supervise.settlement.waterfall import Debt, JointDebtor, Means
 
+#: The columns of a line that name its debt.
+_NAMED = (SettlementLine.penalty_id, SettlementLine.recovery_id, SettlementLine.recourse_id)
+
 
 @dataclass
 class Situation:
     """What a run of a month is computed from."""
 
-    #: Final and open at the cut-off, in the order of payment, by party; amounts without what waits for a notice.
+    #: Due and open at the cut-off, in the order of payment, by party; amounts without what waits for a notice.
     debts: Sequence[OpenDebt]
-    #: Why a debt is left out, by penalty.
-    left_out: Mapping[int, LeftOut]
+    #: Why a debt is left out.
+    left_out: Mapping[DebtKey, LeftOut]
     #: What each party has, by party.
     means: dict[int, Means]
     #: In which order each contract takes it.
@@ -56,18 +60,17 @@ class Situation:
     def payable(self) -> list[Debt]:
         """The debts that the waterfall takes."""
         return [
-            Debt(debt.penalty_id, debt.party_id, debt.contract_id, debt.open_fen, debt.joint_finding_id)
+            Debt(debt.key, debt.party_id, debt.contract_id, debt.open_fen, debt.joint_finding_id)
             for debt in self.debts
-            if debt.penalty_id not in self.left_out
+            if debt.key not in self.left_out
         ]
 
 
 def situation_of(session: Session, month: str, until: dt.datetime) -> Situation:
-    """Return what decides the run of *month*: what was final by *until*, and what there is to take it from."""
+    """Return what decides the run of *month*: what was due by *until*, and what there is to take it from."""
     waiting = waiting_for_notice(session)
     debts = [
-        debt._replace(open_fen=debt.open_fen - waiting.get(debt.penalty_id, 0))
-        for debt in open_debts(session, until=until)
+        debt._replace(open_fen=debt.open_fen - waiting.get(debt.key, 0)) for debt in open_debts(session, until=until)
     ]
     debts = [debt for debt in debts if debt.open_fen > 0]
     today = clock.china_day(until)
@@ -80,7 +83,7 @@ def situation_of(session: Session, month: str, until: dt.datetime) -> Situation:
     parties |= {one.party_id for several in joint.values() for one in several if one.party_id in means}
     standing = standing_at(session, parties, today)
     held = {party_id for party_id, kinds in standing.items() if SanctionKind.SETTLEMENT_STOP in kinds}
-    terms = terms_at(session, {debt.contract_id for debt in debts}, today)
+    terms = terms_at(session, {debt.contract_id for debt in debts if debt.contract_id is not None}, today)
     return Situation(
         debts=debts,
         left_out=_left_out(session, debts, held),
@@ -95,10 +98,10 @@ def situation_of(session: Session, month: str, until: dt.datetime) -> Situation:
     )
 
 
-def waiting_for_notice(session: Session) -> dict[int, int]:
-    """Return what of each penalty will be set off against a commission once the notice has arrived, in fen."""
+def waiting_for_notice(session: Session) -> dict[DebtKey, int]:
+    """Return what of each debt will be set off against a commission once the notice has arrived, in fen."""
     query = (
-        select(SettlementLine.penalty_id, func.sum(SettlementLine.proposed_fen))
+        select(*_NAMED, func.sum(SettlementLine.proposed_fen))
         .join(Settlement, Settlement.id == SettlementLine.settlement_id)
         .where(
             Settlement.state == SettlementState.POSTED,
@@ -106,9 +109,9 @@ def waiting_for_notice(session: Session) -> dict[int, int]:
             SettlementLine.source == CollectedFrom.COMMISSION,
             SettlementLine.collected_fen.is_(None),
         )
-        .group_by(SettlementLine.penalty_id)
+        .group_by(*_NAMED)
     )
-    return {row[0]: int(row[1]) for row in session.execute(query)}
+    return {key_of(*row[:3]): int(row[3]) for row in session.execute(query)}
 
 
 def _is_short(means: Mapping[int, Means], party_id: int, wanted_fen: int) -> bool:
@@ -139,22 +142,22 @@ def _called(session: Session) -> dict[int, int]:
     return {row[0]: int(row[1]) for row in session.execute(query.group_by(TopUpCall.party_id))}
 
 
-def _left_out(session: Session, debts: Sequence[OpenDebt], held: Collection[int]) -> dict[int, LeftOut]:
-    given_up = set(
+def _left_out(session: Session, debts: Sequence[OpenDebt], held: Collection[int]) -> dict[DebtKey, LeftOut]:
+    given_up = frozenset(
         session.scalars(
             select(WriteOff.penalty_id).where(WriteOff.state.in_((WriteOffState.OPEN, WriteOffState.ENDORSED)))
         )
     )
-    reasons: dict[int, LeftOut] = {}
+    reasons: dict[DebtKey, LeftOut] = {}
     for debt in debts:
         if debt.party_id in held:
-            reasons[debt.penalty_id] = LeftOut.HELD
+            reasons[debt.key] = LeftOut.HELD
         elif debt.has_objection:
-            reasons[debt.penalty_id] = LeftOut.OBJECTION
+            reasons[debt.key] = LeftOut.OBJECTION
         elif debt.has_reversal:
-            reasons[debt.penalty_id] = LeftOut.REVERSAL
-        elif debt.penalty_id in given_up:
-            reasons[debt.penalty_id] = LeftOut.WRITE_OFF
+            reasons[debt.key] = LeftOut.REVERSAL
+        elif debt.key.kind is DebtKind.PENALTY and debt.key.id in given_up:
+            reasons[debt.key] = LeftOut.WRITE_OFF
     return reasons
 
 
@@ -182,14 +185,11 @@ def _paid_for_others(session: Session, finding_ids: Collection[int]) -> dict[tup
     for some in slices(sorted(finding_ids)):
         query = (
             select(
-                Penalty.finding_id,
-                Settlement.party_id,
-                func.sum(func.coalesce(SettlementLine.collected_fen, 0)),
+                Penalty.finding_id, JointPayment.payer_id, func.sum(JointPayment.amount_fen - JointPayment.returned_fen)
             )
-            .join(SettlementLine, SettlementLine.penalty_id == Penalty.id)
-            .join(Settlement, Settlement.id == SettlementLine.settlement_id)
-            .where(Penalty.finding_id.in_(some), Settlement.party_id != Penalty.party_id)
-            .group_by(Penalty.finding_id, Settlement.party_id)
+            .join(JointPayment, JointPayment.penalty_id == Penalty.id)
+            .where(Penalty.finding_id.in_(some))
+            .group_by(Penalty.finding_id, JointPayment.payer_id)
         )
         found.update({(row[0], row[1]): int(row[2]) for row in session.execute(query)})
     return found

@@ -6,16 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.bulk import among, update_column
+from supervise.bulk import among, insert_rows, update_column
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.drafts import EntryDraft, Line
 from supervise.ledger.post import post
-from supervise.penalties.collecting import OpenDebt, collect, lock_for_collection, open_debts
-from supervise.penalties.models import Penalty
+from supervise.penalties.collecting import collect, lock_for_collection, open_debts
+from supervise.penalties.debts import RECEIVABLE, DebtKey, OpenDebt, key_of
+from supervise.penalties.models import JointPayment, Penalty
 from supervise.settlement.models import CollectedFrom, FellOut, Settlement, SettlementLine, SettlementRun
 
 #: What gives the money, by source.
@@ -32,10 +33,9 @@ class LineNow(NamedTuple):
     id: int
     settlement_id: int
     payer_id: int
-    penalty_id: int
-    #: Whose penalty it is: the payer's, or a joint debtor's.
+    debt: DebtKey
+    #: Whose debt it is: the payer's, or of a penalty a joint debtor's.
     debtor_id: int
-    contract_id: int
     source: CollectedFrom
     proposed_fen: int
 
@@ -52,22 +52,22 @@ class Collected(NamedTuple):
 class Purse:
     """What is left of debts and of what pays them, as lines are taken one after the other; in fen."""
 
-    debts: Mapping[int, OpenDebt]
-    open_fen: dict[int, int]
+    debts: Mapping[DebtKey, OpenDebt]
+    open_fen: dict[DebtKey, int]
     given: dict[CollectedFrom, dict[int, int]] = field(default_factory=dict)
 
     def take(self, line: LineNow) -> Collected:
         """Take what is still there for *line*."""
-        debt = self.debts.get(line.penalty_id)
+        debt = self.debts.get(line.debt)
         if debt is not None and debt.is_disputed:
             return Collected(line, 0, FellOut.DISPUTED)
-        wanted_fen = min(line.proposed_fen, self.open_fen.get(line.penalty_id, 0))
+        wanted_fen = min(line.proposed_fen, self.open_fen.get(line.debt, 0))
         source = self.given.get(line.source)
         fen = wanted_fen if source is None else min(wanted_fen, source.get(line.payer_id, 0))
         if source is not None:
             source[line.payer_id] = source.get(line.payer_id, 0) - fen
         if fen:
-            self.open_fen[line.penalty_id] -= fen
+            self.open_fen[line.debt] -= fen
         if fen == line.proposed_fen:
             return Collected(line, fen, None)
         return Collected(line, fen, FellOut.LIFTED if fen == wanted_fen else FellOut.DRAINED)
@@ -81,13 +81,14 @@ def lines_to_collect(session: Session, settlement_ids: Collection[int]) -> list[
             SettlementLine.settlement_id,
             Settlement.party_id,
             SettlementLine.penalty_id,
-            Penalty.party_id,
-            Penalty.contract_id,
+            SettlementLine.recovery_id,
+            SettlementLine.recourse_id,
+            func.coalesce(Penalty.party_id, Settlement.party_id),
             SettlementLine.source,
             SettlementLine.proposed_fen,
         )
         .join(Settlement, Settlement.id == SettlementLine.settlement_id)
-        .join(Penalty, Penalty.id == SettlementLine.penalty_id)
+        .join(Penalty, Penalty.id == SettlementLine.penalty_id, isouter=True)
         .where(
             among(session, SettlementLine.settlement_id, list(settlement_ids)),
             SettlementLine.source.in_(list(_DEBITS)),
@@ -95,29 +96,30 @@ def lines_to_collect(session: Session, settlement_ids: Collection[int]) -> list[
         )
         .order_by(SettlementLine.id)
     )
-    return [LineNow._make(row) for row in session.execute(query)]
+    return [LineNow._make((*row[:3], key_of(row[3], row[4], row[5]), *row[6:])) for row in session.execute(query)]
 
 
 def purse_for(session: Session, lines: Sequence[LineNow]) -> Purse:
-    """Lock the penalties of *lines* and return what is open of them now."""
-    penalty_ids = {line.penalty_id for line in lines}
-    lock_for_collection(session, penalty_ids)
-    debts = {debt.penalty_id: debt for debt in open_debts(session, until=clock.now(), penalty_ids=penalty_ids)}
-    return Purse(debts, {penalty_id: debt.open_fen for penalty_id, debt in debts.items()})
+    """Lock the debts of *lines* and return what is open of them now."""
+    keys = {line.debt for line in lines}
+    lock_for_collection(session, keys)
+    debts = {debt.key: debt for debt in open_debts(session, until=clock.now(), keys=keys)}
+    return Purse(debts, {key: debt.open_fen for key, debt in debts.items()})
 
 
 def book(
     session: Session, run: SettlementRun, collected: Sequence[Collected], days: Mapping[int, dt.date] | None = None
 ) -> None:
-    """Write what was collected into the lines, the penalties and the ledger: one entry for each party and source.
+    """Write what was collected into the lines, the debts and the ledger: one entry for each party and source.
 
     *days* say when it took effect, by settlement; without them, today.
     """
-    amounts: dict[int, int] = defaultdict(int)
+    amounts: dict[DebtKey, int] = defaultdict(int)
     for one in collected:
-        amounts[one.line.penalty_id] += one.fen
-    collect(session, {penalty_id: fen for penalty_id, fen in amounts.items() if fen})
+        amounts[one.line.debt] += one.fen
+    collect(session, {key: fen for key, fen in amounts.items() if fen})
     _write_lines(session, collected)
+    _remember_joint(session, collected)
     post(session, list(_drafts(run, collected, days or {})))
 
 
@@ -137,26 +139,48 @@ def _update_lines(session: Session, ids: Sequence[int], **values: object) -> Non
         session.execute(these.execution_options(synchronize_session=False))
 
 
+def _remember_joint(session: Session, collected: Sequence[Collected]) -> None:
+    now = clock.now()
+    rows = [
+        {
+            "penalty_id": one.line.debt.id,
+            "payer_id": one.line.payer_id,
+            "amount_fen": one.fen,
+            "returned_fen": 0,
+            "because": _key(one.line.settlement_id, one.line.source),
+            "at": now,
+        }
+        for one in collected
+        if one.fen and one.line.debtor_id != one.line.payer_id
+    ]
+    insert_rows(session, JointPayment.__table__, rows)
+
+
+def _key(settlement_id: int, source: CollectedFrom) -> str:
+    return f"settlement:{settlement_id}:{source.value}"
+
+
 def _drafts(run: SettlementRun, collected: Sequence[Collected], days: Mapping[int, dt.date]) -> Iterable[EntryDraft]:
-    entries: dict[tuple[int, CollectedFrom], dict[int, int]] = {}
+    entries: dict[tuple[int, CollectedFrom], dict[tuple[AccountCode, int], int]] = {}
     payers: dict[int, int] = {}
     for one in collected:
         if one.fen:
             line = one.line
             payers[line.settlement_id] = line.payer_id
             sums = entries.setdefault((line.settlement_id, line.source), {})
-            sums[line.debtor_id] = sums.get(line.debtor_id, 0) + one.fen
+            owed = RECEIVABLE[line.debt.kind], line.debtor_id
+            sums[owed] = sums.get(owed, 0) + one.fen
     today = clock.today()
     for (settlement_id, source), sums in entries.items():
         payer_id = payers[settlement_id]
         yield EntryDraft(
-            key=f"settlement:{settlement_id}:{source.value}",
+            key=_key(settlement_id, source),
             event=f"settlement.{source.value}",
             effective_on=days.get(settlement_id, today),
             lines=[
                 Line(_DEBITS[source], payer_id, sum(sums.values())),
                 # A joint debtor's share is paid off with that one's own receivable (domain section 8).
-                *(Line(AccountCode.PENALTY_RECEIVABLE, debtor_id, -fen) for debtor_id, fen in sums.items()),
+                *(Line(account, debtor_id, -fen) for (account, debtor_id), fen in sums.items()),
             ],
             actor_id=run.made_by,
             approver_id=run.approved_by,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from supervise.contracts.terms import SettlementMethod
+from supervise.penalties.debts import DebtKey
 from supervise.settlement.models import CollectedFrom
 
 #: What is in hand; cash is only asked for.
@@ -19,11 +20,12 @@ _SOURCE_OF = {
 
 
 class Debt(NamedTuple):
-    """What is open of a penalty, in fen; debts come in the order of payment."""
+    """What is open of a debt, in fen; debts come in the order of payment."""
 
-    penalty_id: int
+    key: DebtKey
     party_id: int
-    contract_id: int
+    #: None: no contract stands behind it.
+    contract_id: int | None
     open_fen: int
     #: The finding whose other debtors answer for it too; None: nobody else does.
     joint_finding_id: int | None = None
@@ -38,11 +40,13 @@ class Means:
     #: Commission of the month, by contract.
     commission_fen: dict[int, int] = field(default_factory=dict)
 
-    def take(self, source: CollectedFrom, contract_id: int, wanted_fen: int) -> int:
+    def take(self, source: CollectedFrom, contract_id: int | None, wanted_fen: int) -> int:
         """Take up to *wanted_fen* from *source* and return how much it gave."""
         if source is CollectedFrom.CASH:
             return wanted_fen
         if source is CollectedFrom.COMMISSION:
+            if contract_id is None:
+                return 0
             given_fen = min(wanted_fen, max(0, self.commission_fen.get(contract_id, 0)))
             self.commission_fen[contract_id] = self.commission_fen.get(contract_id, 0) - given_fen
             return given_fen
@@ -68,19 +72,19 @@ class JointDebtor(NamedTuple):
 
 
 class Take(NamedTuple):
-    """So much of a penalty from one source of a payer, who may be a joint debtor of it; in fen."""
+    """So much of a debt from one source of a payer, who may be a joint debtor of it; in fen."""
 
     payer_id: int
-    penalty_id: int
+    key: DebtKey
     source: CollectedFrom
     fen: int
 
 
 class Shared(NamedTuple):
-    """What is taken of all debts, and what nothing is left for: ``{penalty: fen}``."""
+    """What is taken of all debts, and what nothing is left for: ``{debt: fen}``."""
 
     takes: Sequence[Take]
-    carried: Mapping[int, int]
+    carried: Mapping[DebtKey, int]
 
 
 def share_out(
@@ -94,27 +98,32 @@ def share_out(
     First what each party has itself, a refund due before all else; then the deposits of joint debtors; then what
     contracts ask for in cash. *means* hold what is left afterwards.
     """
-    rest = {debt.penalty_id: debt.open_fen for debt in debts}
+    rest = {debt.key: debt.open_fen for debt in debts}
     takes = [*_own(debts, orders, means, rest), *_jointly(debts, means, joint, rest)]
     for debt in debts:
-        if rest[debt.penalty_id] and SettlementMethod.CASH in orders[debt.contract_id]:
-            takes.append(Take(debt.party_id, debt.penalty_id, CollectedFrom.CASH, rest[debt.penalty_id]))
-            rest[debt.penalty_id] = 0
-    return Shared(takes, {penalty_id: fen for penalty_id, fen in rest.items() if fen})
+        if rest[debt.key] and SettlementMethod.CASH in _order(orders, debt):
+            takes.append(Take(debt.party_id, debt.key, CollectedFrom.CASH, rest[debt.key]))
+            rest[debt.key] = 0
+    return Shared(takes, {key: fen for key, fen in rest.items() if fen})
 
 
 def _own(
     debts: Sequence[Debt],
     orders: Mapping[int, Sequence[SettlementMethod]],
     means: Mapping[int, Means],
-    rest: dict[int, int],
+    rest: dict[DebtKey, int],
 ) -> Iterable[Take]:
     for debt in debts:
         # A contract that asks for cash before the commission leaves the commission alone.
-        methods = _until_cash(orders[debt.contract_id])
+        methods = _until_cash(_order(orders, debt))
         for source in (CollectedFrom.REFUND, *(_SOURCE_OF[method] for method in methods)):
             payer = Payer(debt.party_id, means[debt.party_id])
-            yield from _taken(debt, payer, source, rest[debt.penalty_id], rest)
+            yield from _taken(debt, payer, source, rest[debt.key], rest)
+
+
+def _order(orders: Mapping[int, Sequence[SettlementMethod]], debt: Debt) -> Sequence[SettlementMethod]:
+    # Where no contract names a deposit or a commission, nothing may be taken but what the law lets us set off.
+    return (SettlementMethod.CASH,) if debt.contract_id is None else orders[debt.contract_id]
 
 
 def _until_cash(order: Sequence[SettlementMethod]) -> Sequence[SettlementMethod]:
@@ -125,7 +134,7 @@ def _jointly(
     debts: Sequence[Debt],
     means: Mapping[int, Means],
     joint: Mapping[int, Sequence[JointDebtor]],
-    rest: dict[int, int],
+    rest: dict[DebtKey, int],
 ) -> Iterable[Take]:
     room = {(finding_id, one.party_id): one.room_fen for finding_id, several in joint.items() for one in several}
     for debt in debts:
@@ -136,7 +145,7 @@ def _jointly(
                 continue
             key = (debt.joint_finding_id, one.party_id)
             left_fen = room[key]
-            wanted_fen = rest[debt.penalty_id] if left_fen is None else min(rest[debt.penalty_id], left_fen)
+            wanted_fen = rest[debt.key] if left_fen is None else min(rest[debt.key], left_fen)
             payer = Payer(one.party_id, means[one.party_id])
             for take in _taken(debt, payer, CollectedFrom.DEPOSIT, wanted_fen, rest):
                 if left_fen is not None:
@@ -144,8 +153,10 @@ def _jointly(
                 yield take
 
 
-def _taken(debt: Debt, payer: Payer, source: CollectedFrom, wanted_fen: int, rest: dict[int, int]) -> Iterable[Take]:
+def _taken(
+    debt: Debt, payer: Payer, source: CollectedFrom, wanted_fen: int, rest: dict[DebtKey, int]
+) -> Iterable[Take]:
     fen = payer.means.take(source, debt.contract_id, wanted_fen) if wanted_fen > 0 else 0
     if fen:
-        rest[debt.penalty_id] -= fen
-        yield Take(payer.party_id, debt.penalty_id, source, fen)
+        rest[debt.key] -= fen
+        yield Take(payer.party_id, debt.key, source, fen)

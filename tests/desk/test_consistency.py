@@ -27,7 +27,7 @@ from tests.factories.penalties import (
     propose,
 )
 from tests.factories.records import write_records
-from tests.factories.settlement import draft_run, make_deposit, make_final_penalty, posted
+from tests.factories.settlement import draft_run, make_deposit, make_due_recourse, make_final_penalty, posted
 from tests.worlds import Worlds
 
 FINANCE = 941
@@ -68,6 +68,18 @@ FAULTS = {
     ),
     "recoveries_against_ledger": RECOVERY.format(paid=1, state="approved", approver=2, at="'2026-11-01 00:00:00'"),
     "recoveries_beyond_paid": RECOVERY.format(paid=9_999_999, state="proposed", approver="NULL", at="NULL"),
+    "claims_beyond_fine": "UPDATE regulator_fine SET amount_fen = 1",
+    "claims_against_ledger": "UPDATE fine_recourse SET amount_fen = amount_fen + 1",
+    "received_against_receipts": "UPDATE fine_recourse SET received_fen = received_fen - 1",
+    "recovered_against_lines": (
+        RECOVERY.format(paid=1, state="approved", approver=2, at="'2026-11-01 00:00:00', 1").replace(
+            "approved_at)", "approved_at, settled_fen)"
+        )
+    ),
+    "joint_payments_against_lines": (
+        "INSERT INTO joint_payment (penalty_id, payer_id, amount_fen, returned_fen, because, at) "
+        "SELECT min(id), min(party_id), 1, 0, 'by hand', '2026-11-01 00:00:00' FROM penalty"
+    ),
     "settled_against_lines": "UPDATE penalty SET settled_fen = 1 WHERE state = 'approved' AND family = 'external'",
     "written_off_against_requests": (
         "UPDATE penalty SET written_off_fen = 1 WHERE state = 'approved' AND family = 'external'"
@@ -126,6 +138,7 @@ def make_sound(session: Session) -> None:
         make_penalties(session, charged)
     settled = make_charged_partner(session)
     make_final_penalty(session, charged=settled)
+    make_due_recourse(session, charged=settled, amount_fen=100_00)
     make_deposit(session, charged=settled, amount_fen=500_00)
     posted(session, draft_run(session))
     make_credits(session)

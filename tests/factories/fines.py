@@ -16,12 +16,14 @@ FINANCE = 931
 _serial = count(1)
 
 
-def make_fine(session: Session, *, amount_fen: int = 100_000_00) -> RegulatorFine:
+def make_fine(
+    session: Session, *, amount_fen: int = 100_000_00, decided_on: dt.date = dt.date(2026, 10, 8)
+) -> RegulatorFine:
     """A fine on some unit of the carrier."""
     facts = FineFacts(
         authority="某省通信管理局",
         decision_number=f"通管罚字2026第{next(_serial)}号",
-        decided_on=dt.date(2026, 10, 8),
+        decided_on=decided_on,
         received_on=dt.date(2026, 10, 12),
         unit_id=make_unit(session).id,
         subject="未经同意拨打营销电话",
@@ -31,9 +33,11 @@ def make_fine(session: Session, *, amount_fen: int = 100_000_00) -> RegulatorFin
     return record_fine(session, facts, actor_id=FINANCE)
 
 
-def make_recourse(session: Session, *, party_id: int, amount_fen: int = 60_000_00) -> FineRecourse:
+def make_recourse(
+    session: Session, *, party_id: int, amount_fen: int = 60_000_00, decided_on: dt.date = dt.date(2026, 10, 8)
+) -> FineRecourse:
     """A proposed claim of a new fine."""
-    fine = make_fine(session)
+    fine = make_fine(session, decided_on=decided_on)
     return propose_recourse(session, fine.id, party_id, amount_fen, "合同第十二条", actor_id=FINANCE)
 
 

@@ -42,7 +42,9 @@ def pay(session: Session, incident: Incident, fen: int, *, state: CreditState = 
     return credit
 
 
-def make_recovery(session: Session, penalty: Penalty, *, paid_fen: int = 5000) -> Recovery:
+def make_recovery(
+    session: Session, penalty: Penalty, *, paid_fen: int = 5000, base: RecoveryBase = RecoveryBase.CALL_PROVEN
+) -> Recovery:
     """A proposed recovery of the whole credit for a charged call, by the party that its penalty charges."""
     credit = pay(session, session.get_one(Incident, penalty.incident_id), paid_fen)
     recovery = Recovery(
@@ -54,7 +56,7 @@ def make_recovery(session: Session, penalty: Penalty, *, paid_fen: int = 5000) -
         unit_id=penalty.unit_id,
         contract_id=penalty.contract_id,
         rule_version_id=penalty.rule_version_id,
-        base=RecoveryBase.CALL_PROVEN,
+        base=base,
         paid_fen=paid_fen,
         recovery_bp=10000,
         amount_fen=paid_fen,

@@ -12,10 +12,15 @@ from supervise.access.models import User
 from supervise.access.roles import Role
 from supervise.attribution.models import Finding
 from supervise.contracts.models import ContractDirection
+from supervise.contracts.rules import RecoveryBase
 from supervise.ledger.drafts import EntryDraft
 from supervise.ledger.post import post
+from supervise.penalties.fine_models import FineRecourse
 from supervise.penalties.models import Penalty, PenaltyFamily, PenaltyState
 from supervise.penalties.postings import final_lines
+from supervise.penalties.recourse import approve_recourse
+from supervise.penalties.recoveries import approve_recoveries
+from supervise.penalties.recovery_models import Recovery
 from supervise.penalties.steps import record_steps
 from supervise.settlement.commissions import CommissionFacts, record_commission
 from supervise.settlement.deposits import DepositFacts, receive_deposit
@@ -24,7 +29,9 @@ from supervise.settlement.posting import post_next
 from supervise.settlement.runs import approve_run, propose_run
 from tests.factories.access import make_user
 from tests.factories.attribution import make_proven_incident
+from tests.factories.fines import make_recourse
 from tests.factories.penalties import MAKER, Charged, make_supervisor
+from tests.factories.recoveries import make_recovery
 
 FINANCE = 941
 _serial = count(1)
@@ -130,3 +137,23 @@ def settlement_of(session: Session, run: SettlementRun, charged: Charged) -> Set
 
 def last_of_month(day: dt.date) -> dt.date:
     return clock.month_bounds(clock.month_of(day))[1] - dt.timedelta(days=1)
+
+
+def make_due_recovery(
+    session: Session, *, charged: Charged, paid_fen: int = 50_00, base: RecoveryBase = RecoveryBase.CALL_PROVEN
+) -> Recovery:
+    """An approved recovery of the whole credit for a call, beside its final penalty of 200 yuan."""
+    penalty = make_final_penalty(session, charged=charged)
+    recovery = make_recovery(session, penalty, paid_fen=paid_fen, base=base)
+    supervisor = make_supervisor(session)
+    [result] = approve_recoveries(session, [(recovery.id, recovery.content_sha256)], actor_id=supervisor.id)
+    assert result.refusal is None
+    return recovery
+
+
+def make_due_recourse(
+    session: Session, *, charged: Charged, amount_fen: int = 600_00, decided_on: dt.date = dt.date(2026, 10, 8)
+) -> FineRecourse:
+    """An approved claim of a part of a regulator's fine."""
+    line = make_recourse(session, party_id=charged.party.id, amount_fen=amount_fen, decided_on=decided_on)
+    return approve_recourse(session, line.id, actor_id=make_supervisor(session).id)

@@ -19,7 +19,6 @@ from supervise.penalties.fine_queries import (
     claims_against_ledger,
     claims_beyond_fine,
     fine_by_id,
-    receipts_against_lines,
     recourse_of_party,
 )
 from supervise.penalties.fines import (
@@ -42,7 +41,7 @@ from supervise.penalties.recourse import (
     reject_recourse,
     reverse_recourse,
 )
-from supervise.settlement.checks import refunds_against_ledger
+from supervise.settlement.checks import received_against_receipts, refunds_against_ledger
 from tests.factories.ledger import make_period
 from tests.factories.parties import give_scope, make_party, make_unit, unit_party
 from tests.factories.penalties import make_supervisor
@@ -85,7 +84,7 @@ def approved(session: Session, fine: RegulatorFine, party: Party, fen: int = 60_
 
 
 def everything_agrees(session: Session) -> bool:
-    checks = (claims_beyond_fine, claims_against_ledger, receipts_against_lines, refunds_against_ledger)
+    checks = (claims_beyond_fine, claims_against_ledger, received_against_receipts, refunds_against_ledger)
     return not any(list(check(session)) for check in checks)
 
 

@@ -8,8 +8,10 @@ from supervise import clock
 from supervise.attribution.models import Finding
 from supervise.contracts.models import SettlementOrder
 from supervise.contracts.terms import SettlementMethod
+from supervise.desk.consistency import discrepancies
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import balance_fen
+from supervise.penalties.debts import DebtKey, DebtKind
 from supervise.penalties.lift import LiftReason, lift_amount
 from supervise.penalties.locks import lock_penalty
 from supervise.penalties.models import Penalty
@@ -80,7 +82,7 @@ def test_example_2_the_commission_first_leaves_the_deposit_untouched(session: Se
 def test_a_contract_that_says_cash_alone_leaves_deposit_and_commission_alone() -> None:
     means = {7: Means(deposit_fen=30_000_00, commission_fen={1: 10_000_00})}
 
-    shared = share_out([Debt(1, 7, 1, 3_000_00)], {1: (SettlementMethod.CASH,)}, means, {})
+    shared = share_out([Debt(DebtKey(DebtKind.PENALTY, 1), 7, 1, 3_000_00)], {1: (SettlementMethod.CASH,)}, means, {})
 
     assert [(take.source.value, take.fen) for take in shared.takes] == [("cash", 3_000_00)]
     assert (means[7].deposit_fen, means[7].commission_fen) == (30_000_00, {1: 10_000_00})
@@ -135,6 +137,25 @@ def test_joint_example_a_waived_debtor_lowers_what_the_others_owe(session: Sessi
 
     assert balance_fen(session, AccountCode.DEPOSITS_HELD, agent.party.id) == -880_00
     assert owed_fen(session, outsourcer) == 0
+
+
+def test_a_joint_share_lifted_after_another_one_paid_it_goes_back_to_who_paid(session: Session) -> None:
+    agent, outsourcer, finding = joint_shares(session)
+    make_deposit(session, charged=agent, amount_fen=170_00)
+    make_deposit(session, charged=outsourcer, amount_fen=30_00)
+    posted(session, draft_run(session))
+    share_of_outsourcer = max(line.id for line in penalties_of(session, finding))
+
+    for number, lifted_fen in enumerate((20_00, 60_00)):
+        why = LiftReason(key=f"waiver:{number}", event="penalty.waived", reason="和解", actor_id=1, approver_id=2)
+        lift_amount(session, lock_penalty(session, share_of_outsourcer), lifted_fen, why)
+
+    # Of the 80 the agent had paid 50: all of that goes back to it, and only then 30 to the outsourcer.
+    owed_back = [-balance_fen(session, AccountCode.REFUND_DUE, one.party.id) for one in (agent, outsourcer)]
+    assert owed_back == [50_00, 30_00]
+    assert recourses(session, [agent.party.id]) == []
+    assert (owed_fen(session, agent), owed_fen(session, outsourcer)) == (0, 0)
+    assert discrepancies(session) == []
 
 
 @pytest.mark.parametrize(("limit_fen", "deposit_left_fen"), [(150_00, 850_00), (120_00, 880_00)])

@@ -13,8 +13,10 @@ from supervise.errors import AlreadyDecidedError, SamePersonError
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.models import JournalEntry
 from supervise.ledger.queries import balance_fen
+from supervise.parties.models import UserScope
 from supervise.parties.sanction_models import SanctionKind
 from supervise.parties.scope import Scope
+from supervise.penalties.belonging import OwnUnitError
 from supervise.penalties.models import Penalty
 from supervise.penalties.reversals import approve_reversal, propose_reversal
 from supervise.penalties.statement import StatementKind, party_statement
@@ -111,6 +113,20 @@ def test_nobody_approves_their_own_run_nor_another_one_than_was_shown(session: S
     approved(session, run)
     with pytest.raises(AlreadyDecidedError):
         approve_run(session, run.id, run.content_sha256, actor_id=make_supervisor(session).id)
+
+
+def test_who_belongs_to_a_settled_party_does_not_approve_its_run(session: Session, charged: Charged) -> None:
+    make_final_penalty(session, charged=charged)
+    run = draft_run(session)
+    contact, other = (make_supervisor(session, username=name) for name in ("contact", "other"))
+    session.add(UserScope(user_id=contact.id, party_id=charged.party.id))
+    session.add(UserScope(user_id=other.id, party_id=make_charged_partner(session).party.id))
+    session.flush()
+
+    with pytest.raises(OwnUnitError):
+        approve_run(session, run.id, run.content_sha256, actor_id=contact.id)
+
+    assert approve_run(session, run.id, run.content_sha256, actor_id=other.id).state is RunState.APPROVED
 
 
 def test_what_was_lifted_meanwhile_falls_out_and_the_rest_goes_through(session: Session, charged: Charged) -> None:

@@ -69,6 +69,7 @@ def _page(run_id: int, filled: Mapping[str, Form] | None = None) -> ResponseRetu
         one = queries.run_by_id(session, run_id)
         rows = queries.settlements_of_run(session, run_id, only_exceptions=only, offset=offset, limit=queries.PAGE + 1)
         totals = queries.totals_of_run(session, run_id)
+        debts = queries.totals_by_debt(session, run_id)
         left_out = queries.left_out_of_run(session, run_id)
         counts = queries.counts_of_run(session, run_id)
         names = display_names(session, [one.made_by, one.approved_by, one.cancelled_by])
@@ -79,6 +80,7 @@ def _page(run_id: int, filled: Mapping[str, Form] | None = None) -> ResponseRetu
         run=one,
         rows=rows[: queries.PAGE],
         totals=totals,
+        debts=debts,
         left_out=left_out,
         counts=counts,
         names=names,
