@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import typst
 
+#: Typst's language and region of a locale; they decide breaks and quotation marks.
+TONGUES = {"zh_Hans": ("zh", "CN"), "en": ("en", "GB")}
 _TEMPLATES = Path(__file__).parent / "letters"
 _STANDARD: Final = "a-2b"
 #: A compiler keeps its font book and what it has set before; it is not made for two threads at once.

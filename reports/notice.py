@@ -7,7 +7,7 @@ of its lines later stands on the page alone. The same notice gives the same byte
 from collections.abc import Mapping
 from typing import Any
 
-from reports.letter import set_letter
+from reports.letter import TONGUES, set_letter
 from supervise import clock
 from supervise.contracts.rules import parse_parameters
 from supervise.contracts.words import rule_in_words
@@ -21,8 +21,6 @@ _TITLES = {
     PenaltyFamily.EXTERNAL: N_("Notice of contract damages"),
     PenaltyFamily.INTERNAL: N_("Notice of internal assessment"),
 }
-#: Typst's language and region of a locale; they decide breaks and quotation marks.
-_TONGUES = {"zh_Hans": ("zh", "CN"), "en": ("en", "GB")}
 _SHAPES = {"day": "%Y-%m-%d", "minute": "%Y-%m-%d %H:%M", "second": "%Y-%m-%d %H:%M:%S"}
 
 
@@ -38,7 +36,7 @@ def build_notice_letter(story: NoticeStory, names: Mapping[str, str]) -> bytes:
 def letter_of(story: NoticeStory, names: Mapping[str, str]) -> dict[str, Any]:
     """Return what the letter says, in the current locale."""
     notice = story.notice
-    language, region = _TONGUES[current_locale()]
+    language, region = TONGUES[current_locale()]
     return {
         "language": language,
         "region": region,

@@ -9,14 +9,25 @@ from reports.workbook import CellKind, Column, Sheet, WorkbookFile, write_workbo
 from supervise import clock
 from supervise.labels import N_, _
 from supervise.money import format_yuan
+from supervise.penalties.debts import DebtKind
 from supervise.penalties.statement import PartyStatement, StatementKind, StatementLine
 
 
 class Row(NamedTuple):
-    """A line of the statement, with the words for its offence."""
+    """A line of the statement, with the words for what it is about."""
 
     line: StatementLine
-    offence: str
+    about: str
+
+
+#: Sums that a statement shows also where nothing of the kind happened; others only say that something did.
+_ALWAYS = frozenset(StatementKind) - {
+    StatementKind.RECOVERED,
+    StatementKind.RECOVERY_VOIDED,
+    StatementKind.CLAIMED,
+    StatementKind.CLAIM_REVERSED,
+    StatementKind.OTHER,
+}
 
 
 class Fact(NamedTuple):
@@ -46,20 +57,25 @@ LINE_COLUMNS = (
         N_("Kind of change"),
         lambda row: row.line.kind.label,
         width=22,
-        meaning=N_("Charged, lifted after an objection, became final, or taken back after it was final"),
+        meaning=N_("Charged, lifted after an objection, became final, claimed, collected, or taken back"),
     ),
     Column[Row](
-        N_("Penalty number"),
+        N_("Number"),
         lambda row: row.line.reference,
         width=18,
-        meaning=N_("Our number of the penalty, never used twice"),
+        meaning=N_("Our number of what is owed, never used twice"),
     ),
-    Column[Row](N_("Offence type"), lambda row: row.offence, width=24, meaning=N_("The offence that was proven")),
+    Column[Row](
+        N_("What it is for"),
+        lambda row: row.about,
+        width=24,
+        meaning=N_("The offence that was proven, the recovery of a credit, or the recourse of a regulator's fine"),
+    ),
     Column[Row](
         N_("Day of the call"),
         lambda row: row.line.occurred_on.isoformat() if row.line.occurred_on else "",
         width=12,
-        meaning=N_("The China day of the call"),
+        meaning=N_("The China day of the call; of a fine, of its decision"),
     ),
     Column[Row](
         N_("Contestable (yuan)"),
@@ -94,6 +110,13 @@ ABOUT_COLUMNS = (
 )
 
 
+def about_of(line: StatementLine, offence_names: Mapping[str, str]) -> str:
+    """Return in words what a line is about: the offence of a penalty, or the kind of any other debt."""
+    if line.debt is None or line.debt.kind is DebtKind.PENALTY:
+        return offence_names.get(line.offence_code, line.offence_code)
+    return line.debt.kind.label
+
+
 def reason_of(line: StatementLine) -> str:
     """Return the reason that a person gave; that a window ended goes without saying."""
     return "" if line.kind is StatementKind.FINAL else line.reason or ""
@@ -104,7 +127,7 @@ def statement_totals(statement: PartyStatement) -> list[Total]:
     happened = [
         Total(kind.label, statement.total_fen(kind))
         for kind in StatementKind
-        if kind is not StatementKind.FINAL and (kind is not StatementKind.OTHER or statement.total_fen(kind))
+        if kind is not StatementKind.FINAL and (kind in _ALWAYS or statement.total_fen(kind))
     ]
     return [Total(_("Opening"), statement.opening_fen), *happened, Total(_("Closing"), statement.closing_fen)]
 
@@ -113,7 +136,7 @@ def build_party_statement_workbook(
     statement: PartyStatement, offence_names: Mapping[str, str], path: Path, made_at: dt.datetime
 ) -> WorkbookFile:
     """Write the workbook of *statement* to *path*, in the current locale."""
-    rows = [Row(line, offence_names.get(line.offence_code, line.offence_code)) for line in statement.lines]
+    rows = [Row(line, about_of(line, offence_names)) for line in statement.lines]
     of_closing = [
         Total(_("of which contestable"), statement.closing_contestable_fen),
         Total(_("of which final"), statement.closing_final_fen),

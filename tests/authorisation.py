@@ -357,6 +357,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "month_figures.index": only(TRIAGER, SUPERVISOR, AUDITOR),
     "month_figures.record": only(TRIAGER),
     "statements.index": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
+    "statements.letter": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
     "statements.party": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
     "statements.workbook": only(TRIAGER, SUPERVISOR, BRANCH, PARTNER, FINANCE, AUDITOR),
     "reports.index": only(TRIAGER, SUPERVISOR, FINANCE, AUDITOR),

@@ -21,6 +21,7 @@ from supervise.parties.scope import Scope
 from supervise.penalties.acceptance import acceptances
 from supervise.penalties.admission import admissions_of
 from supervise.penalties.exchange import files_of, statements_of
+from supervise.penalties.fine_models import FineRecourse, RecourseState
 from supervise.penalties.models import Objection, Penalty, PenaltyStep, ReversalRequest
 from supervise.penalties.notice_models import Notice, ObjectionAdmission, ObjectionStatement
 from supervise.penalties.notice_queries import notice_of_penalty
@@ -163,6 +164,16 @@ def charged_parties(session: Session, scope: Scope, *, listed_only: bool) -> lis
     of_party = scope.limit(of_party, unit=Penalty.unit_id, party=Penalty.party_id)
     rows = session.execute(select(Party.id, Party.name).where(exists(of_party)).order_by(Party.name, Party.id))
     return [Choice(*row) for row in rows]
+
+
+def parties_with_account(session: Session, scope: Scope, *, listed_only: bool) -> list[Choice]:
+    """Return the parties in *scope* that were charged, or that a regulator's fine is claimed back from, by name."""
+    claims = select(Party.id, Party.name).join(FineRecourse, FineRecourse.party_id == Party.id)
+    claims = claims.where(FineRecourse.state.in_((RecourseState.APPROVED, RecourseState.REVERSED)))
+    claims = scope.limit(claims, unit=FineRecourse.unit_id, party=FineRecourse.party_id)
+    claimed = {Choice(*row) for row in session.execute(claims)}
+    charged = charged_parties(session, scope, listed_only=listed_only)
+    return sorted(claimed | set(charged), key=lambda choice: (choice.name, choice.id))
 
 
 def charged_units(session: Session, scope: Scope, *, listed_only: bool) -> list[Choice]:

@@ -7,6 +7,7 @@ collected of a penalty that is lifted.
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, select, text
@@ -77,9 +78,14 @@ def open_debts(
             query = query.where(among(session, table.party_id, party_ids))
         if ids is not None:
             query = query.where(among(session, table.id, ids[kind]))
-        found.append([_debt(kind, row) for row in session.execute(query.order_by(table.party_id, table.id))])
-    # By kind and number before: the order stays where party and moment are the same.
-    return sorted((debt for several in found for debt in several), key=_in_order)
+        since = query.selected_columns[4]
+        rows = session.execute(query.order_by(table.party_id, since, table.id))
+        if debts := [_debt(kind, row) for row in rows]:
+            found.append(debts)
+    if len(found) == 1:
+        return found[0]
+    # By kind before: the order stays where party and moment are the same.
+    return sorted(chain.from_iterable(found), key=_in_order)
 
 
 def _in_order(debt: OpenDebt) -> tuple[int, dt.datetime]:

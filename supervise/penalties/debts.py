@@ -23,6 +23,10 @@ RECEIVABLE = {
 }
 
 
+_COLUMN = {kind: f"{kind.value}_id" for kind in DebtKind}
+_NAMELESS: dict[str, int | None] = dict.fromkeys(_COLUMN.values())
+
+
 class DebtKey(NamedTuple):
     """Names one debt."""
 
@@ -32,7 +36,7 @@ class DebtKey(NamedTuple):
     @property
     def columns(self) -> dict[str, int | None]:
         """The columns of a line that names it."""
-        return {f"{kind.value}_id": self.id if kind is self.kind else None for kind in DebtKind}
+        return {**_NAMELESS, _COLUMN[self.kind]: self.id}
 
 
 def key_of(penalty_id: int | None, recovery_id: int | None, recourse_id: int | None) -> DebtKey:

@@ -1,12 +1,15 @@
-"""The statement of a party: what was owed, what came, what was taken back, what is owed; to the fen as the ledger."""
+"""The statement of a party: what was owed, what came, what was taken back, what is owed; to the fen as the ledger.
+
+Penalties, recoveries of credits and regulator's fines claimed back: all that the party owes the carrier.
+"""
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, literal, select
 from sqlalchemy.orm import Session
 
 from supervise import clock
@@ -17,7 +20,11 @@ from supervise.ledger.chart import AccountCode
 from supervise.ledger.movements import Movement, balances_before, movements
 from supervise.parties.models import Party, PartyKind
 from supervise.parties.scope import Scope
+from supervise.penalties.collecting import ids_by_kind
+from supervise.penalties.debts import DebtKey, DebtKind
+from supervise.penalties.fine_models import FineRecourse, RecourseReceipt, RegulatorFine
 from supervise.penalties.models import Penalty, PenaltyFamily
+from supervise.penalties.recovery_models import Recovery
 
 MONTHS_MAX = 24
 
@@ -26,8 +33,15 @@ ACCOUNTS = {
     PenaltyFamily.EXTERNAL: (AccountCode.PENALTY_CONTESTABLE, AccountCode.PENALTY_RECEIVABLE),
     PenaltyFamily.INTERNAL: (AccountCode.ASSESSMENT_CONTESTABLE, AccountCode.ASSESSMENT_FINAL),
 }
+#: Where else a party owes: recoveries of credits, regulators' fines claimed back; due from the first.
+CLAIM_ACCOUNTS = {
+    PenaltyFamily.EXTERNAL: (AccountCode.COMPENSATION_RECOVERABLE, AccountCode.FINE_RECOVERABLE),
+    PenaltyFamily.INTERNAL: (AccountCode.FINE_ASSESSMENT,),
+}
 _SETTLEMENT_KEY = re.compile(r"settlement:([0-9]+):[a-z]+", re.ASCII)
 _PENALTY_KEY = re.compile(r"penalty:(?:approved|final|refund|written_off):([0-9]+)(?::[0-9]+)?", re.ASCII)
+_CLAIM_KEY = re.compile(r"(recovery|recourse):(?:approved|refund):([0-9]+)", re.ASCII)
+_RECEIPT_KEY = re.compile(r"recourse:received:([0-9]+)", re.ASCII)
 
 
 class StatementKind(LabelledEnum):
@@ -44,6 +58,10 @@ class StatementKind(LabelledEnum):
     FROM_COMMISSION = "from_commission", N_("Set off against the commission")
     PAID = "paid", N_("Paid")
     WRITTEN_OFF = "written_off", N_("Written off")
+    RECOVERED = "recovered", N_("Credit to be recovered")
+    RECOVERY_VOIDED = "recovery_voided", N_("Recovery taken back")
+    CLAIMED = "claimed", N_("Regulator's fine claimed back")
+    CLAIM_REVERSED = "claim_reversed", N_("Claim of a fine taken back")
     OTHER = "other", N_("Other movement")
 
 
@@ -62,6 +80,13 @@ KIND_OF_EVENT = {
     "settlement.commission": StatementKind.FROM_COMMISSION,
     "settlement.cash": StatementKind.PAID,
     "penalty.written_off": StatementKind.WRITTEN_OFF,
+    "recovery.approved": StatementKind.RECOVERED,
+    "recovery.voided": StatementKind.RECOVERY_VOIDED,
+    "recovery.refund_due": StatementKind.REFUND,
+    "fine_recourse.approved": StatementKind.CLAIMED,
+    "fine_recourse.reversed": StatementKind.CLAIM_REVERSED,
+    "fine_recourse.refund_due": StatementKind.REFUND,
+    "fine_recourse.received": StatementKind.PAID,
 }
 
 
@@ -71,9 +96,12 @@ class StatementLine(NamedTuple):
     on: dt.date
     period: str
     kind: StatementKind
-    penalty_id: int | None
+    #: What it is about; None: several debts, or none that is known.
+    debt: DebtKey | None
     reference: str
+    #: Empty: no penalty.
     offence_code: str
+    #: The day of the call; of a fine, of its decision.
     occurred_on: dt.date | None
     contestable_fen: int
     final_fen: int
@@ -82,6 +110,11 @@ class StatementLine(NamedTuple):
     reason: str | None
     #: The settlement that took it: of this party, or of a joint debtor who paid for it.
     settlement_id: int | None = None
+
+    @property
+    def penalty_id(self) -> int | None:
+        """The penalty that it is about."""
+        return self.debt.id if self.debt is not None and self.debt.kind is DebtKind.PENALTY else None
 
 
 @dataclass(frozen=True)
@@ -140,9 +173,9 @@ def party_statement(
     if party is None:
         raise NotFoundError
     family = PenaltyFamily.INTERNAL if party.kind is PartyKind.ORG_UNIT else PenaltyFamily.EXTERNAL
-    visible = _visible_penalties(session, scope, party)
+    visible = _visible_debts(session, scope, party)
     dimension_id = party.org_unit_id if family is PenaltyFamily.INTERNAL else party.id
-    accounts = ACCOUNTS[family]
+    accounts = (*ACCOUNTS[family], *CLAIM_ACCOUNTS[family])
     if visible is None:
         before = balances_before(session, accounts, first_month, dimension_id=dimension_id)
         moved = list(
@@ -154,7 +187,7 @@ def party_statement(
         known = [
             one
             for one in movements(session, accounts, dimension_id=dimension_id, last_month=last_month)
-            if penalty_id_of(one) in visible
+            if debt_of(one) in visible
         ]
         moved = [one for one in known if one.period >= first_month]
         before = {
@@ -168,8 +201,8 @@ def party_statement(
         first_month=first_month,
         last_month=last_month,
         opening_contestable_fen=before[accounts[0]],
-        opening_final_fen=before[accounts[1]],
-        lines=tuple(_lines(session, sorted(moved, key=_in_order), sum(before.values()), accounts)),
+        opening_final_fen=sum(before.values()) - before[accounts[0]],
+        lines=tuple(_lines(session, sorted(moved, key=_in_order), sum(before.values()), accounts[0])),
         ledger_fen=ledger_fen,
     )
 
@@ -182,13 +215,17 @@ def _check_months(first_month: str, last_month: str) -> None:
         raise InvalidInputError(N_("Choose a period of 1 to %(most)d months"), most=MONTHS_MAX)
 
 
-def _visible_penalties(session: Session, scope: Scope, party: Party) -> set[int] | None:
-    """Return the party's penalties that *scope* shows; None: the whole account."""
+def _visible_debts(session: Session, scope: Scope, party: Party) -> set[DebtKey] | None:
+    """Return the party's penalties and recoveries that *scope* shows; None: the whole account."""
     is_own = party.org_unit_id in scope.unit_ids if party.org_unit_id is not None else party.id in scope.party_ids
     if scope.sees_everything or (is_own and (party.org_unit_id is not None or not scope.unit_ids)):
         return None
-    query = select(Penalty.id).where(Penalty.party_id == party.id)
-    visible = set(session.scalars(scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id)))
+    visible: set[DebtKey] = set()
+    for kind, table in ((DebtKind.PENALTY, Penalty), (DebtKind.RECOVERY, Recovery)):
+        query = scope.limit(
+            select(table.id).where(table.party_id == party.id), unit=table.unit_id, party=table.party_id
+        )
+        visible |= {DebtKey(kind, debt_id) for debt_id in session.scalars(query)}
     if not visible and party.id not in scope.party_ids:
         raise NotFoundError
     return visible
@@ -205,28 +242,38 @@ def penalty_id_of(movement: Movement) -> int | None:
     return int(match[1]) if match else None
 
 
+def debt_of(movement: Movement) -> DebtKey | None:
+    """Return which debt a posting belongs to; None: to several, to none, or to one that only its receipt names."""
+    penalty_id = penalty_id_of(movement)
+    if penalty_id is not None:
+        return DebtKey(DebtKind.PENALTY, penalty_id)
+    match = _CLAIM_KEY.fullmatch(movement.origin_key)
+    return DebtKey(DebtKind(match[1]), int(match[2])) if match else None
+
+
 def _settlement_id_of(movement: Movement) -> int | None:
     match = _SETTLEMENT_KEY.fullmatch(movement.origin_key)
     return int(match[1]) if match else None
 
 
 def _lines(
-    session: Session, moved: Sequence[Movement], balance_fen: int, accounts: tuple[AccountCode, AccountCode]
+    session: Session, moved: Sequence[Movement], balance_fen: int, contestable: AccountCode
 ) -> Iterator[StatementLine]:
-    ids = {penalty_id for one in moved if (penalty_id := penalty_id_of(one)) is not None}
-    penalties = _facts(session, ids)
+    by_receipt = _claims_of_receipts(session, moved)
+    debts = {one.entry_id: debt_of(one) or by_receipt.get(one.origin_key) for one in moved}
+    facts = facts_of(session, {key for key in debts.values() if key is not None})
     for group in grouped(moved):
         first = group[0]
-        penalty_id = penalty_id_of(first)
-        fact = penalties.get(penalty_id or 0)
-        contestable_fen = sum(one.amount_fen for one in group if one.account is accounts[0])
-        final_fen = sum(one.amount_fen for one in group if one.account is accounts[1])
+        debt = debts[first.entry_id]
+        fact = facts.get(debt) if debt is not None else None
+        contestable_fen = sum(one.amount_fen for one in group if one.account is contestable)
+        final_fen = sum(one.amount_fen for one in group if one.account is not contestable)
         balance_fen += contestable_fen + final_fen
         yield StatementLine(
             first.effective_on,
             first.period,
             KIND_OF_EVENT.get(first.event, StatementKind.OTHER),
-            penalty_id if fact else None,
+            debt if fact else None,
             fact.reference if fact else "",
             fact.offence_code if fact else "",
             fact.occurred_on if fact else None,
@@ -248,16 +295,39 @@ def grouped(moved: Sequence[Movement]) -> list[list[Movement]]:
     return list(groups.values())
 
 
-class _Fact(NamedTuple):
+class Fact(NamedTuple):
+    """What a line says of its debt."""
+
     reference: str
     offence_code: str
     occurred_on: dt.date
 
 
-def _facts(session: Session, penalty_ids: set[int]) -> dict[int, _Fact]:
-    facts: dict[int, _Fact] = {}
-    query = select(Penalty.id, Penalty.reference, Penalty.offence_code, Penalty.occurred_on)
-    for ids in slices(sorted(penalty_ids)):
-        for row in session.execute(query.where(Penalty.id.in_(ids))):
-            facts[row.id] = _Fact(row.reference, row.offence_code, row.occurred_on)
+def facts_of(session: Session, keys: Collection[DebtKey]) -> dict[DebtKey, Fact]:
+    """Return number, offence and day of each debt."""
+    queries: dict[DebtKind, Select[*tuple[Any, ...]]] = {
+        DebtKind.PENALTY: select(Penalty.id, Penalty.reference, Penalty.offence_code, Penalty.occurred_on),
+        DebtKind.RECOVERY: select(Recovery.id, Recovery.reference, literal(""), Recovery.occurred_on),
+        DebtKind.RECOURSE: select(FineRecourse.id, FineRecourse.reference, literal(""), RegulatorFine.decided_on).join(
+            RegulatorFine, RegulatorFine.id == FineRecourse.fine_id
+        ),
+    }
+    tables = {DebtKind.PENALTY: Penalty.id, DebtKind.RECOVERY: Recovery.id, DebtKind.RECOURSE: FineRecourse.id}
+    facts: dict[DebtKey, Fact] = {}
+    for kind, every in ids_by_kind(keys).items():
+        for ids in slices(every):
+            for row in session.execute(queries[kind].where(tables[kind].in_(ids))):
+                facts[DebtKey(kind, row[0])] = Fact(*row[1:])
     return facts
+
+
+def _claims_of_receipts(session: Session, moved: Sequence[Movement]) -> dict[str, DebtKey]:
+    """Return the recourse line that each receipt among *moved* paid, by the key of its entry."""
+    matches = (_RECEIPT_KEY.fullmatch(one.origin_key) for one in moved)
+    keys = {int(match[1]): match[0] for match in matches if match is not None}
+    found: dict[str, DebtKey] = {}
+    for ids in slices(sorted(keys)):
+        query = select(RecourseReceipt.id, RecourseReceipt.recourse_id).where(RecourseReceipt.id.in_(ids))
+        for receipt_id, recourse_id in session.execute(query):
+            found[keys[receipt_id]] = DebtKey(DebtKind.RECOURSE, recourse_id)
+    return found

@@ -1,16 +1,19 @@
-"""Statements of parties: on screen, on paper and as a workbook, within the user's scope."""
+"""Statements of parties: on screen, on paper, as a letter and as a workbook, within the user's scope."""
 
-from flask import Blueprint, Response, render_template, request
+import io
+
+from flask import Blueprint, Response, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from reports.party_statement import build_party_statement_workbook, reason_of, statement_totals
+from reports.party_statement import about_of, build_party_statement_workbook, reason_of, statement_totals
+from reports.statement_letter import build_statement_letter, may_be_letter
 from supervise import clock, db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
 from supervise.complaints.offences import offence_types
-from supervise.desk.penalty_story import Choice, charged_parties
+from supervise.desk.penalty_story import Choice, parties_with_account
 from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.penalties.statement import PartyStatement, StatementKind, party_statement
@@ -34,7 +37,7 @@ def index() -> ResponseReturnValue:
     me = current_user()
     with db.reading() as session:
         scope = Scope.of(session, me)
-        parties: list[Choice] = charged_parties(session, scope, listed_only=is_charged_side(me))
+        parties: list[Choice] = parties_with_account(session, scope, listed_only=is_charged_side(me))
     return render_template("statements/index.html", parties=parties)
 
 
@@ -55,6 +58,7 @@ def party(party_id: int) -> ResponseReturnValue:
         lines=statement.lines[:_LINES_SHOWN],
         left_out=max(0, len(statement.lines) - _LINES_SHOWN),
         totals=statement_totals(statement),
+        about_of=about_of,
         reason_of=reason_of,
         final_kind=StatementKind.FINAL,
         own_settlements=own_settlements,
@@ -62,6 +66,7 @@ def party(party_id: int) -> ResponseReturnValue:
         me=current_user(),
         made_at=clock.now(),
         workbook_url=address_with(".workbook", party_id=party_id),
+        letter_url=address_with(".letter", party_id=party_id) if may_be_letter(statement) else None,
     )
 
 
@@ -80,6 +85,24 @@ def workbook(party_id: int) -> Response:
         last=statement.last_month,
     )
     return send_workbook(name, lambda path: build_party_statement_workbook(statement, names, path, clock.now()))
+
+
+@bp.get("/<int:party_id>/letter.pdf")
+@require(Permission.READ_STATEMENTS)
+def letter(party_id: int) -> Response:
+    """Hand the whole account over as a letter: to the party itself, and to who sees everything."""
+    form = _form()
+    with db.reading() as session:
+        statement = _statement(session, party_id, form)
+        names = {code: named(row) for code, row in offence_types(session).items()}
+    content = build_statement_letter(statement, names, clock.now())
+    name = _(
+        "statement-%(party)s-%(first)s-%(last)s.pdf",
+        party=statement.party.code,
+        first=statement.first_month,
+        last=statement.last_month,
+    )
+    return send_file(io.BytesIO(content), mimetype="application/pdf", as_attachment=True, download_name=name)
 
 
 def _form() -> StatementForm:
