@@ -35,6 +35,8 @@ TIERED: Mapping[str, Any] = {
     },
     "caps": [{"per": "month", "limit_fen": 2000_00}],
     "points": {"each": 4, "months": 12},
+    # What its call cost in credits it gives back whole (domain 7.8).
+    "recovery_bp": 10_000,
 }
 CAPPED: Mapping[str, Any] = {
     "basis": "per_offence",

@@ -19,6 +19,9 @@ from supervise.penalties.ladder import propose_sanctions
 from supervise.penalties.monthly_figures import FigureFacts, record_figure
 from supervise.penalties.points import enter_points
 from supervise.penalties.pricing import FigureKind
+from supervise.penalties.recoveries import approve_recoveries, propose_recoveries
+from supervise.penalties.recovery_models import Recovery, RecoveryState
+from supervise.penalties.recovery_queries import due_recoveries
 from supervise.penalties.sanctions import approve_sanction
 from supervise.settlement.commissions import CommissionFacts, record_commission
 from supervise.settlement.deposits import DepositFacts, receive_deposit
@@ -60,6 +63,10 @@ def collecting_steps(registers: Registers, since: dt.date, now: dt.datetime) -> 
         steps.append(
             Step(clock.start_of_day(day) + dt.timedelta(hours=10), partial(_approve_sanctions, registers, now))
         )
+        steps += [
+            Step(clock.start_of_day(day) + dt.timedelta(hours=14), partial(_propose_recoveries, registers)),
+            Step(clock.start_of_day(day) + dt.timedelta(hours=16), partial(_approve_recoveries, registers)),
+        ]
         day += dt.timedelta(weeks=1)
     return [step for step in steps if step.at <= now]
 
@@ -123,6 +130,17 @@ def _do_what_is_due(session: Session) -> None:
     while enter_points(session):
         pass
     propose_sanctions(session, clock.today())
+
+
+def _propose_recoveries(registers: Registers, session: Session) -> None:
+    due = [one.incident_id for one in due_recoveries(session)]
+    propose_recoveries(session, due, actor_id=registers.users["triager"])
+
+
+def _approve_recoveries(registers: Registers, session: Session) -> None:
+    waiting = select(Recovery.id, Recovery.content_sha256).where(Recovery.state == RecoveryState.PROPOSED)
+    shown = [(row.id, row.content_sha256) for row in session.execute(waiting.order_by(Recovery.id))]
+    approve_recoveries(session, shown, actor_id=registers.users["supervisor"])
 
 
 def _approve_sanctions(registers: Registers, now: dt.datetime, session: Session) -> None:
