@@ -11,8 +11,8 @@ from reports.registers import day_text
 from reports.workbook import CellKind, Column, Sheet, WorkbookFile, write_workbook
 from supervise import clock
 from supervise.labels import N_, _
+from supervise.settlement.ageing import Age, AgedParty
 from supervise.settlement.control import InternalUnit, SourceControl, internal_assessments, source_controls
-from supervise.settlement.lists import Age, AgedParty
 from supervise.settlement.models import SettlementRun
 from supervise.settlement.queries import LineRow, SettlementRow, lines_of_run, settlements_of_run
 

@@ -88,7 +88,7 @@ def letter_of(statement: PartyStatement, offence_names: Mapping[str, str], made_
         "heads": [
             _("Date"),
             _("Kind of change"),
-            _("What it is for"),
+            _("For what"),
             _("Contestable (yuan)"),
             _("Final (yuan)"),
             _("Owed after it (yuan)"),
@@ -116,13 +116,13 @@ def _words() -> dict[str, str]:
 
 
 def _line(line: StatementLine, offence_names: Mapping[str, str]) -> dict[str, str]:
-    about = about_of(line, offence_names)
     return {
         "on": line.on.isoformat(),
         "kind": line.kind.label,
         "reason": reason_of(line),
         "reference": line.reference,
-        "about": f"{about} · {line.occurred_on}" if line.occurred_on else about,
+        "about": about_of(line, offence_names),
+        "day": line.occurred_on.isoformat() if line.occurred_on else "",
         "contestable": format_yuan(line.contestable_fen) if line.contestable_fen else "",
         "final": format_yuan(line.final_fen) if line.final_fen else "",
         "balance": format_yuan(line.balance_fen),

@@ -70,6 +70,40 @@ def movements(
         yield Movement._make((row[0], AccountCode(row[1]), *row[2:]))
 
 
+class FactAmount(NamedTuple):
+    """What one fact has left on an account by a day, its reversals included; in fen, debit positive."""
+
+    #: Key of the entry, or of the original if the entry is a reversal.
+    origin_key: str
+    account: AccountCode
+    dimension_id: int | None
+    #: The first day on which it took effect.
+    since: dt.date
+    amount_fen: int
+
+
+def amounts_by_fact(session: Session, accounts: Collection[AccountCode], until: dt.date) -> Sequence[FactAmount]:
+    """Return what each fact has left on *accounts* of what took effect by *until*, in the order of posting.
+
+    A fact that took itself back is left out.
+    """
+    original = aliased(JournalEntry)
+    key = func.coalesce(original.idempotency_key, JournalEntry.idempotency_key)
+    query = (
+        select(
+            key, Account.code, Posting.dimension_id, func.min(JournalEntry.effective_on), func.sum(Posting.amount_fen)
+        )
+        .join(Account, Account.id == Posting.account_id)
+        .join(JournalEntry, JournalEntry.id == Posting.entry_id)
+        .join(original, original.id == JournalEntry.reverses_id, isouter=True)
+        .where(Account.code.in_(accounts), JournalEntry.effective_on <= until)
+        .group_by(key, Account.code, Posting.dimension_id)
+        .having(func.sum(Posting.amount_fen) != 0)
+        .order_by(func.min(Posting.entry_id), Posting.dimension_id)
+    )
+    return [FactAmount(row[0], AccountCode(row[1]), row[2], row[3], int(row[4])) for row in session.execute(query)]
+
+
 def balances_before(
     session: Session, accounts: Collection[AccountCode], month: str, *, dimension_id: int | None = None
 ) -> dict[AccountCode, int]:

@@ -187,7 +187,7 @@ def party_statement(
         known = [
             one
             for one in movements(session, accounts, dimension_id=dimension_id, last_month=last_month)
-            if debt_of(one) in visible
+            if debt_of_key(one.origin_key) in visible
         ]
         moved = [one for one in known if one.period >= first_month]
         before = {
@@ -242,12 +242,11 @@ def penalty_id_of(movement: Movement) -> int | None:
     return int(match[1]) if match else None
 
 
-def debt_of(movement: Movement) -> DebtKey | None:
-    """Return which debt a posting belongs to; None: to several, to none, or to one that only its receipt names."""
-    penalty_id = penalty_id_of(movement)
-    if penalty_id is not None:
-        return DebtKey(DebtKind.PENALTY, penalty_id)
-    match = _CLAIM_KEY.fullmatch(movement.origin_key)
+def debt_of_key(origin_key: str) -> DebtKey | None:
+    """Return which debt an entry's key names; None: several, none, or one that only its receipt names."""
+    if match := _PENALTY_KEY.fullmatch(origin_key):
+        return DebtKey(DebtKind.PENALTY, int(match[1]))
+    match = _CLAIM_KEY.fullmatch(origin_key)
     return DebtKey(DebtKind(match[1]), int(match[2])) if match else None
 
 
@@ -259,8 +258,8 @@ def _settlement_id_of(movement: Movement) -> int | None:
 def _lines(
     session: Session, moved: Sequence[Movement], balance_fen: int, contestable: AccountCode
 ) -> Iterator[StatementLine]:
-    by_receipt = _claims_of_receipts(session, moved)
-    debts = {one.entry_id: debt_of(one) or by_receipt.get(one.origin_key) for one in moved}
+    by_receipt = claims_of_receipts(session, {one.origin_key for one in moved})
+    debts = {one.entry_id: debt_of_key(one.origin_key) or by_receipt.get(one.origin_key) for one in moved}
     facts = facts_of(session, {key for key in debts.values() if key is not None})
     for group in grouped(moved):
         first = group[0]
@@ -321,9 +320,9 @@ def facts_of(session: Session, keys: Collection[DebtKey]) -> dict[DebtKey, Fact]
     return facts
 
 
-def _claims_of_receipts(session: Session, moved: Sequence[Movement]) -> dict[str, DebtKey]:
-    """Return the recourse line that each receipt among *moved* paid, by the key of its entry."""
-    matches = (_RECEIPT_KEY.fullmatch(one.origin_key) for one in moved)
+def claims_of_receipts(session: Session, origin_keys: Collection[str]) -> dict[str, DebtKey]:
+    """Return the recourse line that each receipt among the keys paid, by the key."""
+    matches = (_RECEIPT_KEY.fullmatch(key) for key in origin_keys)
     keys = {int(match[1]): match[0] for match in matches if match is not None}
     found: dict[str, DebtKey] = {}
     for ids in slices(sorted(keys)):

@@ -1,4 +1,4 @@
-"""Lists beside the runs: deposits and calls, bank movements, commissions, write-offs, and how old debts are."""
+"""Lists beside the runs: deposits and calls, bank movements, commissions, write-offs."""
 
 import datetime as dt
 from collections import defaultdict
@@ -10,10 +10,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.contracts.models import Contract
-from supervise.errors import InvalidInputError
-from supervise.labels import N_, LabelledEnum
 from supervise.parties.models import Party
-from supervise.penalties.collecting import open_debts
 from supervise.penalties.models import Penalty
 from supervise.settlement.accounts import deposits_held, refunds_due
 from supervise.settlement.commissions import SetOff, set_off_by_contract
@@ -23,58 +20,8 @@ from supervise.settlement.models import BankMovement, CommissionStatement, Depos
 ROWS_MAX = 200
 
 
-class Age(LabelledEnum):
-    """How long a penalty has been final and open."""
-
-    TO_30 = "to_30", N_("0-30 days")
-    TO_90 = "to_90", N_("31-90 days")
-    TO_180 = "to_180", N_("91-180 days")
-    OVER = "over", N_("Over 180 days")
-
-
-_LIMITS = ((30, Age.TO_30), (90, Age.TO_90), (180, Age.TO_180))
-
-
-def age_of(days: int) -> Age:
-    """Return the class of a debt that has been final for so many days."""
-    return next((age for most, age in _LIMITS if days <= most), Age.OVER)
-
-
-class AgedParty(NamedTuple):
-    """What a party owes by age, in fen."""
-
-    party_id: int
-    code: str
-    name: str
-    fen: dict[Age, int]
-
-    @property
-    def total_fen(self) -> int:
-        """All of it."""
-        return sum(self.fen.values())
-
-
-def ageing(session: Session, on: dt.date | None = None) -> list[AgedParty]:
-    """Return what each party owes by age at the end of a day, today if none is named; the largest debt first.
-
-    Of a day in the past it shows what is still open now and was final by then.
-
-    Raises:
-        InvalidInputError: if the day lies in the future.
-    """
-    day = on or clock.today()
-    if day > clock.today():
-        raise InvalidInputError(N_("The day lies in the future"))
-    sums: dict[int, dict[Age, int]] = defaultdict(lambda: dict.fromkeys(Age, 0))
-    for debt in open_debts(session, until=clock.start_of_day(day + dt.timedelta(days=1))):
-        age = age_of((day - clock.china_day(debt.due_at)).days)
-        sums[debt.party_id][age] += debt.open_fen
-    names = _parties(session)
-    rows = [AgedParty(party_id, *names[party_id], fen) for party_id, fen in sums.items()]
-    return sorted(rows, key=lambda row: (-row.total_fen, row.party_id))
-
-
-def _parties(session: Session) -> dict[int, tuple[str, str]]:
+def party_names(session: Session) -> dict[int, tuple[str, str]]:
+    """Return code and name of every party."""
     return {row.id: (row.code, row.name) for row in session.execute(select(Party.id, Party.code, Party.name))}
 
 
@@ -108,7 +55,7 @@ def deposits(session: Session) -> list[DepositRow]:
     for call in session.scalars(select(TopUpCall).where(TopUpCall.met_on.is_(None))):
         called[call.party_id] += call.amount_fen
         due[call.party_id] = min(call.due_on, due.get(call.party_id, call.due_on))
-    names = _parties(session)
+    names = party_names(session)
     rows = [
         DepositRow(
             party_id,
@@ -164,7 +111,7 @@ class RefundRow(NamedTuple):
 
 def refunds_to_pay(session: Session) -> list[RefundRow]:
     """Return to whom something is owed back, the largest first."""
-    names = _parties(session)
+    names = party_names(session)
     rows = [RefundRow(party_id, names[party_id][1], fen) for party_id, fen in refunds_due(session).items() if fen > 0]
     return sorted(rows, key=lambda row: (-row.fen, row.party_id))
 

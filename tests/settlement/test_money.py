@@ -16,6 +16,7 @@ from supervise.ledger.queries import balance_fen
 from supervise.money import FEN_MAX
 from supervise.penalties.collecting import NotCollectableError
 from supervise.penalties.models import Penalty
+from supervise.settlement.ageing import Age, ageing
 from supervise.settlement.bank import NoRefundDueError, PaymentFacts, ReferenceKnownError, pay_refund, receive_payment
 from supervise.settlement.commissions import (
     BelowSetOffError,
@@ -30,7 +31,6 @@ from supervise.settlement.deposits import (
     receive_deposit,
     return_deposit,
 )
-from supervise.settlement.lists import Age, ageing
 from supervise.settlement.models import DepositKind, DepositMovement, WriteOffState
 from supervise.settlement.notices import acknowledge_notice
 from supervise.settlement.write_offs import InternalError, WriteOffOpenError, approve_write_off, propose_write_off

@@ -9,7 +9,7 @@ from reports.settlement import build_ageing_workbook
 from supervise import clock, db
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.settlement.lists import Age, ageing
+from supervise.settlement.ageing import Age, ageing
 from supervise.views.addresses import address_with
 from supervise.views.downloads import send_workbook
 from supervise.views.settlements.blueprint import bp
