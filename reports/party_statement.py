@@ -66,7 +66,7 @@ LINE_COLUMNS = (
         meaning=N_("Our number of what is owed, never used twice"),
     ),
     Column[Row](
-        N_("For what"),
+        N_("Subject matter"),
         lambda row: row.about,
         width=24,
         meaning=N_("The offence that was proven, the recovery of a credit, or the recourse of a regulator's fine"),

@@ -88,7 +88,7 @@ def letter_of(statement: PartyStatement, offence_names: Mapping[str, str], made_
         "heads": [
             _("Date"),
             _("Kind of change"),
-            _("For what"),
+            _("Subject matter"),
             _("Contestable (yuan)"),
             _("Final (yuan)"),
             _("Owed after it (yuan)"),

@@ -15,7 +15,7 @@ from supervise.contracts.models import Contract
 from supervise.demo.cases import Step
 from supervise.demo.registers import Registers
 from supervise.parties.sanction_models import Sanction, SanctionState
-from supervise.penalties.ladder import propose_sanctions
+from supervise.penalties.ladder import propose_for_late_top_up, propose_sanctions
 from supervise.penalties.monthly_figures import FigureFacts, record_figure
 from supervise.penalties.points import enter_points
 from supervise.penalties.pricing import FigureKind
@@ -25,10 +25,11 @@ from supervise.penalties.recovery_queries import due_recoveries
 from supervise.penalties.sanctions import approve_sanction
 from supervise.settlement.commissions import CommissionFacts, record_commission
 from supervise.settlement.deposits import DepositFacts, receive_deposit
-from supervise.settlement.models import RunState, Settlement, SettlementRun
+from supervise.settlement.models import RunState, Settlement, SettlementRun, TopUpCall
 from supervise.settlement.notices import acknowledge_notice, deem_delivered
 from supervise.settlement.posting import post_next
 from supervise.settlement.runs import NothingToSettleError, approve_run, propose_run
+from supervise.settlement.top_ups import late_top_ups
 
 #: Party: deposit paid in, commission of a month (fen), answered calls and orders of a month.
 _MONEY = {
@@ -38,8 +39,8 @@ _MONEY = {
     "XH": (20_000_00, 9_900_00, 21_000, 0),
     "RD": (5_000_00, 2_150_50, 4_300, 95),
 }
-#: A month is settled on these days of the next one: statements, run and approval, the notice's arrival.
-_STATEMENTS_DAY, _RUN_DAY, _ARRIVED_DAY = 2, 3, 5
+#: A month is settled on these days of the next one: statements, run and approval, notice, deposits topped up.
+_STATEMENTS_DAY, _RUN_DAY, _ARRIVED_DAY, _TOPPED_UP_DAY = 2, 3, 5, 9
 
 
 def collecting_steps(registers: Registers, since: dt.date, now: dt.datetime) -> list[Step]:
@@ -56,6 +57,7 @@ def collecting_steps(registers: Registers, since: dt.date, now: dt.datetime) -> 
             Step(at(_RUN_DAY, 10), partial(_propose_run, registers, month)),
             Step(at(_RUN_DAY, 15), partial(_approve_and_post, registers)),
             Step(at(_ARRIVED_DAY, 9), partial(_let_notice_arrive, registers)),
+            Step(at(_TOPPED_UP_DAY, 14), partial(_top_up, registers)),
         ]
     day = clock.china_day(now) - dt.timedelta(weeks=7)
     while day <= clock.china_day(now):
@@ -123,13 +125,23 @@ def _let_notice_arrive(registers: Registers, session: Session) -> None:
         acknowledge_notice(session, settlement_id, actor_id=registers.users["partner2"])
 
 
+def _top_up(registers: Registers, session: Session) -> None:
+    """Everybody who was called answers the call, but for the agent of the story."""
+    calls = select(TopUpCall).where(TopUpCall.met_on.is_(None), TopUpCall.party_id != registers.parties["HT"])
+    for call in session.scalars(calls.order_by(TopUpCall.id)).all():
+        facts = DepositFacts(call.party_id, call.amount_fen, f"保证金补足{call.id:04d}", clock.today())
+        receive_deposit(session, facts, actor_id=registers.users["finance"])
+
+
 def _do_what_is_due(session: Session) -> None:
     """What the worker does every day, once a week: notices count as delivered, points are taken, the ladder looks."""
     while deem_delivered(session, clock.today()):
         pass
     while enter_points(session):
         pass
-    propose_sanctions(session, clock.today())
+    today = clock.today()
+    propose_sanctions(session, today)
+    propose_for_late_top_up(session, late_top_ups(session, today), today)
 
 
 def _propose_recoveries(registers: Registers, session: Session) -> None:

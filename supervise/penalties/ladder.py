@@ -34,6 +34,14 @@ class Met(NamedTuple):
     facts: Mapping[str, Any]
 
 
+class LateCall(NamedTuple):
+    """A call to top a deposit up whose day has passed, in fen."""
+
+    call_id: int
+    amount_fen: int
+    due_on: dt.date
+
+
 def propose_sanctions(session: Session, on: dt.date) -> list[Sanction]:
     """Propose what the ladder of China day *on* says of points and warnings, and return the new proposals.
 
@@ -46,11 +54,20 @@ def propose_sanctions(session: Session, on: dt.date) -> list[Sanction]:
     return _propose(session, met, on)
 
 
-def propose_for_late_top_up(session: Session, late: Mapping[int, str], on: dt.date) -> list[Sanction]:
-    """Propose what the ladder says of parties that did not top up their deposit in time: ``{party id: what call}``."""
+def propose_for_late_top_up(session: Session, late: Mapping[int, LateCall], on: dt.date) -> list[Sanction]:
+    """Propose what the ladder says of parties that did not top up their deposit in time, once for each call."""
     take_turn(session, SANCTIONS)
     rules = [rule for rule in rules_on(session, on) if rule.trigger_kind is SanctionTrigger.LATE_TOP_UP]
-    met = [Met(party_id, rule, f"top_up:{call}", {}) for party_id, call in sorted(late.items()) for rule in rules]
+    met = [
+        Met(
+            party_id,
+            rule,
+            f"top_up:{call.call_id}",
+            {"top_up_fen": call.amount_fen, "top_up_by": call.due_on.isoformat()},
+        )
+        for party_id, call in sorted(late.items())
+        for rule in rules
+    ]
     return _propose(session, met, on)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from supervise.labels import _, ngettext
+from supervise.money import format_yuan
 from supervise.parties.sanction_models import SanctionRule, SanctionTrigger
 from supervise.parties.sanctions import SanctionLine
 
@@ -42,4 +43,6 @@ def _counted(facts: Mapping[str, Any]) -> str:
     if "warning_ids" in facts:
         warnings = len(facts["warning_ids"])
         return ngettext("%(n)d warning counted", "%(n)d warnings counted", warnings)
+    if "top_up_fen" in facts:
+        return _("%(amount)s yuan by %(day)s", amount=format_yuan(facts["top_up_fen"]), day=facts["top_up_by"])
     return ""

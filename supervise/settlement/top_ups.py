@@ -2,17 +2,21 @@
 
 import datetime as dt
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from supervise.penalties.ladder import LateCall
 from supervise.settlement.models import TopUpCall
 
 
-def late_top_ups(session: Session, on: dt.date) -> dict[int, str]:
-    """Return the latest call that was not met by its day, by party: its id as the cause of what the ladder proposes."""
+def late_top_ups(session: Session, on: dt.date) -> dict[int, LateCall]:
+    """Return the oldest call of each party that was not met by its day.
+
+    The oldest: a deposit that stays short is called for month after month, but that is one omission.
+    """
     query = (
-        select(TopUpCall.party_id, func.max(TopUpCall.id))
+        select(TopUpCall.party_id, TopUpCall.id, TopUpCall.amount_fen, TopUpCall.due_on)
         .where(TopUpCall.met_on.is_(None), TopUpCall.due_on < on)
-        .group_by(TopUpCall.party_id)
+        .order_by(TopUpCall.id.desc())
     )
-    return {party_id: str(call_id) for party_id, call_id in session.execute(query)}
+    return {row[0]: LateCall(row[1], row[2], row[3]) for row in session.execute(query)}

@@ -35,6 +35,14 @@ function stackTables() {
         if (headings[at] && cell.colSpan === 1) cell.dataset.label = headings[at];
       });
     }
+    // A row of sums stands the same way, if it has a cell for each column.
+    for (const row of all("tfoot tr", table)) {
+      const cells = Array.from(row.cells);
+      if (cells.length !== headings.length || headings.length < 4) continue;
+      cells.forEach((cell, at) => {
+        if (cell.tagName === "TD") cell.dataset.label = headings[at];
+      });
+    }
     // "display: block" takes the meaning of a table away from screen readers; the roles give it back.
     const roles = { table: [table], rowgroup: table.tBodies, row: table.rows };
     for (const [role, elements] of Object.entries(roles)) {

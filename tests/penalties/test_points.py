@@ -14,7 +14,7 @@ from supervise.parties.sanction_models import Sanction, SanctionKind
 from supervise.parties.scope import Scope
 from supervise.penalties.consequence_checks import points_against_penalties
 from supervise.penalties.finalise import finalise_due
-from supervise.penalties.ladder import propose_for_late_top_up, propose_sanctions
+from supervise.penalties.ladder import LateCall, propose_for_late_top_up, propose_sanctions
 from supervise.penalties.models import PenaltyState
 from supervise.penalties.points import enter_points, points_left
 from supervise.penalties.score_models import PointsEntry
@@ -178,7 +178,10 @@ def test_the_fifth_warning_within_a_year_suspends_and_counts_only_once(session: 
 def test_who_does_not_top_up_in_time_gets_no_new_lines(session: Session) -> None:
     party = make_party(session)
 
-    [row] = propose_for_late_top_up(session, {party.id: "7"}, MARCH)
+    late = {party.id: LateCall(7, 500_00, dt.date(2026, 2, 27))}
+
+    [row] = propose_for_late_top_up(session, late, MARCH)
 
     assert (row.kind, row.until_on) == (SanctionKind.ENTRY_RESTRICTION, None)
-    assert propose_for_late_top_up(session, {party.id: "7"}, MARCH) == []
+    assert row.facts == {"top_up_fen": 500_00, "top_up_by": "2026-02-27"}
+    assert propose_for_late_top_up(session, late, MARCH) == []
