@@ -14,7 +14,10 @@ from supervise.desk.consistency import discrepancies
 from supervise.errors import AlreadyDecidedError, RefusalError
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import balance_fen
+from supervise.penalties.fine_models import FineRecourse
 from supervise.penalties.models import Penalty
+from supervise.penalties.recourse import ReceiptFacts, receive_recourse
+from supervise.penalties.recoveries import void_recovery
 from supervise.penalties.reversals import approve_reversal, propose_reversal
 from supervise.settlement.deposits import DepositFacts, return_deposit
 from supervise.settlement.models import RunState, SettlementRun
@@ -23,7 +26,15 @@ from supervise.settlement.runs import approve_run
 from tests.databases import opened
 from tests.factories.ledger import out_of_balance_fen
 from tests.factories.penalties import make_charged_partner, make_supervisor
-from tests.factories.settlement import FINANCE, approved, draft_run, make_deposit, make_final_penalty
+from tests.factories.settlement import (
+    FINANCE,
+    approved,
+    draft_run,
+    make_deposit,
+    make_due_recourse,
+    make_due_recovery,
+    make_final_penalty,
+)
 from tests.penalties.test_races import at_once
 
 
@@ -67,6 +78,37 @@ def test_two_workers_and_a_reversal_leave_books_that_agree(database: Database) -
         assert held_fen + refund_fen == 600_00
         assert out_of_balance_fen(session) == 0
         assert discrepancies(session) == []
+
+
+def test_a_run_that_meets_a_recovery_being_voided_and_a_claim_being_paid_takes_nothing_twice(
+    database: Database,
+) -> None:
+    with database.session(writes=True) as session:
+        charged = make_charged_partner(session)
+        recovery = make_due_recovery(session, charged=charged, paid_fen=50_00)
+        claim = make_due_recourse(session, charged=charged, amount_fen=100_00)
+        make_deposit(session, charged=charged, amount_fen=1_000_00)
+        run = draft_run(session)
+        approved(session, run)
+
+    outcomes = at_once(
+        database,
+        partial(post_next, run_id=run.id),
+        partial(void_recovery, recovery_id=recovery.id, reason="重复", actor_id=FINANCE),
+        partial(
+            receive_recourse,
+            recourse_id=claim.id,
+            facts=ReceiptFacts(100_00, "ICBC-1", clock.today()),
+            actor_id=FINANCE,
+        ),
+    )
+
+    assert [type(one).__name__ for one in outcomes if isinstance(one, RefusalError)] in ([], ["NotOwedError"])
+    with database.session(writes=False) as session:
+        accounts = (AccountCode.COMPENSATION_RECOVERABLE, AccountCode.FINE_RECOVERABLE)
+        assert [balance_fen(session, account, charged.party.id) for account in accounts] == [0, 0]
+        assert session.get_one(FineRecourse, claim.id).received_fen == 100_00
+        assert [one for one in discrepancies(session) if one.table != "credit"] == []
 
 
 def test_of_two_who_return_one_deposit_one_wins(database: Database) -> None:
