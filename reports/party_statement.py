@@ -60,7 +60,7 @@ LINE_COLUMNS = (
         meaning=N_("Charged, lifted after an objection, became final, claimed, collected, or taken back"),
     ),
     Column[Row](
-        N_("Number"),
+        N_("Document number"),
         lambda row: row.line.reference,
         width=18,
         meaning=N_("Our number of what is owed, never used twice"),

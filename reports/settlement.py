@@ -119,7 +119,9 @@ LINE_COLUMNS = (
         width=18,
         meaning=N_("A penalty, the recovery of a subscriber's credit, or the recourse of a regulator's fine"),
     ),
-    Column[Line](N_("Number"), lambda line: line.row.reference, width=18, meaning=N_("Our number of what is owed")),
+    Column[Line](
+        N_("Document number"), lambda line: line.row.reference, width=18, meaning=N_("Our number of what is owed")
+    ),
     Column[Line](N_("Who owes it"), lambda line: line.row.debtor, width=28, meaning=N_("Who was charged")),
     Column[Line](
         N_("Due since"),

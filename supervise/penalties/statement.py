@@ -110,6 +110,8 @@ class StatementLine(NamedTuple):
     reason: str | None
     #: The settlement that took it: of this party, or of a joint debtor who paid for it.
     settlement_id: int | None = None
+    #: Where the debt comes from: the incident of a penalty or recovery, the fine of a recourse line.
+    origin_id: int | None = None
 
     @property
     def penalty_id(self) -> int | None:
@@ -281,6 +283,7 @@ def _lines(
             balance_fen,
             first.reason,
             _settlement_id_of(first),
+            fact.origin_id if fact else None,
         )
 
 
@@ -300,16 +303,22 @@ class Fact(NamedTuple):
     reference: str
     offence_code: str
     occurred_on: dt.date
+    #: The incident of a penalty or recovery, the fine of a recourse line.
+    origin_id: int
 
 
 def facts_of(session: Session, keys: Collection[DebtKey]) -> dict[DebtKey, Fact]:
     """Return number, offence and day of each debt."""
     queries: dict[DebtKind, Select[*tuple[Any, ...]]] = {
-        DebtKind.PENALTY: select(Penalty.id, Penalty.reference, Penalty.offence_code, Penalty.occurred_on),
-        DebtKind.RECOVERY: select(Recovery.id, Recovery.reference, literal(""), Recovery.occurred_on),
-        DebtKind.RECOURSE: select(FineRecourse.id, FineRecourse.reference, literal(""), RegulatorFine.decided_on).join(
-            RegulatorFine, RegulatorFine.id == FineRecourse.fine_id
+        DebtKind.PENALTY: select(
+            Penalty.id, Penalty.reference, Penalty.offence_code, Penalty.occurred_on, Penalty.incident_id
         ),
+        DebtKind.RECOVERY: select(
+            Recovery.id, Recovery.reference, literal(""), Recovery.occurred_on, Recovery.incident_id
+        ),
+        DebtKind.RECOURSE: select(
+            FineRecourse.id, FineRecourse.reference, literal(""), RegulatorFine.decided_on, FineRecourse.fine_id
+        ).join(RegulatorFine, RegulatorFine.id == FineRecourse.fine_id),
     }
     tables = {DebtKind.PENALTY: Penalty.id, DebtKind.RECOVERY: Recovery.id, DebtKind.RECOURSE: FineRecourse.id}
     facts: dict[DebtKey, Fact] = {}

@@ -99,6 +99,8 @@ class LineRow(NamedTuple):
     due_at: dt.datetime | None
     debtor_id: int
     debtor: str
+    #: The incident of a penalty or recovery, the fine of a recourse line.
+    origin_id: int
 
 
 class RunCounts(NamedTuple):
@@ -337,6 +339,7 @@ def _lines() -> Select[*tuple[object, ...]]:
             func.coalesce(Penalty.finalised_at, Recovery.approved_at, FineRecourse.approved_at),
             debtor_id,
             Party.name,
+            func.coalesce(Penalty.incident_id, Recovery.incident_id, FineRecourse.fine_id),
         )
         .join(Penalty, Penalty.id == SettlementLine.penalty_id, isouter=True)
         .join(Recovery, Recovery.id == SettlementLine.recovery_id, isouter=True)

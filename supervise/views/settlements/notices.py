@@ -58,6 +58,7 @@ def _page(settlement_id: int, form: DeliveryForm) -> ResponseReturnValue:
         debtors=debtors,
         names=names,
         form=form,
+        me=me,
         may_acknowledge=waits and me.can(Permission.ACKNOWLEDGE_PENALTIES),
         may_deliver=waits and me.can(Permission.SETTLE),
         sees_everything=scope.sees_everything,
