@@ -15,9 +15,13 @@ from supervise.errors import InvalidInputError
 from supervise.labels import N_
 from supervise.ledger.chart import DimensionKind
 from supervise.parties.models import OrgUnit, Party
+from supervise.penalties.fine_models import FineRecourse, RecourseReceipt, RegulatorFine
 from supervise.penalties.models import Objection, Penalty, ReversalRequest
+from supervise.penalties.recovery_models import Recovery
+from supervise.settlement.models import Settlement, SettlementRun
 
 _KEY = re.compile(r"([a-z_]+):([a-z_]+):(\d{1,18})(?::(\d{1,18}))?", re.ASCII)
+_SETTLEMENT_KEY = re.compile(r"settlement:(\d{1,18}):[a-z]+", re.ASCII)
 
 
 class UnknownDimensionError(InvalidInputError):
@@ -118,6 +122,16 @@ class EntryStory(NamedTuple):
     incident: Incident | None
     #: (id, reference) of the tickets that report the call, or on which a lump sum was promised.
     tickets: Sequence[tuple[int, str]]
+    #: Number of the recovery of a credit.
+    recovery: str | None = None
+    #: Number of the recourse line, and (id, number) of the fine that it claims back.
+    recourse: str | None = None
+    fine: tuple[int, str] | None = None
+    #: (id, number of its run); its notice names every debt that it paid.
+    settlement: tuple[int, str] | None = None
+
+
+_NOTHING = EntryStory(None, None, None, None, ())
 
 
 def entry_story(session: Session, key: str) -> EntryStory:
@@ -125,14 +139,20 @@ def entry_story(session: Session, key: str) -> EntryStory:
 
     For a reversal give the key of the original.
     """
+    if settled := _SETTLEMENT_KEY.fullmatch(key):
+        return _story_of_settlement(session, int(settled[1]))
     match = _KEY.fullmatch(key)
     if match is None:
-        return EntryStory(None, None, None, None, ())
+        return _NOTHING
     family, event = match[1], match[2]
     first, second = int(match[3]), int(match[4]) if match[4] else None
     if family == "credit":
         credit_id, batch_id = _credit_and_batch(session, event, first, second)
         return _story_of_credit(session, credit_id, batch_id)
+    if family == "recovery":
+        return _story_of_recovery(session, first)
+    if family == "recourse":
+        return _story_of_recourse(session, _recourse_id(session, event, first))
     return _story_of_penalty(session, _penalty_id(session, family, first))
 
 
@@ -161,7 +181,7 @@ def _story_of_credit(session: Session, credit_id: int | None, batch_id: int | No
     credit = session.get(Credit, credit_id) if credit_id is not None else None
     batch = session.get(CreditBatch, batch_id) if batch_id is not None else None
     if credit is None:
-        return EntryStory(None, None, None, None, ())
+        return _NOTHING
     return EntryStory(
         penalty=None,
         credit=CreditLink(credit.id, credit.reference, credit.subscriber_id),
@@ -179,7 +199,7 @@ def _story_of_penalty(session: Session, penalty_id: int | None) -> EntryStory:
         .where(Penalty.id == penalty_id)
     ).one_or_none()
     if row is None:
-        return EntryStory(None, None, None, None, ())
+        return _NOTHING
     *link, incident_id = row
     return EntryStory(
         penalty=PenaltyLink._make(link),
@@ -190,6 +210,37 @@ def _story_of_penalty(session: Session, penalty_id: int | None) -> EntryStory:
     )
 
 
+def _story_of_recovery(session: Session, recovery_id: int) -> EntryStory:
+    recovery = session.get(Recovery, recovery_id)
+    if recovery is None:
+        return _NOTHING
+    return _story_of_credit(session, recovery.credit_id, None)._replace(recovery=recovery.reference)
+
+
+def _recourse_id(session: Session, event: str, row_id: int) -> int | None:
+    if event == "received":
+        return session.scalar(select(RecourseReceipt.recourse_id).where(RecourseReceipt.id == row_id))
+    return row_id
+
+
+def _story_of_recourse(session: Session, recourse_id: int | None) -> EntryStory:
+    row = session.execute(
+        select(FineRecourse.reference, RegulatorFine.id, RegulatorFine.reference)
+        .join(RegulatorFine, RegulatorFine.id == FineRecourse.fine_id)
+        .where(FineRecourse.id == recourse_id)
+    ).one_or_none()
+    return _NOTHING if row is None else _NOTHING._replace(recourse=row[0], fine=(row[1], row[2]))
+
+
+def _story_of_settlement(session: Session, settlement_id: int) -> EntryStory:
+    number = session.scalar(
+        select(SettlementRun.number)
+        .join(Settlement, Settlement.run_id == SettlementRun.id)
+        .where(Settlement.id == settlement_id)
+    )
+    return _NOTHING if number is None else _NOTHING._replace(settlement=(settlement_id, number))
+
+
 def _tickets(session: Session, incident_id: int | None, ticket_id: int | None) -> list[tuple[int, str]]:
     reporting = select(TicketIncident.ticket_id).where(TicketIncident.incident_id == incident_id)
     wanted = Ticket.id.in_(reporting) if incident_id is not None else Ticket.id == ticket_id
@@ -198,19 +249,29 @@ def _tickets(session: Session, incident_id: int | None, ticket_id: int | None) -
 
 
 def facts_in_words(session: Session, keys: Collection[str]) -> dict[str, str]:
-    """Return the reference of the credit or penalty behind each key; keys of no known form are left out.
+    """Return the reference of what stands behind each key; keys of no known form are left out.
 
-    Statements name their lines by it. One query for credits, one for lines of batches, one for penalties.
+    Statements name their lines by it. One query for each kind of fact.
     """
     of_line = (
         select(CreditBatchLine.id, Credit.reference)
         .join(Credit, Credit.id == CreditBatchLine.credit_id)
         .order_by(CreditBatchLine.id)
     )
+    of_receipt = select(RecourseReceipt.id, FineRecourse.reference).join(
+        FineRecourse, FineRecourse.id == RecourseReceipt.recourse_id
+    )
+    of_settlement = select(Settlement.id, SettlementRun.number.label("reference")).join(
+        SettlementRun, SettlementRun.id == Settlement.run_id
+    )
     sources: dict[str, tuple[Select[int, str], InstrumentedAttribute[int]]] = {
         "credit": (select(Credit.id, Credit.reference), Credit.id),
         "line": (of_line, CreditBatchLine.id),
         "penalty": (select(Penalty.id, Penalty.reference), Penalty.id),
+        "recovery": (select(Recovery.id, Recovery.reference), Recovery.id),
+        "recourse": (select(FineRecourse.id, FineRecourse.reference), FineRecourse.id),
+        "receipt": (of_receipt, RecourseReceipt.id),
+        "settlement": (of_settlement, Settlement.id),
     }
     wanted = {key: subject for key in keys if (subject := _subject_of(key)) is not None}
     found: dict[tuple[str, int], str] = {}
@@ -222,9 +283,14 @@ def facts_in_words(session: Session, keys: Collection[str]) -> dict[str, str]:
 
 
 def _subject_of(key: str) -> tuple[str, int] | None:
+    if settled := _SETTLEMENT_KEY.fullmatch(key):
+        return "settlement", int(settled[1])
     match = _KEY.fullmatch(key)
-    if match is None or match[1] not in {"credit", "penalty"}:
+    if match is None:
         return None
-    if match[1] == "credit" and match[2] in {"accepted", "rejected"}:
-        return "line", int(match[3])
-    return match[1], int(match[4] or match[3])
+    family, event, first, second = match[1], match[2], int(match[3]), match[4]
+    if family == "credit":
+        return ("line", first) if event in {"accepted", "rejected"} else (family, int(second or first))
+    if (family, event) == ("recourse", "received"):
+        return "receipt", first
+    return (family, first) if family in {"penalty", "recovery", "recourse"} else None

@@ -20,6 +20,7 @@ _PARTY_ACCOUNTS = (
     AccountCode.PENALTY_CONTESTABLE,
     AccountCode.PENALTY_RECEIVABLE,
     AccountCode.COMPENSATION_RECOVERABLE,
+    AccountCode.FINE_RECOVERABLE,
     AccountCode.COMMISSION_CLEARING,
     AccountCode.DEPOSITS_HELD,
     AccountCode.REFUND_DUE,

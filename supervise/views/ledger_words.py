@@ -23,6 +23,22 @@ EVENTS = {
     "penalty.reversed": N_("Final penalty reversed"),
     "penalty.waived": N_("Penalty waived"),
     "penalty.refund_due": N_("Collected before it was lifted: owed back to the party"),
+    "penalty.written_off": N_("Penalty written off"),
+    "recovery.approved": N_("Recovery of a credit approved"),
+    "recovery.voided": N_("Recovery of a credit taken back"),
+    "recovery.refund_due": N_("Collected of a recovery that was taken back: owed back to the party"),
+    "fine_recourse.approved": N_("Regulator's fine claimed back"),
+    "fine_recourse.reversed": N_("Claim of a regulator's fine reversed"),
+    "fine_recourse.received": N_("Payment for a claim of a regulator's fine"),
+    "fine_recourse.refund_due": N_("Received for a claim that was reversed: owed back to the party"),
+    "settlement.refund": N_("Refund due set against debts"),
+    "settlement.deposit": N_("Deposit drawn for debts"),
+    "settlement.commission": N_("Commission set off against debts"),
+    "settlement.cash": N_("Payment received for debts"),
+    "commission.confirmed": N_("Set-off confirmed by the commission system"),
+    "deposit.received": N_("Deposit received"),
+    "deposit.returned": N_("Deposit returned"),
+    "refund.paid": N_("Refund paid"),
 }
 #: What the trail tells of a credit.
 _ACTIONS = {

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.compensation.batches import LineOutcome, freeze_batch, mark_lines
 from supervise.compensation.lists import lines_of_page
 from supervise.compensation.models import Credit
@@ -16,12 +17,22 @@ from supervise.desk.ledger_story import (
     facts_in_words,
 )
 from supervise.ledger.chart import DimensionKind
+from supervise.penalties.recourse import ReceiptFacts, receive_recourse
 from tests.factories.attribution import make_proven_incident
 from tests.factories.compensation import make_approved_credit, make_undertaking, make_victim
 from tests.factories.contracts import make_contract, make_rule
 from tests.factories.ledger import make_period
 from tests.factories.parties import make_party, make_unit
-from tests.factories.penalties import approve_all, propose
+from tests.factories.penalties import approve_all, make_charged_partner, propose
+from tests.factories.settlement import (
+    draft_run,
+    make_deposit,
+    make_due_recourse,
+    make_due_recovery,
+    make_final_penalty,
+    posted,
+    settlement_of,
+)
 
 FINANCE = 21
 
@@ -78,8 +89,55 @@ def test_an_entry_of_a_penalty_leads_to_its_finding_and_call(session: Session) -
     }
 
 
+def test_entries_of_claims_and_settlements_lead_to_credit_fine_and_notice(session: Session) -> None:
+    charged = make_charged_partner(session)
+    recovery = make_due_recovery(session, charged=charged)
+    claim = make_due_recourse(session, charged=charged)
+    receipt = receive_recourse(session, claim.id, ReceiptFacts(1_00, "ICBC-1", clock.today()), actor_id=FINANCE)
+    make_deposit(session, charged=charged, amount_fen=500_00)
+    run = posted(session, draft_run(session))
+    settlement = settlement_of(session, run, charged)
+    keys = {
+        f"recovery:approved:{recovery.id}": recovery.reference,
+        f"recourse:approved:{claim.id}": claim.reference,
+        f"recourse:received:{receipt.id}": claim.reference,
+        f"settlement:{settlement.id}:deposit": run.number,
+    }
+
+    of_recovery, *of_claim, of_settlement = (entry_story(session, key) for key in keys)
+
+    assert of_recovery.recovery == recovery.reference
+    assert of_recovery.credit is not None
+    assert of_recovery.incident is not None
+    assert (of_recovery.credit.id, of_recovery.incident.id) == (recovery.credit_id, recovery.incident_id)
+    assert {story.fine and story.fine[0] for story in of_claim} == {claim.fine_id}
+    assert of_settlement.settlement == (settlement.id, run.number)
+    assert facts_in_words(session, list(keys)) == keys
+
+
+def test_a_second_refund_of_a_penalty_is_named_by_the_penalty(session: Session) -> None:
+    penalty = make_final_penalty(session, charged=make_charged_partner(session))
+
+    # penalty:refund:<penalty>:<refund>
+    key = f"penalty:refund:{penalty.id}:99999999"
+
+    assert facts_in_words(session, [key]) == {key: penalty.reference}
+
+
 @pytest.mark.parametrize(
-    "key", ["", "opening", "credit:approved:", "credit:approved:99999999", "penalty:final:99999999", "x:y:1", "a b:c:1"]
+    "key",
+    [
+        "",
+        "opening",
+        "settlement:99999999:deposit",
+        "recovery:approved:99999999",
+        "recourse:received:99999999",
+        "credit:approved:",
+        "credit:approved:99999999",
+        "penalty:final:99999999",
+        "x:y:1",
+        "a b:c:1",
+    ],
 )
 def test_a_key_that_leads_nowhere_has_no_story(session: Session, key: str) -> None:
     story = entry_story(session, key)
