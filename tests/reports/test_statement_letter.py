@@ -19,7 +19,13 @@ from supervise.parties.scope import Scope
 from supervise.penalties.recourse import ReceiptFacts, receive_recourse, reverse_recourse
 from supervise.penalties.recoveries import void_recovery
 from supervise.penalties.statement import PartyStatement, StatementKind, party_statement
-from tests.factories.penalties import Charged, make_charged_partner, make_supervisor
+from tests.factories.penalties import (
+    Charged,
+    make_approved_penalty,
+    make_charged_branch,
+    make_charged_partner,
+    make_supervisor,
+)
 from tests.factories.settlement import (
     FINANCE,
     draft_run,
@@ -69,6 +75,17 @@ def test_recoveries_and_recourse_are_movements_and_the_closing_equals_the_ledger
     by_kind = {line.kind: line.reference for line in statement.lines}
     assert by_kind[StatementKind.PAID] == claim.reference
     assert recovery.reference in {line.reference for line in statement.lines}
+
+
+def test_a_branch_reads_its_part_of_a_fine_beside_its_assessments(session: Session) -> None:
+    branch = make_charged_branch(session)
+    make_approved_penalty(session, charged=branch)
+    make_due_recourse(session, charged=branch, amount_fen=600_00)
+
+    statement = statement_of(session, branch)
+
+    assert (statement.closing_contestable_fen, statement.closing_final_fen) == (200_00, 600_00)
+    assert statement.closing_fen == statement.ledger_fen
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
