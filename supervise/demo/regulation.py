@@ -13,7 +13,8 @@ from supervise.donotcall.push import push_refusals
 from supervise.parties.models import Party
 from supervise.penalties.fine_models import FineRecourse
 from supervise.penalties.fines import FineFacts, record_fine, record_fine_payment
-from supervise.penalties.recourse import ReceiptFacts, approve_recourse, propose_recourse, receive_recourse
+from supervise.penalties.recourse import ReceiptFacts, approve_recourse, propose_recourse
+from supervise.settlement.bank import receive_for_claim
 
 #: So many days ago the decision was received; payment, claims and receipt follow.
 _RECEIVED_DAYS, _PAID_DAYS, _CLAIMED_DAYS, _APPROVED_DAYS, _GOT_DAYS = 20, 15, 12, 11, 4
@@ -75,7 +76,7 @@ def _approve(registers: Registers, session: Session) -> None:
 
 def _receive(registers: Registers, session: Session) -> None:
     facts = ReceiptFacts(_GOT_FEN, "追偿进账单0001", clock.today())
-    receive_recourse(session, 1, facts, actor_id=registers.users["finance"])
+    receive_for_claim(session, 1, facts, actor_id=registers.users["finance"])
 
 
 def _push(session: Session) -> None:

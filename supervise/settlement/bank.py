@@ -1,4 +1,4 @@
-"""Money between a party and the bank: what it paid for its penalties, refunds paid to it (docs/rules.md, C-7, C-8)."""
+"""Money between a party and the bank: what it paid for its debts, refunds paid to it (docs/rules.md, C-7, C-8)."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -19,6 +19,8 @@ from supervise.ledger.post import post
 from supervise.money import FEN_MAX, format_yuan
 from supervise.penalties.collecting import collect, lock_for_collection, open_debts
 from supervise.penalties.debts import RECEIVABLE, DebtKey
+from supervise.penalties.fine_models import RecourseReceipt
+from supervise.penalties.recourse import ReceiptFacts, receive_recourse
 from supervise.settlement.accounts import lock_outside_party, refunds_due
 from supervise.settlement.models import BankDirection, BankMovement, ReceiptLine
 
@@ -90,6 +92,19 @@ def receive_payment(session: Session, facts: PaymentFacts, *, actor_id: int) -> 
     return movement
 
 
+def receive_for_claim(session: Session, recourse_id: int, facts: ReceiptFacts, *, actor_id: int) -> RecourseReceipt:
+    """Book money that a party paid for one claim of a regulator's fine, as ``recourse.receive_recourse``.
+
+    Raises:
+        ReferenceKnownError: if the bank's reference was entered before, for this claim or for anything else.
+        RefusalError: as ``receive_recourse``.
+    """
+    reference = facts.bank_reference.strip()
+    take_turn(session, f"bank:{reference}")
+    _refuse_known(session, reference)
+    return receive_recourse(session, recourse_id, facts, actor_id=actor_id)
+
+
 def pay_refund(session: Session, facts: PaymentFacts, *, actor_id: int) -> BankMovement:
     """Book that a refund due was paid to the party.
 
@@ -151,9 +166,7 @@ def _written(session: Session, direction: BankDirection, facts: PaymentFacts, ac
     if not reference:  # also a CHECK of the table
         raise InvalidInputError(N_("Give the bank's reference"))
     take_turn(session, f"bank:{reference}")
-    known = select(BankMovement.id).where(BankMovement.bank_reference == reference)
-    if session.scalar(known) is not None:  # also a unique key
-        raise ReferenceKnownError(reference=reference)
+    _refuse_known(session, reference)
     movement = BankMovement(
         party_id=facts.party_id,
         direction=direction,
@@ -166,3 +179,11 @@ def _written(session: Session, direction: BankDirection, facts: PaymentFacts, ac
     session.add(movement)
     session.flush()  # the entry's key names the row
     return movement
+
+
+def _refuse_known(session: Session, reference: str) -> None:
+    # Within each table also a unique key; across both the turn of the reference keeps it so.
+    movement = select(BankMovement.id).where(BankMovement.bank_reference == reference)
+    receipt = select(RecourseReceipt.id).where(RecourseReceipt.bank_reference == reference)
+    if session.scalar(movement) is not None or session.scalar(receipt) is not None:
+        raise ReferenceKnownError(reference=reference)

@@ -28,6 +28,7 @@ from supervise.parties.models import OrgUnit, Party
 from supervise.penalties import fine_queries as queries
 from supervise.penalties import fines, recourse
 from supervise.penalties.fine_models import FineRecourse
+from supervise.settlement.bank import receive_for_claim
 from supervise.views.background import surroundings
 from supervise.views.filters import named
 from supervise.views.forms import FilterForm, Form, WordsField, YuanField
@@ -285,7 +286,7 @@ def receive(recourse_id: int) -> ResponseReturnValue:
         page = render_template("fines/receipt.html", form=form, line=line, party=party, back_url=back_url)
         return page, 400 if form.errors else 200
     facts = recourse.ReceiptFacts(form.amount_fen.data or 0, form.reference.data or "", form.on.data or clock.today())
-    db.decide(recourse.receive_recourse, recourse_id, facts, actor_id=current_user().id)
+    db.decide(receive_for_claim, recourse_id, facts, actor_id=current_user().id)
     flash(_("The payment is booked"), "success")
     return _back(fine_id)
 

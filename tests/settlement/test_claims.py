@@ -1,6 +1,7 @@
 """Recoveries of credits and recourse for fines are collected beside penalties: once, in order, never beyond what is due."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +20,8 @@ from supervise.penalties.admission import admit_late
 from supervise.penalties.objections import file_objection
 from supervise.penalties.recourse import ReceiptFacts, receive_recourse, reverse_recourse
 from supervise.penalties.recoveries import void_recovery
-from supervise.settlement.bank import PaymentFacts, receive_payment
+from supervise.settlement.bank import PaymentFacts, ReferenceKnownError, receive_for_claim, receive_payment
+from supervise.settlement.commissions import BelowSetOffError
 from supervise.settlement.models import CollectedFrom, FellOut, LeftOut, SettlementLine
 from supervise.settlement.notices import acknowledge_notice
 from supervise.settlement.posting import post_next
@@ -184,6 +186,31 @@ def test_what_was_collected_of_a_claim_taken_back_later_is_owed_back(session: Se
     assert owed(session, charged) == (0, 0, 0)
     assert balance_fen(session, AccountCode.REFUND_DUE, charged.party.id) == -650_00
     assert faults(session) == []
+
+
+def test_a_bank_reference_is_one_payment_for_claims_and_for_everything_else(session: Session, charged: Charged) -> None:
+    line = make_due_recourse(session, charged=charged, amount_fen=600_00)
+    paid = ReceiptFacts(100_00, "ICBC-1", clock.today())
+    receive_for_claim(session, line.id, paid, actor_id=FINANCE)
+
+    with pytest.raises(ReferenceKnownError):
+        receive_payment(session, PaymentFacts(charged.party.id, 1_00, " ICBC-1 ", clock.today()), actor_id=FINANCE)
+    receive_payment(session, PaymentFacts(charged.party.id, 1_00, "ICBC-2", clock.today()), actor_id=FINANCE)
+    with pytest.raises(ReferenceKnownError):
+        receive_for_claim(session, line.id, replace(paid, bank_reference="ICBC-2"), actor_id=FINANCE)
+
+
+def test_a_commission_is_never_recorded_below_what_a_claim_was_set_off_against(
+    session: Session, charged: Charged
+) -> None:
+    make_due_recovery(session, charged=charged, paid_fen=50_00)
+    make_deposit(session, charged=charged, amount_fen=200_00)
+    make_commission(session, charged=charged, due_fen=80_00)
+    posted(session, draft_run(session))
+
+    with pytest.raises(BelowSetOffError):
+        make_commission(session, charged=charged, due_fen=49_99)
+    assert make_commission(session, charged=charged, due_fen=50_00).due_fen == 50_00
 
 
 @pytest.mark.parametrize("change", ["settled_fen = amount_fen + 1", "settled_fen = -1"])
