@@ -53,7 +53,7 @@ PARTY_COLUMNS = (
         lambda row: row.settlement.owed_fen,
         CellKind.YUAN,
         16,
-        meaning=N_("Final and open at the cut-off, disputed penalties included"),
+        meaning=N_("Due and open at the cut-off, what is disputed included"),
     ),
     Column[SettlementRow](
         N_("Refund set off (yuan)"),

@@ -32,14 +32,14 @@ class DepositKind(LabelledEnum):
     """What happened to a party's deposit."""
 
     RECEIVED = "received", N_("Deposit received")
-    DRAWN = "drawn", N_("Drawn for penalties")
+    DRAWN = "drawn", N_("Drawn for what is owed")
     RETURNED = "returned", N_("Returned to the party")
 
 
 class BankDirection(LabelledEnum):
     """Which way money went between a party and the carrier's bank account."""
 
-    RECEIVED = "received", N_("Received for penalties")
+    RECEIVED = "received", N_("Received for what is owed")
     REFUNDED = "refunded", N_("Refund paid")
 
 
