@@ -35,6 +35,38 @@ class DueRecovery(NamedTuple):
     paid_fen: int
 
 
+class RecoveryTotals(NamedTuple):
+    """What the carrier has paid to subscribers, and what of it came back from those whose calls cost it; in fen."""
+
+    #: Compensation that billing has accepted.
+    paid_fen: int
+    #: Approved recoveries.
+    claimed_fen: int
+    collected_fen: int
+
+    @property
+    def unrecovered_fen(self) -> int:
+        """What of the compensation nobody has given back (domain F97)."""
+        return self.paid_fen - self.collected_fen
+
+    @property
+    def rate_percent(self) -> int | None:
+        """How much of what was paid came back, rounded down; None: nothing was paid."""
+        return self.collected_fen * 100 // self.paid_fen if self.paid_fen else None
+
+
+def recovery_totals(session: Session) -> RecoveryTotals:
+    """Return the sums over all credits and recoveries, whosever they are."""
+    paid = select(func.coalesce(func.sum(Credit.amount_fen), 0)).where(
+        Credit.nature == CreditNature.COMPENSATION, Credit.state == CreditState.ACCEPTED
+    )
+    came = select(
+        func.coalesce(func.sum(Recovery.amount_fen), 0), func.coalesce(func.sum(Recovery.settled_fen), 0)
+    ).where(Recovery.state == RecoveryState.APPROVED)
+    claimed_fen, collected_fen = session.execute(came).one()
+    return RecoveryTotals(int(session.scalar(paid) or 0), int(claimed_fen), int(collected_fen))
+
+
 def recoveries_newest_first(
     session: Session, scope: Scope, *, state: RecoveryState | None = None, before: int = 0, limit: int = PAGE
 ) -> Sequence[RecoveryLine]:

@@ -12,7 +12,7 @@ from supervise.errors import InvalidInputError, RowResult
 from supervise.labels import _, ngettext
 from supervise.penalties.recoveries import approve_recoveries, propose_recoveries, void_recovery
 from supervise.penalties.recovery_models import RecoveryState
-from supervise.penalties.recovery_queries import due_recoveries, recoveries_newest_first
+from supervise.penalties.recovery_queries import due_recoveries, recoveries_newest_first, recovery_totals
 from supervise.views.registers import scope_of
 
 bp = Blueprint("recoveries", __name__, url_prefix="/recoveries")
@@ -30,11 +30,13 @@ def index() -> ResponseReturnValue:
         due = due_recoveries(session)
         waiting = recoveries_newest_first(session, scope, state=RecoveryState.PROPOSED)
         lines = recoveries_newest_first(session, scope, before=before)
+        totals = recovery_totals(session) if scope.sees_everything else None
         people = display_names(
             session, [id_ for line in lines for id_ in (line.recovery.maker_id, line.recovery.approver_id)]
         )
     return render_template(
         "recoveries/index.html",
+        totals=totals,
         due=due,
         waiting=waiting,
         decided=[line for line in lines if line.recovery.state is not RecoveryState.PROPOSED],

@@ -20,6 +20,7 @@ from supervise.penalties.admission import admit_late
 from supervise.penalties.objections import file_objection
 from supervise.penalties.recourse import ReceiptFacts, receive_recourse, reverse_recourse
 from supervise.penalties.recoveries import void_recovery
+from supervise.penalties.recovery_queries import recovery_totals
 from supervise.settlement.bank import PaymentFacts, ReferenceKnownError, receive_for_claim, receive_payment
 from supervise.settlement.commissions import BelowSetOffError
 from supervise.settlement.models import CollectedFrom, FellOut, LeftOut, SettlementLine
@@ -211,6 +212,21 @@ def test_a_commission_is_never_recorded_below_what_a_claim_was_set_off_against(
     with pytest.raises(BelowSetOffError):
         make_commission(session, charged=charged, due_fen=49_99)
     assert make_commission(session, charged=charged, due_fen=50_00).due_fen == 50_00
+
+
+def test_unrecovered_compensation_is_what_was_paid_less_what_came_back(session: Session, charged: Charged) -> None:
+    assert recovery_totals(session).rate_percent is None
+    first = make_due_recovery(session, charged=charged, paid_fen=50_00)
+    make_due_recovery(session, charged=charged, paid_fen=30_00)
+    make_deposit(session, charged=charged, amount_fen=450_00)
+    posted(session, draft_run(session))
+
+    totals = recovery_totals(session)
+
+    assert (totals.paid_fen, totals.claimed_fen, totals.collected_fen) == (80_00, 80_00, 50_00)
+    assert (totals.unrecovered_fen, totals.rate_percent) == (30_00, 62)
+    void_recovery(session, first.id, "重复", actor_id=FINANCE)
+    assert recovery_totals(session).unrecovered_fen == 80_00
 
 
 @pytest.mark.parametrize("change", ["settled_fen = amount_fen + 1", "settled_fen = -1"])
