@@ -9,6 +9,7 @@ from supervise.attribution import watch_models as watching
 from supervise.attribution.watching import models as irregularities
 from supervise.audit import models as audit
 from supervise.compensation import models as compensation
+from supervise.complaints import dispute_models as disputes
 from supervise.complaints import models as complaints
 from supervise.contracts import models as contracts
 from supervise.contracts import paper_models as papers
@@ -43,6 +44,7 @@ __all__ = [
     "complaints",
     "contracts",
     "desk",
+    "disputes",
     "donotcall",
     "evidence",
     "figures",

@@ -160,7 +160,11 @@ class _TakeOver:
         if report.stated_due_on is not None:
             ticket.stated_due_on = report.stated_due_on
             due = deadlines.due(ticket.channel, ticket.unit_id, ticket.received_at, ticket.stated_due_on)
-            ticket.due_on, ticket.due_rule_id, ticket.due_provisional = due
+            if ticket.first_due_on is not None:
+                # What is due now is an objection or a mediation; the limit is that of the first reply.
+                ticket.first_due_on = due.on
+            else:
+                ticket.due_on, ticket.due_rule_id, ticket.due_provisional = due
         ticket.version += 1
         self.session.add(
             TicketStep(

@@ -234,8 +234,7 @@ class Ticket(Base):
 
     __tablename__ = "ticket"
     __table_args__ = (
-        UniqueConstraint("channel", "external_ref"),
-        UniqueConstraint("channel", "row_key"),
+        *(UniqueConstraint("channel", key) for key in ("external_ref", "row_key")),
         CheckConstraint(
             "state <> 'closed' OR (closed_at IS NOT NULL AND resolution_code IS NOT NULL)", name="closed_complete"
         ),
@@ -275,6 +274,7 @@ class Ticket(Base):
     #: The limit that the channel printed on the ticket, if any; the earlier of it and the rule wins.
     stated_due_on: Mapped[dt.date | None]
     due_on: Mapped[dt.date]
+    first_due_on: Mapped[dt.date | None]  # of the first reply, once an objection or a mediation set another day
     due_rule_id: Mapped[int | None] = mapped_column(ForeignKey("deadline_rule.id"))
     #: The calendar of the due year was not loaded when this was computed.
     due_provisional: Mapped[bool] = mapped_column(default=False)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event, record_events
+from supervise.complaints.dispute_models import Mediation, MediationState, TicketObjection, TicketObjectionState
 from supervise.complaints.models import OPEN_TICKET_STATES, Ticket, TicketState, TicketStep
 from supervise.errors import ConflictError, InvalidInputError, NotFoundError, RefusalError, RowResult
 from supervise.labels import N_
@@ -30,6 +31,9 @@ SOURCES: Mapping[TicketState, frozenset[TicketState]] = MappingProxyType(
 #: These steps tell the complainant no, or undo an answer: they need a reason.
 _NEED_REASON = frozenset({_S.REFUSED, _S.TRANSFERRED, _S.WITHDRAWN})
 
+#: These steps end our work on it.
+_PUT_AWAY = frozenset({_S.CLOSED, _S.TRANSFERRED, _S.WITHDRAWN})
+
 #: Steps that many tickets may take at once.
 _IN_BULK = frozenset({_S.ACCEPTED, _S.INVESTIGATING})
 
@@ -38,6 +42,12 @@ class StepError(ConflictError):
     """The ticket's state does not allow the step."""
 
     message = N_("A ticket that is “%(state)s” cannot become “%(to_state)s”")
+
+
+class DisputeOpenError(ConflictError):
+    """A ticket that is objected to or in mediation is not put away."""
+
+    message = N_("An objection or a mediation of this ticket is open; end it first")
 
 
 class ReasonError(InvalidInputError):
@@ -65,6 +75,7 @@ def move_ticket(
         ConflictError: if the ticket changed since *version*.
         StepError: if the present state does not lead there.
         ReasonError: if the step needs a reason and has none.
+        DisputeOpenError: if it would put away what is objected to or in mediation.
     """
     ticket = session.get(Ticket, ticket_id, with_for_update=True, populate_existing=True)
     if ticket is None:
@@ -76,6 +87,8 @@ def move_ticket(
     words = (reason or "").strip() or None
     if words is None and (to_state in _NEED_REASON or ticket.state is _S.CLOSED):
         raise ReasonError
+    if to_state in _PUT_AWAY:
+        _refuse_in_dispute(session, ticket_id)
     before, ticket.state = ticket.state, to_state
     ticket.version += 1
     if before is _S.CLOSED:
@@ -92,6 +105,15 @@ def move_ticket(
         changes={"state": [before, to_state]},
     )
     return ticket
+
+
+def _refuse_in_dispute(session: Session, ticket_id: int) -> None:
+    objected = select(TicketObjection.id).where(
+        TicketObjection.ticket_id == ticket_id, TicketObjection.state == TicketObjectionState.OPEN
+    )
+    mediated = select(Mediation.id).where(Mediation.ticket_id == ticket_id, Mediation.state == MediationState.OPEN)
+    if session.scalar(objected) is not None or session.scalar(mediated) is not None:
+        raise DisputeOpenError
 
 
 def move_tickets(

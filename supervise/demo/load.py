@@ -12,6 +12,7 @@ from supervise.cipher import Keyring
 from supervise.demo.agreements import make_agreements
 from supervise.demo.cases import steps
 from supervise.demo.collecting import collecting_steps
+from supervise.demo.disputes import dispute_steps
 from supervise.demo.inquiries import inquiry_steps
 from supervise.demo.people import make_people
 from supervise.demo.records import make_sources
@@ -49,6 +50,7 @@ def load_demo(keyring: Keyring) -> None:
     now = clock.now()
     told = [*steps(keyring, registers, now), *inquiry_steps(registers, now), *story_steps(keyring, registers, now)]
     told += [*collecting_steps(registers, since, now), *regulation_steps(registers, now)]
+    told += dispute_steps(registers, now)
     for step in sorted(told, key=lambda step: step.at):
         with clock.pretending(step.at):
             step.take()

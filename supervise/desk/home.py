@@ -19,6 +19,7 @@ from supervise.compensation.batches import sendable
 from supervise.compensation.lists import unsent_since
 from supervise.compensation.models import Credit, CreditBatch, CreditBatchState
 from supervise.complaints import originals
+from supervise.complaints.dispute_queries import Dispute, tickets_in
 from supervise.complaints.models import CalendarYear, Ticket, TicketState
 from supervise.desk.counts import daily_counts, unanswered
 from supervise.desk.models import OPEN_TICKETS
@@ -114,6 +115,23 @@ def _to_close(worker: Worker, _today: dt.date) -> Select[int]:
     return worker.scope.limit(query, unit=Ticket.unit_id)
 
 
+def _objected(worker: Worker, _today: dt.date) -> Select[int]:
+    return _disputed(worker, Dispute.OBJECTED)
+
+
+def _objected_again(worker: Worker, _today: dt.date) -> Select[int]:
+    return _disputed(worker, Dispute.AGAIN)
+
+
+def _mediated(worker: Worker, _today: dt.date) -> Select[int]:
+    return _disputed(worker, Dispute.MEDIATION)
+
+
+def _disputed(worker: Worker, dispute: Dispute) -> Select[int]:
+    query = select(Ticket.id).where(OPEN_TICKETS, Ticket.id.in_(tickets_in(dispute)))
+    return worker.scope.limit(query, unit=Ticket.unit_id)
+
+
 def _second_looks(_worker: Worker, _today: dt.date) -> Select[int]:
     return select(ReattributionProposal.id).where(ReattributionProposal.state == ProposalState.OPEN)
 
@@ -202,6 +220,24 @@ _LINES = (
     ),
     _Line(
         N_("Tickets due today"), _P.ANSWER_TICKETS, "tickets.queue", _due_today, {"due": "today", "state": _UNANSWERED}
+    ),
+    _Line(
+        N_("Subscribers' objections to answer"),
+        _P.ANSWER_TICKETS,
+        "tickets.queue",
+        _objected,
+        {"dispute": Dispute.OBJECTED.value},
+        is_urgent=True,
+    ),
+    _Line(
+        N_("Tickets objected to again"),
+        _P.CONFIRM_OVERRIDES,
+        "tickets.queue",
+        _objected_again,
+        {"dispute": Dispute.AGAIN.value},
+    ),
+    _Line(
+        N_("Tickets in mediation"), _P.ANSWER_TICKETS, "tickets.queue", _mediated, {"dispute": Dispute.MEDIATION.value}
     ),
     _Line(N_("Answered tickets to close"), _P.ANSWER_TICKETS, "tickets.queue", _to_close, {"state": "replied"}),
     _Line(N_("Calls to look at again"), _P.TRIAGE, "incidents.proposals", _second_looks),

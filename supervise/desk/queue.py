@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from supervise.attribution.models import IncidentVerdict, Verdict
 from supervise.compensation.models import Credit
 from supervise.compensation.queries import LIVE_CREDIT_STATES
+from supervise.complaints.dispute_queries import Dispute, tickets_in
 from supervise.complaints.models import (
     OPEN_TICKET_STATES,
     Channel,
@@ -67,6 +68,8 @@ class QueueFilters:
     received_before: dt.datetime | None = None
     #: Tickets with an incident that nobody has decided on.
     undecided: bool = False
+    #: Tickets that are objected to, or in mediation.
+    dispute: Dispute | None = None
 
 
 class Place(NamedTuple):
@@ -170,9 +173,13 @@ def narrowed(session: Session, scope: Scope, filters: QueueFilters, today: dt.da
     if filters.undecided:
         query = query.where(_has_undecided())
     ticket_id = Ticket.__table__.c.id
-    found = [holding(session, filters.words, ticket_id)]
+    found = [holding(session, filters.words, ticket_id), _in_dispute(filters.dispute)]
     found += [reporting(session, number.digits, number.number_id, ticket_id) for number in filters.numbers]
     return query.where(*(condition for condition in found if condition is not None))
+
+
+def _in_dispute(dispute: Dispute | None) -> ColumnElement[bool] | None:
+    return None if dispute is None else Ticket.id.in_(tickets_in(dispute))
 
 
 def _due_in(lateness: Lateness, today: dt.date) -> ColumnElement[bool]:

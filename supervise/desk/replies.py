@@ -9,6 +9,7 @@ from supervise import clock, phone
 from supervise.attribution.models import IncidentVerdict
 from supervise.audit.record import record_event
 from supervise.complaints.models import Ticket, TicketIncident, TicketState
+from supervise.complaints.ticket_objections import answer_objection
 from supervise.complaints.tickets import SOURCES, StepError, move_ticket
 from supervise.desk.models import ReplyTemplate, ResolutionCode, TicketReply
 from supervise.errors import ConflictError, InvalidInputError, NotFoundError
@@ -33,9 +34,9 @@ def reply_to_ticket(
     actor_id: int,
     template_id: int | None = None,
 ) -> TicketReply:
-    """Keep what was answered; the first reply stops the reply clock, each one sets the resolution code.
+    """Keep what was answered: it stops the reply clock, if it is the first, and answers an open objection.
 
-    Numbers in the text are masked before it is stored.
+    Each reply sets the resolution code. Numbers in the text are masked before it is stored.
 
     Raises:
         InvalidInputError: for an empty or far too long text, or a code that is not in use.
@@ -79,6 +80,7 @@ def _stop_clock(
         move_ticket(session, ticket_id, TicketState.REPLIED, actor_id=actor_id, at=now)
     ticket.first_replied_at = ticket.first_replied_at or now
     ticket.resolution_code = resolution_code
+    answer_objection(session, ticket, actor_id=actor_id, at=now)
 
 
 def _locked(session: Session, ticket_id: int) -> Ticket:

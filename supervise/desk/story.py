@@ -12,6 +12,8 @@ from supervise.access.queries import display_names
 from supervise.attribution.models import FindingState
 from supervise.compensation.models import Credit, CreditKind, CreditState
 from supervise.compensation.queries import LIVE_CREDIT_STATES
+from supervise.complaints.dispute_models import TicketObjection
+from supervise.complaints.dispute_queries import MediationLine, mediations_of, objections_to
 from supervise.complaints.models import (
     DeadlineRule,
     DemandHead,
@@ -22,6 +24,7 @@ from supervise.complaints.models import (
     TicketIncident,
 )
 from supervise.desk.calls import CallStory, call_stories
+from supervise.desk.disputes import happenings_of_disputes
 from supervise.desk.models import ReplyTemplate, ResolutionCode
 from supervise.desk.reach import incident_in_reach, incidents_by_ticket, ticket_in_reach
 from supervise.desk.timeline import (
@@ -83,6 +86,8 @@ class TicketStory:
     #: Display names of everybody the story names.
     names: dict[int, str]
     lump_credits: tuple[Credit, ...]
+    objections: tuple[TicketObjection, ...]
+    mediations: tuple[MediationLine, ...]
 
     @property
     def undecided(self) -> int:
@@ -125,7 +130,9 @@ def ticket_story(session: Session, scope: Scope, ticket_id: int) -> TicketStory:
     incident_ids = incidents_by_ticket(session, scope, [ticket_id])[ticket_id]
     calls = call_stories(session, scope, incident_ids)
     replies = replies_of(session, ticket_id)
+    objections, mediations = tuple(objections_to(session, ticket_id)), mediations_of(session, ticket_id)
     timeline = happenings(session, ticket, calls, replies)
+    timeline = in_time([*timeline, *happenings_of_disputes(objections, mediations)])
     unit, mask = _place(session, ticket)
     credits_ = _credits(session, ticket_id, incident_ids)
     return TicketStory(
@@ -142,6 +149,8 @@ def ticket_story(session: Session, scope: Scope, ticket_id: int) -> TicketStory:
         timeline=tuple(timeline),
         names=_names(session, calls, timeline),
         lump_credits=tuple(credit for credit in credits_ if credit.incident_id is None),
+        objections=objections,
+        mediations=mediations,
     )
 
 

@@ -27,6 +27,7 @@ from supervise.views.money_words import money_words
 from supervise.views.settings import current_keyring
 from supervise.views.telling import told
 from supervise.views.tickets.blueprint import bp
+from supervise.views.tickets.dispute_forms import dispute_forms, dispute_steps
 from supervise.views.tickets.forms import ReasonedForm, ReplyForm, StepForm, TransferForm
 
 
@@ -110,6 +111,8 @@ def ticket_page(
         revealed=revealed or {},
         may_triage=me.can(Permission.TRIAGE),
         may_reveal=me.can(Permission.REVEAL_NUMBERS),
+        disputes=dispute_steps(story, me),
+        may_read_promises=me.can(Permission.READ_CONTRACTS),
         refused=[name for name, form in forms.items() if form.errors],
     )
     return page, 400 if filled else 200
@@ -133,6 +136,7 @@ def _forms(ticket: Ticket, choices: ReplyChoices, body: str, template_id: int | 
         "transfer": TransferForm(**seen),
         "withdraw": ReasonedForm(**seen),
         "reopen": ReasonedForm(**seen),
+        **dispute_forms(seen),
         **{f"reveal_{what}": RevealForm(formdata=None) for what in ("number", "name", "words")},
     }
 

@@ -10,6 +10,7 @@ from wtforms import BooleanField, DateField, SelectField, SelectMultipleField
 from wtforms.validators import Length, Optional, ValidationError
 
 from supervise import clock, phone
+from supervise.complaints.dispute_queries import Dispute
 from supervise.complaints.models import Channel, TicketState
 from supervise.complaints.subscribers import known_number_ids
 from supervise.desk.parties import UnknownPartyError, party_named
@@ -29,6 +30,12 @@ _DUE_WORDS = {
     Lateness.LATE: N_("Late"),
     Lateness.TODAY: N_("Due today"),
     Lateness.WEEK: N_("Due within 7 days"),
+}
+
+_DISPUTE_WORDS = {
+    Dispute.OBJECTED: N_("Objected to"),
+    Dispute.AGAIN: N_("Objected to again"),
+    Dispute.MEDIATION: N_("In mediation"),
 }
 
 
@@ -60,6 +67,7 @@ class QueueForm(Form):
     )
     since = DateField(_l("Received from"), validators=[Optional()])
     last = DateField(_l("to"), validators=[Optional()])
+    dispute = SelectField(_l("Disputed"), validators=[Optional()])
     undecided = BooleanField(_l("Without a verdict"))
 
     def __init__(self, units: Sequence[tuple[str, str]], **kwargs: Any) -> None:
@@ -67,6 +75,7 @@ class QueueForm(Form):
         self.state.choices = [(state.value, state.label) for state in TicketState]
         self.channel.choices = [(channel.value, channel.label) for channel in Channel]
         self.due.choices = [("", _("All")), *((key.value, _(words)) for key, words in _DUE_WORDS.items())]
+        self.dispute.choices = [("", _("All")), *((key.value, _(words)) for key, words in _DISPUTE_WORDS.items())]
         self.unit.choices = [("", _("All")), *units]
 
     def validate_last(self, field: DateField) -> None:
@@ -120,6 +129,7 @@ def read_filters(session: Session, scope: Scope, query: MultiDict[str, str]) -> 
             received_from=clock.start_of_day(form.since.data) if form.since.data else None,
             received_before=clock.start_of_day(form.last.data + _ONE_DAY) if form.last.data else None,
             undecided=form.undecided.data,
+            dispute=Dispute(form.dispute.data) if form.dispute.data else None,
         ),
     )
 

@@ -27,14 +27,14 @@ from supervise.views.tickets.page import ticket_page
 @require(Permission.ANSWER_TICKETS)
 def accept(ticket_id: int) -> ResponseReturnValue:
     """Accept a new ticket."""
-    return _take(ticket_id, "step", StepForm(), tickets.accept_ticket, _("The ticket is accepted"))
+    return take(ticket_id, "step", StepForm(), tickets.accept_ticket, _("The ticket is accepted"))
 
 
 @bp.post("/<int:ticket_id>/investigate")
 @require(Permission.ANSWER_TICKETS)
 def investigate(ticket_id: int) -> ResponseReturnValue:
     """Begin to verify what the ticket reports."""
-    return _take(ticket_id, "step", StepForm(), tickets.investigate_ticket, _("The ticket is under investigation"))
+    return take(ticket_id, "step", StepForm(), tickets.investigate_ticket, _("The ticket is under investigation"))
 
 
 @bp.post("/<int:ticket_id>/reply")
@@ -43,45 +43,45 @@ def reply(ticket_id: int) -> ResponseReturnValue:
     """Keep what was answered."""
     with db.reading() as session:
         form = ReplyForm(reply_choices(session))
-    return _take(ticket_id, "reply", form, reply_to_ticket, _("The reply is kept"))
+    return take(ticket_id, "reply", form, reply_to_ticket, _("The reply is kept"))
 
 
 @bp.post("/<int:ticket_id>/close")
 @require(Permission.ANSWER_TICKETS)
 def close(ticket_id: int) -> ResponseReturnValue:
     """Close an answered ticket whose calls all have a result."""
-    return _take(ticket_id, "step", StepForm(), close_ticket, _("The ticket is closed"))
+    return take(ticket_id, "step", StepForm(), close_ticket, _("The ticket is closed"))
 
 
 @bp.post("/<int:ticket_id>/refuse")
 @require(Permission.ANSWER_TICKETS)
 def refuse(ticket_id: int) -> ResponseReturnValue:
     """Do not accept a new ticket."""
-    return _take(ticket_id, "refuse", ReasonedForm(), tickets.refuse_ticket, _("The ticket is not accepted"))
+    return take(ticket_id, "refuse", ReasonedForm(), tickets.refuse_ticket, _("The ticket is not accepted"))
 
 
 @bp.post("/<int:ticket_id>/transfer")
 @require(Permission.ANSWER_TICKETS)
 def transfer(ticket_id: int) -> ResponseReturnValue:
     """Hand the ticket to the body that must answer it."""
-    return _take(ticket_id, "transfer", TransferForm(), tickets.transfer_ticket, _("The ticket is handed on"))
+    return take(ticket_id, "transfer", TransferForm(), tickets.transfer_ticket, _("The ticket is handed on"))
 
 
 @bp.post("/<int:ticket_id>/withdraw")
 @require(Permission.ANSWER_TICKETS)
 def withdraw(ticket_id: int) -> ResponseReturnValue:
     """Close a ticket that the complainant or the channel took back."""
-    return _take(ticket_id, "withdraw", ReasonedForm(), tickets.withdraw_ticket, _("The ticket is withdrawn"))
+    return take(ticket_id, "withdraw", ReasonedForm(), tickets.withdraw_ticket, _("The ticket is withdrawn"))
 
 
 @bp.post("/<int:ticket_id>/reopen")
 @require(Permission.ANSWER_TICKETS)
 def reopen(ticket_id: int) -> ResponseReturnValue:
     """Take up a closed ticket again."""
-    return _take(ticket_id, "reopen", ReasonedForm(), tickets.reopen_ticket, _("The ticket is open again"))
+    return take(ticket_id, "reopen", ReasonedForm(), tickets.reopen_ticket, _("The ticket is open again"))
 
 
-def _take(ticket_id: int, name: str, form: StepForm, decision: Callable[..., Any], done: str) -> ResponseReturnValue:
+def take(ticket_id: int, name: str, form: StepForm, decision: Callable[..., Any], done: str) -> ResponseReturnValue:
     """Load within scope, check the form, decide, say so and go back to the page."""
     me = current_user()
     with db.reading() as session:
