@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import IncidentVerdict, Verdict
@@ -91,6 +91,8 @@ class QueueRow(NamedTuple):
     due_on: dt.date
     due_provisional: bool
     first_replied_at: dt.datetime | None
+    #: When what is due was done; None while an objection or a mediation keeps an answered ticket open.
+    met_at: dt.datetime | None
     sensitive: bool
     unit: str | None
     number_mask: str | None
@@ -228,6 +230,10 @@ _SHOWN = (
     Ticket.due_on,
     Ticket.due_provisional,
     Ticket.first_replied_at,
+    case(
+        (and_(Ticket.first_due_on.is_not(None), Ticket.state == TicketState.INVESTIGATING), None),
+        else_=Ticket.first_replied_at,
+    ),
     Ticket.sensitive,
     OrgUnit.name,
     SubscriberNumber.number_mask,
