@@ -124,3 +124,12 @@ def test_nobody_but_the_demo_pretends_that_it_is_another_day() -> None:
     }
 
     assert {place.rpartition("/")[0] for place in pretenders} == {"supervise/demo"}
+
+
+def test_every_test_that_the_rules_name_exists() -> None:
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", (PROJECT / "docs" / "rules.md").read_text(encoding="utf-8")))
+    texts = (path.read_text(encoding="utf-8") for path in sources("tests"))
+    written = {name for text in texts for name in re.findall(r"^def (test_[a-z0-9_]+)", text, re.MULTILINE)}
+
+    assert named
+    assert named - written == set()

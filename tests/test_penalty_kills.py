@@ -24,6 +24,8 @@ from supervise.penalties.adjustment_models import Adjustment
 from supervise.penalties.approve import approve
 from supervise.penalties.models import ObjectionState, WaiverReason
 from supervise.penalties.objections import decide_objection
+from supervise.penalties.recourse import approve_recourse
+from supervise.penalties.reversals import approve_reversal, propose_reversal
 from supervise.penalties.waivers import approve_waiver, propose_waiver
 from supervise.settlement.deposits import DepositFacts, return_deposit
 from supervise.settlement.posting import post_next
@@ -31,6 +33,7 @@ from supervise.settlement.write_offs import approve_write_off, propose_write_off
 from tests.databases import opened
 from tests.factories.access import make_user
 from tests.factories.attribution import make_proven_incident
+from tests.factories.fines import make_recourse
 from tests.factories.penalties import make_approved_penalty, make_charged_partner, make_supervisor, propose, shown
 from tests.factories.settlement import FINANCE, approved, draft_run, make_deposit, posted
 from tests.factories.stress import TIERED, assert_sound, make_collectable, object_late, object_to
@@ -92,6 +95,17 @@ def settlement_posting(session: Session) -> Decision:
     return partial(post_next, run_id=approved(session, draft_run(session)).id)
 
 
+def claim_of_a_fine(session: Session) -> Decision:
+    line = make_recourse(session, party_id=make_charged_partner(session).party.id)
+    return partial(approve_recourse, recourse_id=line.id, actor_id=make_supervisor(session).id)
+
+
+def reversal(session: Session) -> Decision:
+    penalty = make_collectable(session, charged=make_charged_partner(session))
+    asked = propose_reversal(session, penalty.id, amount_fen=None, reason="重复计扣", actor_id=FINANCE)
+    return partial(approve_reversal, request_id=asked.id, actor_id=make_supervisor(session).id)
+
+
 def _upheld(objection_id: int, actor_id: int) -> Decision:
     return partial(
         decide_objection, objection_id=objection_id, decision=ObjectionState.UPHELD, note="查实", actor_id=actor_id
@@ -106,6 +120,8 @@ DECISIONS = (
     adjustment,
     deposit_return,
     settlement_posting,
+    claim_of_a_fine,
+    reversal,
 )
 
 

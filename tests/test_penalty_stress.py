@@ -15,14 +15,17 @@ from supervise.ledger.models import JournalEntry
 from supervise.ledger.queries import balance_fen
 from supervise.penalties.adjust import NothingToAdjustError, take_adjustment
 from supervise.penalties.adjustment_models import Adjustment
+from supervise.penalties.fine_models import FineRecourse
 from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, ReversalRequest, WaiverReason
 from supervise.penalties.objections import decide_objection
+from supervise.penalties.recourse import RecourseOverFineError, approve_recourse, propose_recourse
 from supervise.penalties.reversals import ReversalOpenError, approve_reversal, propose_reversal
 from supervise.penalties.waivers import approve_waiver, propose_waiver
 from supervise.settlement.bank import PaymentFacts, receive_payment
 from supervise.settlement.posting import post_next
 from supervise.settlement.write_offs import approve_write_off, propose_write_off
 from tests.factories.access import make_user
+from tests.factories.fines import make_fine
 from tests.factories.penalties import make_approved_penalty, make_charged_partner, make_supervisor
 from tests.factories.settlement import FINANCE, approved, draft_run, make_deposit, posted
 from tests.factories.stress import (
@@ -194,4 +197,30 @@ def test_an_objection_and_the_settlement_of_its_penalty_never_both_keep_the_mone
         keys = [f"objection:decided:{one}" for one in filed]
         postings = sa.select(sa.func.count()).where(JournalEntry.idempotency_key.in_(keys))
         assert session.scalars(postings).one() == 2
+        assert_sound(session)
+
+
+def test_claims_of_one_fine_at_once_never_exceed_it_and_each_is_approved_once(database: Database) -> None:
+    with database.session(writes=True) as session:
+        party_ids = [make_charged_partner(session).party.id for _ in range(2)]
+        fine_id = make_fine(session, amount_fen=100_000_00).id
+        judges = [make_supervisor(session, username=f"judge{place}").id for place in range(2)]
+
+    claims = [
+        partial(
+            propose_recourse, fine_id=fine_id, party_id=party_id, amount_fen=60_000_00, ground="合同", actor_id=FINANCE
+        )
+        for party_id in party_ids
+    ]
+    outcomes = at_once(database, *claims)
+    assert sorted(isinstance(one, RecourseOverFineError) for one in outcomes) == [False, True]
+    with database.session(writes=False) as session:
+        line_id = session.scalars(sa.select(FineRecourse.id)).one()
+    approvals = [partial(approve_recourse, recourse_id=line_id, actor_id=judge) for judge in judges]
+
+    outcomes = at_once(database, *approvals)
+
+    assert sorted(isinstance(one, AlreadyDecidedError) for one in outcomes) == [False, True]
+    with database.session(writes=False) as session:
+        assert balance_fen(session, AccountCode.FINE_RECOVERABLE) == 60_000_00
         assert_sound(session)
