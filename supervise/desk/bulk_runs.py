@@ -22,6 +22,7 @@ from supervise.audit.record import record_event
 from supervise.compensation.approve import Shown as ShownCredit
 from supervise.complaints.models import Incident, TicketState
 from supervise.desk import bulk as desk_bulk
+from supervise.desk.approval_runs import places_by_charged, rest_of_charged
 from supervise.desk.approvals import approve_credits_within_authority
 from supervise.desk.bulk import Outcome
 from supervise.desk.models import BulkAction, BulkRun, BulkRunRow
@@ -90,7 +91,10 @@ def write_run(
     actor_id: int,
     proofs: Sequence[Proof] = (),
 ) -> BulkRun:
-    """Write down that *action* shall be done with *subjects*, in their order; nothing is decided yet."""
+    """Write down that *action* shall be done with *subjects*, in their order; nothing is decided yet.
+
+    Penalties of one charged party are put together, so that one notice tells of all of them.
+    """
     run = BulkRun(
         action=action,
         offences=[proof.offence_code for proof in proofs],
@@ -108,7 +112,7 @@ def write_run(
     session.flush()  # the rows name it
     rows = [
         {"run_id": run.id, "place": place, "subject_id": subject.id, "content_sha256": subject.content_sha256}
-        for place, subject in enumerate(subjects, start=1)
+        for place, subject in enumerate(_in_order(session, action, subjects), start=1)
     ]
     bulk.insert_rows(session, BulkRunRow.__table__, rows)
     record_event(
@@ -120,6 +124,12 @@ def write_run(
         changes={"action": action, "rows": len(subjects)},
     )
     return run
+
+
+def _in_order(session: Session, action: BulkAction, subjects: Sequence[Subject]) -> Sequence[Subject]:
+    if action is not BulkAction.APPROVE_PENALTIES:
+        return subjects
+    return [subjects[place] for place in places_by_charged(session, [subject.id for subject in subjects])]
 
 
 def run_of(session: Session, run_id: int, *, actor_id: int) -> BulkRun:
@@ -159,6 +169,8 @@ def subject_ids(session: Session, run_id: int) -> Sequence[int]:
 def take_slice(session: Session, run_id: int) -> Standing:
     """Decide the next rows of a run and write down what became of each; nothing if all are done.
 
+    A slice of penalties ends with the last one of a charged party, however many it has: one notice tells of them.
+
     Raises:
         NotFoundError: if there is no such run.
         NotPermittedError: if who ordered it may not do it any more.
@@ -171,6 +183,8 @@ def take_slice(session: Session, run_id: int) -> Standing:
         .limit(SLICE_ROWS)
         .execution_options(populate_existing=True)
     ).all()
+    if rows and run.action is BulkAction.APPROVE_PENALTIES:
+        rows = [*rows, *rest_of_charged(session, rows[-1])]
     if rows:
         outcomes = _DECISIONS[run.action](session, run, rows)
         for row in rows:

@@ -22,6 +22,7 @@ from supervise.jobs.records import create_job
 from supervise.labels import use_locale
 from supervise.parties.scope import Scope
 from supervise.penalties.models import Penalty, PenaltyState
+from supervise.penalties.notice_models import Notice
 from tests.factories.access import make_deputy, make_user
 from tests.factories.attribution import HOW, attribute, make_proven_incident
 from tests.factories.compensation import make_credit, make_undertaking, make_victim
@@ -118,6 +119,34 @@ def test_penalties_are_approved_as_they_were_shown_and_not_otherwise(session: Se
     assert standing.rows_refused == 1
     states = session.scalars(select(Penalty.state).where(Penalty.id.in_([one.id for one in penalties])).order_by("id"))
     assert list(states) == [PenaltyState.APPROVED, PenaltyState.PROPOSED, PenaltyState.APPROVED]
+
+
+def test_a_run_gives_each_charged_party_one_notice_however_many_its_lines(session: Session) -> None:
+    one, other = make_charged_partner(session), make_charged_partner(session)
+    penalties = [
+        propose(session, make_proven_incident(session, party=charged.party))[0]
+        for charged in (one, other, one, one, other, one)
+    ]
+    shown = [Subject(penalty.id, penalty.content_sha256) for penalty in penalties]
+    run = ordered(session, make_supervisor(session), BulkAction.APPROVE_PENALTIES, shown)
+
+    first = take_slice(session, run.id)
+    standing = take_slice(session, run.id)
+
+    # Slices of two: the first one goes on to the end of its party.
+    assert (first.rows_done, standing.rows_done, standing.rows_refused) == (4, 6, 0)
+    told = session.execute(select(Notice.party_id, Notice.lines).order_by(Notice.id)).all()
+    assert [tuple(row) for row in told] == [(one.party.id, 4), (other.party.id, 2)]
+
+
+def test_a_run_with_an_unknown_penalty_refuses_that_row_alone(session: Session) -> None:
+    charged = make_charged_partner(session)
+    [penalty] = propose(session, make_proven_incident(session, party=charged.party))
+    shown = [Subject(987_654, "0" * 64), Subject(penalty.id, penalty.content_sha256)]
+    run = ordered(session, make_supervisor(session), BulkAction.APPROVE_PENALTIES, shown)
+
+    assert to_the_end(session, run).rows_refused == 1
+    assert session.scalars(select(Notice.lines)).all() == [1]
 
 
 def test_nobody_approves_their_own_credit_nor_a_deputy_one_above_the_limit(session: Session) -> None:
