@@ -11,9 +11,10 @@ from supervise.attribution.models import EvidenceKind, Method, Verdict
 from supervise.attribution.proof_models import AttachmentKind, CountedPer, VerificationKind, VerificationOutcome
 from supervise.attribution.watch_models import WatchKind
 from supervise.attribution.watching.kinds import Irregularity
-from supervise.complaints.models import Channel, TicketState
+from supervise.complaints.dispute_models import Mediator
+from supervise.complaints.models import Channel, DayType, TicketState
 from supervise.complaints.originals import Original
-from supervise.contracts.models import ContractDirection, ContractScope
+from supervise.contracts.models import ContractDirection, ContractScope, SettlementOrder
 from supervise.donotcall.models import PermissionScope
 from supervise.files.models import ImportKind
 from supervise.labels import LabelledEnum, _, translate
@@ -36,6 +37,7 @@ from supervise.views.filters import china_time
 
 #: The enums whose values a field of that name may hold; the first that knows the value tells its words.
 _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
+    "appeal_day_type": (DayType,),
     "capability": (Capability,),
     "channel": (Channel,),
     "channel_kind": (SalesChannelKind,),
@@ -45,12 +47,14 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "direction": (ContractDirection,),
     "irregularity": (Irregularity,),
     "kind": (UnitKind, PartyKind, EvidenceKind, ImportKind, VerificationKind, AttachmentKind),
+    "mediator": (Mediator,),
     "method": (Method,),
     "outcome": (VerificationOutcome,),
     "plan": (NumberingPlan,),
     "role": (Role, RelationRole),
     "sanction": (SanctionKind,),
     "scope": (ContractScope, PermissionScope),
+    "settlement_order": (SettlementOrder,),
     "state": (TicketState,),
     "status": (PartyStatus,),
     "threshold": (WatchKind,),
@@ -78,6 +82,7 @@ _PAGES = {
     "placed_at_id": ("org_units.detail", "unit_id"),
     "counterparty_unit_id": ("org_units.detail", "unit_id"),
     "ticket_id": ("tickets.detail", "ticket_id"),
+    "undertaking_id": ("undertakings.detail", "undertaking_id"),
     "unit_id": ("org_units.detail", "unit_id"),
     "units": ("org_units.detail", "unit_id"),
 }

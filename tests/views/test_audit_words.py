@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from supervise.complaints.models import DayType
+from supervise.contracts.models import SettlementOrder
 from supervise.files.models import ImportKind
 from supervise.labels import use_locale
 from supervise.views.audit_vocabulary import FIELDS, SUBJECTS
@@ -92,6 +94,16 @@ def test_the_kind_of_an_imported_file_is_told_in_words() -> None:
         [change] = changes_in_words({"kind": ImportKind.BILLING_RETURNS.value})
 
     assert change.after[0].text == "Billing return file"
+
+
+def test_the_terms_of_a_contract_are_told_in_words() -> None:
+    with use_locale("en"):
+        order, days = changes_in_words(
+            {"settlement_order": SettlementOrder.DEPOSIT_CASH.value, "appeal_day_type": DayType.WORKING.value}
+        )
+
+    assert order.after[0].text == SettlementOrder.DEPOSIT_CASH.label
+    assert days.after[0].text == "Working days"
 
 
 def test_an_old_and_a_new_value_stand_side_by_side() -> None:
