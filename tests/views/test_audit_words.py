@@ -102,7 +102,7 @@ def test_the_terms_of_a_contract_are_told_in_words() -> None:
             {"settlement_order": SettlementOrder.DEPOSIT_CASH.value, "appeal_day_type": DayType.WORKING.value}
         )
 
-    assert order.after[0].text == SettlementOrder.DEPOSIT_CASH.label
+    assert order.after[0].text == "Deposit, then cash; never from commission"
     assert days.after[0].text == "Working days"
 
 
