@@ -220,13 +220,13 @@ EXPECTATIONS: dict[str, Expectation] = {
     "register_proposals.withdraw": only(BRANCH, PARTNER),
     # intake
     "intake.new": only(CLERK, TRIAGER),
-    "imports.index": only(CLERK, TRIAGER, ADMIN),
-    "imports.new": only(CLERK, TRIAGER, ADMIN),
-    "imports.detail": only(CLERK, TRIAGER, ADMIN, rows={"batch_id": "import_id"}),
+    "imports.index": only(CLERK, TRIAGER, FINANCE, ADMIN),
+    "imports.new": only(CLERK, TRIAGER, FINANCE, ADMIN),
+    "imports.detail": only(CLERK, TRIAGER, FINANCE, ADMIN, rows={"batch_id": "import_id"}),
     "imports.mapping": only(CLERK, TRIAGER, rows={"batch_id": "import_id"}),
-    "imports.take_over": only(CLERK, TRIAGER, ADMIN, rows={"batch_id": "import_id"}),
-    "imports.discard": only(CLERK, TRIAGER, ADMIN, rows={"batch_id": "import_id"}),
-    "imports.errors": only(CLERK, TRIAGER, ADMIN, rows={"batch_id": "import_id"}),
+    "imports.take_over": only(CLERK, TRIAGER, FINANCE, ADMIN, rows={"batch_id": "import_id"}),
+    "imports.discard": only(CLERK, TRIAGER, FINANCE, ADMIN, rows={"batch_id": "import_id"}),
+    "imports.errors": only(CLERK, TRIAGER, FINANCE, ADMIN, rows={"batch_id": "import_id"}),
     "imports.profiles": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "imports.profile": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "imports.retire": only(CLERK, TRIAGER),
@@ -297,6 +297,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "evidence_clocks.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "evidence_clocks.new_clock": only(SUPERVISOR),
     "inquiry_terms.new": only(SUPERVISOR),
+    "mediation_terms.new": only(SUPERVISOR),
     "evidence_clocks.new_retention": only(SUPERVISOR),
     "thresholds.index": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
     "thresholds.export": only(CLERK, TRIAGER, SUPERVISOR, AUDITOR, ADMIN),
@@ -650,12 +651,13 @@ def _fines(session: Session, penalty: Penalty) -> dict[str, Rows]:
 def _intake(session: Session, users: Mapping[Role, User], unit: OrgUnit, other_unit: OrgUnit) -> dict[str, Rows]:
     of_clerk, of_triager = (make_import(session, actor_id=users[role].id) for role in (CLERK, TRIAGER))
     of_admin = make_import(session, kind=ImportKind.OFFICIAL_NUMBERS, actor_id=users[ADMIN].id)
+    of_finance = make_import(session, kind=ImportKind.COMMISSIONS, actor_id=users[FINANCE].id)
     own, foreign = (make_subscriber(session, unit=one) for one in (unit, other_unit))
     return {
         "import_id": Rows(
             shared=of_triager.id,
-            own={CLERK: of_clerk.id, ADMIN: of_admin.id},
-            foreign={CLERK: of_triager.id, ADMIN: of_triager.id},
+            own={CLERK: of_clerk.id, ADMIN: of_admin.id, FINANCE: of_finance.id},
+            foreign={CLERK: of_triager.id, ADMIN: of_triager.id, FINANCE: of_triager.id},
         ),
         "profile_id": Rows(shared=profiles_in_use(session)[0].id),
         "regional_subscriber_id": Rows(shared=foreign.id, own={CLERK: own.id}, foreign={CLERK: foreign.id}),

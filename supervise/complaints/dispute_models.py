@@ -36,6 +36,26 @@ class MediationState(LabelledEnum):
     WITHDRAWN = "withdrawn", N_("Request taken back")
 
 
+class MediationTerm(Base):
+    """How many working days a mediator has, in a period; a mediator without a row has no term but its letter's."""
+
+    __tablename__ = "mediation_term"
+    __table_args__ = (
+        CheckConstraint("working_days > 0", name="some_days"),
+        CheckConstraint("source <> ''", name="has_source"),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period_order"),
+        UniqueConstraint("mediator", "valid_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mediator: Mapped[Mediator]
+    working_days: Mapped[int]
+    #: What says so: a rule, an agreement.
+    source: Mapped[str] = mapped_column(MaskedText)
+    valid_from: Mapped[dt.date]
+    valid_to: Mapped[dt.date | None]
+
+
 class TicketObjection(Base):
     """A subscriber does not accept the reply: the ticket is open again, with a deadline of its own."""
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.audit.record import record_event
 from supervise.complaints.dispute_models import Mediation, MediationEvent, MediationState, Mediator
+from supervise.complaints.mediation_terms import term_days
 from supervise.complaints.models import OPEN_TICKET_STATES, DayType, Ticket, TicketState
 from supervise.complaints.ticket_objections import locked_ticket, renew_due
 from supervise.complaints.tickets import StepError, move_ticket
@@ -18,9 +18,6 @@ from supervise.complaints.workdays import DayInCalendar, load_calendar
 from supervise.errors import ConflictError, InvalidInputError
 from supervise.labels import N_
 from supervise.money import FEN_MAX
-
-#: How many working days a mediator has, where a rule says so; the day that its letter names wins.
-TERM_DAYS: Mapping[Mediator, int] = MappingProxyType({Mediator.CONSUMER_12315: 45})
 
 
 class MediationCase(NamedTuple):
@@ -30,7 +27,7 @@ class MediationCase(NamedTuple):
     #: As the mediator numbers it.
     number: str
     opened_on: dt.date
-    #: The last day of the term; None: by the rule, if there is one.
+    #: The last day of the term; None: by the mediator's dated row, if there is one. The day of the letter wins.
     due_on: dt.date | None
 
 
@@ -105,9 +102,10 @@ def _due(session: Session, case: MediationCase) -> DayInCalendar:
         if case.due_on < case.opened_on:
             raise InvalidInputError(N_("The term cannot end before it begins"))
         return DayInCalendar(case.due_on, provisional=False)
-    if case.mediator not in TERM_DAYS:
+    days = term_days(session, case.mediator, case.opened_on)
+    if days is None:
         raise InvalidInputError(N_("No rule gives this mediator's term: enter the day that its letter names"))
-    return load_calendar(session).add_days(case.opened_on, TERM_DAYS[case.mediator], DayType.WORKING)
+    return load_calendar(session).add_days(case.opened_on, days, DayType.WORKING)
 
 
 def _refuse_known(session: Session, ticket_id: int, case: MediationCase) -> None:

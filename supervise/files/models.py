@@ -27,6 +27,8 @@ class ImportKind(LabelledEnum):
     CAPABILITIES = "capabilities", N_("What parties may do")
     SALES_CHANNELS = "sales_channels", N_("Sales channels")
     PLANS = "plans", N_("Plan catalogue")
+    MONTH_FIGURES = "month_figures", N_("Figures of the month")
+    COMMISSIONS = "commissions", N_("Commission statement")
 
 
 class BatchState(LabelledEnum):

@@ -58,6 +58,7 @@ _COMPACT = re.compile(
     r"(?:\s*(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?)?",
     re.ASCII,
 )
+_MONTH = re.compile(r"(?P<year>20\d{2})[-/.年]?(?P<month>0?[1-9]|1[0-2])月?", re.ASCII)
 _AMBIGUOUS = re.compile(r"\d{1,2}([-/.])\d{1,2}\1(?:\d{4}|\d{2})(?:\D.*)?", re.ASCII)
 _SERIAL = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:\.\d+)?e[+-]?\d+", re.ASCII | re.IGNORECASE)
@@ -172,6 +173,18 @@ def parse_day(text: str, formats: Sequence[str] = ()) -> dt.date:
         CellError: as ``parse_moment``.
     """
     return clock.china_day(parse_moment(text, formats).at)
+
+
+def parse_month(text: str) -> str:
+    """Return the month that *text* names as ``2026-11``: 2026-11, 2026/11, 202611, 2026年11月.
+
+    Raises:
+        CellError: for anything else.
+    """
+    match = _MONTH.fullmatch(_folded(text))
+    if match is None:
+        raise CellError(N_("This is not a month: %(text)s"), text=_shown(text))
+    return f"{match['year']}-{int(match['month']):02}"
 
 
 def parse_boolean(text: str) -> bool:

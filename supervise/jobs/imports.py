@@ -29,6 +29,8 @@ from supervise.parties.imports.steps import (
     stage_register_file,
     take_over_register_file,
 )
+from supervise.penalties.figure_file import FigureFile
+from supervise.settlement.commission_file import CommissionFile
 
 #: A register file of more bytes is read by the worker: some 5,000 rows, as many as a request reads of complaints.
 REGISTER_BYTES_IN_REQUEST = 256 * 1024
@@ -125,6 +127,8 @@ def _register_files(keyring: Keyring) -> Files:
         ImportKind.PERMISSIONS: PermissionFile(keyring),
         ImportKind.CONTRACTS: ContractFile(),
         ImportKind.PLANS: PlanFile(),
+        ImportKind.MONTH_FIGURES: FigureFile(),
+        ImportKind.COMMISSIONS: CommissionFile(),
     }
 
 

@@ -1,15 +1,15 @@
 """Recording what a party earned or did in a month, and reading what is recorded; a correction supersedes, for good."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from supervise import clock
-from supervise.audit.record import record_event
-from supervise.bulk import slices
+from supervise.audit.record import record_events
+from supervise.bulk import among, slices
 from supervise.contracts.models import Contract
 from supervise.errors import InvalidInputError, NotFoundError
 from supervise.labels import N_
@@ -17,6 +17,8 @@ from supervise.money import FEN_MAX
 from supervise.parties.models import Party
 from supervise.penalties.figure_models import PartyMonthFigure
 from supervise.penalties.pricing import Figure, FigureKind, Offence, Subject, figures_needed
+
+Owner = TypeVar("Owner", Party, Contract)
 
 
 @dataclass(frozen=True)
@@ -31,48 +33,78 @@ class FigureFacts:
     contract_id: int | None = None
 
 
+class FigureKey(NamedTuple):
+    """Which figure: of one key the latest row counts."""
+
+    party_id: int
+    #: Of a commission only.
+    contract_id: int | None
+    month: str
+    kind: FigureKind
+
+
 def record_figure(session: Session, facts: FigureFacts, *, actor_id: int) -> PartyMonthFigure:
-    """Record a figure, or correct the one recorded before; the same amount again changes nothing.
+    """Record one figure as ``record_figures`` does."""
+    [figure] = record_figures(session, [facts], actor_id=actor_id)
+    return figure
+
+
+def record_figures(session: Session, figures: Sequence[FigureFacts], *, actor_id: int) -> list[PartyMonthFigure]:
+    """Record figures, or correct those recorded before, in their order; the same amount again changes nothing.
 
     What was priced by the figure before keeps its amount; what waits for approval falls out there and is shown
     with both amounts (docs/rules.md, P-3).
 
     Raises:
         NotFoundError: if there is no such party or contract.
-        InvalidInputError: for a month, an amount or a source that cannot be.
+        InvalidInputError: for a month, an amount or a source that cannot be, or a figure that is named twice.
     """
-    _check(facts)
-    party_id = _lock_owner(session, facts)
-    before = _latest(session, facts, party_id)
-    if before is not None and before.amount == facts.amount:
-        return before
-    figure = PartyMonthFigure(
-        party_id=party_id,
-        contract_id=facts.contract_id if facts.kind is FigureKind.COMMISSION else None,
-        month=facts.month,
-        kind=facts.kind,
+    for facts in figures:
+        _check(facts)
+    keys = _keys(session, figures)
+    if len(set(keys)) < len(keys):
+        raise InvalidInputError(N_("One figure is named twice"))
+    before = latest_by_key(session, keys)
+    changed = {
+        key: facts
+        for key, facts in zip(keys, figures, strict=True)
+        if key not in before or before[key].amount != facts.amount
+    }
+    recorded = {key: _row(key, facts, before.get(key), actor_id) for key, facts in changed.items()}
+    session.add_all(recorded.values())
+    session.flush()
+    record_events(
+        session,
+        actor_id=actor_id,
+        action="month_figure.recorded",
+        subject="party",
+        changes=((key.party_id, _told(key, row, before.get(key))) for key, row in recorded.items()),
+    )
+    current = {**before, **recorded}
+    return [current[key] for key in keys]
+
+
+def _row(key: FigureKey, facts: FigureFacts, before: PartyMonthFigure | None, actor_id: int) -> PartyMonthFigure:
+    return PartyMonthFigure(
+        party_id=key.party_id,
+        contract_id=key.contract_id,
+        month=key.month,
+        kind=key.kind,
         amount=facts.amount,
         source=facts.source.strip(),
         supersedes_id=before.id if before is not None else None,
         recorded_by=actor_id,
         recorded_at=clock.now(),
     )
-    session.add(figure)
-    session.flush()
-    record_event(
-        session,
-        actor_id=actor_id,
-        action="month_figure.recorded",
-        subject="party",
-        subject_id=party_id,
-        changes={
-            "figure": facts.kind.value,
-            "month": facts.month,
-            "amount": facts.amount,
-            "before": before.amount if before is not None else None,
-        },
-    )
-    return figure
+
+
+def _told(key: FigureKey, row: PartyMonthFigure, before: PartyMonthFigure | None) -> dict[str, object]:
+    return {
+        "figure": key.kind.value,
+        "month": key.month,
+        "amount": row.amount,
+        "before": before.amount if before is not None else None,
+    }
 
 
 class FigureOwner(NamedTuple):
@@ -168,30 +200,42 @@ def _check(facts: FigureFacts) -> None:
         raise InvalidInputError(N_("Say where the figure comes from"))
 
 
-def _lock_owner(session: Session, facts: FigureFacts) -> int:
-    """Lock whose figure it is, so that two corrections follow each other; return the party."""
-    if facts.kind is not FigureKind.COMMISSION:
-        party = session.get(Party, facts.party_id or 0, with_for_update={"key_share": True})
-        if party is None:
-            raise NotFoundError
-        return party.id
-    contract = session.get(Contract, facts.contract_id or 0, with_for_update={"key_share": True})
-    if contract is None:
+def _keys(session: Session, figures: Sequence[FigureFacts]) -> list[FigureKey]:
+    """Return which figures are meant; their owners are locked, so that two corrections follow each other."""
+    commissions = {facts.contract_id or 0 for facts in figures if facts.kind is FigureKind.COMMISSION}
+    parties = {facts.party_id or 0 for facts in figures if facts.kind is not FigureKind.COMMISSION}
+    contracts = {row.id: row.party_id for row in _locked(session, Contract, commissions)}
+    known = {row.id for row in _locked(session, Party, parties)}
+    if parties - known or commissions - contracts.keys():
         raise NotFoundError
-    if contract.party_id is None:
-        raise InvalidInputError(N_("An assessment policy earns no commission"))
-    return contract.party_id
+    keys = []
+    for facts in figures:
+        if facts.kind is FigureKind.COMMISSION:
+            party_id = contracts[facts.contract_id or 0]
+            if party_id is None:
+                raise InvalidInputError(N_("An assessment policy earns no commission"))
+            keys.append(FigureKey(party_id, facts.contract_id, facts.month, facts.kind))
+        else:
+            keys.append(FigureKey(facts.party_id or 0, None, facts.month, facts.kind))
+    return keys
 
 
-def _latest(session: Session, facts: FigureFacts, party_id: int) -> PartyMonthFigure | None:
-    query = _latest_ones().where(
-        PartyMonthFigure.party_id == party_id,
-        PartyMonthFigure.month == facts.month,
-        PartyMonthFigure.kind == facts.kind,
-    )
-    if facts.kind is FigureKind.COMMISSION:
-        query = query.where(PartyMonthFigure.contract_id == facts.contract_id)
-    return session.scalars(query).one_or_none()
+def _locked(session: Session, model: type[Owner], ids: Collection[int]) -> Sequence[Owner]:
+    query = select(model).where(among(session, model.id, sorted(ids))).order_by(model.id)
+    return session.scalars(query.with_for_update(key_share=True)).all()
+
+
+def latest_by_key(session: Session, keys: Collection[FigureKey]) -> dict[FigureKey, PartyMonthFigure]:
+    """Return what is recorded now of each of *keys*, if anything is."""
+    wanted = set(keys)
+    query = _latest_ones().where(PartyMonthFigure.month.in_({key.month for key in wanted}))
+    found = {}
+    for some in slices({key.party_id for key in wanted}):
+        for row in session.scalars(query.where(PartyMonthFigure.party_id.in_(some))):
+            key = FigureKey(row.party_id, row.contract_id, row.month, row.kind)
+            if key in wanted:
+                found[key] = row
+    return found
 
 
 def _latest_ones() -> Select[PartyMonthFigure]:

@@ -103,6 +103,7 @@ ACTIONS = {
     "waiver.proposed": N_("Waiver proposed"),
     "waiver.rejected": N_("Waiver rejected"),
     "inquiry_term.set": N_("Time to answer inquiries set"),
+    "mediation_term.set": N_("Term of a mediator set"),
     "legal_hold.kept": N_("Legal hold kept"),
     "legal_hold.placed": N_("Legal hold placed"),
     "legal_hold.release_asked": N_("Release of a legal hold asked for"),

@@ -9,6 +9,7 @@ SUBJECTS = {
     "incident": N_("Incident"),
     "inquiry": N_("Inquiry"),
     "inquiry_term": N_("Time to answer inquiries"),
+    "mediation_term": N_("Term of a mediator"),
     "authority_limit": N_("Authority limit"),
     "loss_ratio": N_("Ratio of amount and loss"),
     "credit_batch": N_("Credit batch"),

@@ -150,7 +150,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "imports.index",
                 N_("File imports"),
                 "upload",
-                frozenset({P.IMPORT_TICKETS, P.WRITE_REGISTERS, P.EDIT_REFERENCE}),
+                frozenset({P.IMPORT_TICKETS, P.WRITE_REGISTERS, P.EDIT_REFERENCE, P.SETTLE}),
             ),
             Entry("official_numbers.index", N_("Official numbers"), "telephone-forward", frozenset({P.READ_REFERENCE})),
             Entry("plans.index", N_("Plan catalogue"), "card-list", frozenset({P.READ_REFERENCE})),
@@ -166,6 +166,7 @@ ENTRIES: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                         "consequence_rules",
                         "evidence_clocks",
                         "inquiry_terms",
+                        "mediation_terms",
                         "reporter_thresholds",
                         "thresholds",
                     }

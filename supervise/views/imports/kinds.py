@@ -17,6 +17,8 @@ from supervise.files.mapping import ColumnMapping
 from supervise.files.models import ImportBatch, ImportKind
 from supervise.files.refusals import FileRefusedError
 from supervise.parties.imports.steps import REGISTER_FILES
+from supervise.penalties.figure_file import FigureFile
+from supervise.settlement.commission_file import CommissionFile
 
 #: Who may bring in a kind of file. Billing's return files come in by the pages of credit batches.
 PERMISSIONS: Mapping[ImportKind, Permission] = MappingProxyType(
@@ -34,6 +36,8 @@ PERMISSIONS: Mapping[ImportKind, Permission] = MappingProxyType(
         ImportKind.CAPABILITIES: Permission.WRITE_REGISTERS,
         ImportKind.SALES_CHANNELS: Permission.WRITE_REGISTERS,
         ImportKind.PLANS: Permission.EDIT_REFERENCE,
+        ImportKind.MONTH_FIGURES: Permission.DRAFT_CONTRACTS,
+        ImportKind.COMMISSIONS: Permission.SETTLE,
     }
 )
 #: Who may bring in a file of some kind.
@@ -95,6 +99,8 @@ def fixed_mapping(kind: ImportKind) -> ColumnMapping | None:
         ImportKind.PERMISSIONS: PermissionFile.mapping,
         ImportKind.CONTRACTS: ContractFile.mapping,
         ImportKind.PLANS: PlanFile.mapping,
+        ImportKind.MONTH_FIGURES: FigureFile.mapping,
+        ImportKind.COMMISSIONS: CommissionFile.mapping,
     }.get(kind)
 
 

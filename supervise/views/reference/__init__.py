@@ -18,6 +18,7 @@ from supervise.access.roles import Permission
 from supervise.attribution.inquiry_terms import inquiry_terms
 from supervise.complaints import queries, reference, workdays
 from supervise.complaints.deadlines import provisional_years, recompute_open_tickets
+from supervise.complaints.mediation_terms import mediation_terms
 from supervise.complaints.models import CalendarDay, Channel, DayType, OffenceType
 from supervise.errors import NotFoundError
 from supervise.labels import N_, _, _l, current_locale, ngettext, translate
@@ -102,12 +103,13 @@ def _may_edit() -> bool:
 def index() -> ResponseReturnValue:
     """Show the deadlines: which channel gives how long, by which source."""
     with db.reading() as session:
-        rows, terms = queries.deadline_rules(session), inquiry_terms(session)
-        history = history_of(session, ("deadline_rule", "inquiry_term"), None, *_HISTORIANS)
+        rows, terms, mediators = queries.deadline_rules(session), inquiry_terms(session), mediation_terms(session)
+        history = history_of(session, ("deadline_rule", "inquiry_term", "mediation_term"), None, *_HISTORIANS)
     return render_template(
         "reference/deadlines.html",
         rows=rows,
         terms=terms,
+        mediation_terms=mediators,
         today=clock.today(),
         exports=export_urls(".export_deadlines"),
         history=history,

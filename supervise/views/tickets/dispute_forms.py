@@ -67,7 +67,7 @@ class MediationForm(StepForm):
     opened_on = DateField(_l("Mediation since"), validators=_DAY)
     mediated_until = DateField(
         _l("Term ends on"),
-        description=_l("As the letter says; empty for 12315: 45 working days"),
+        description=_l("As the letter says; empty: by the term in the reference data, if there is one"),
         validators=[Optional()],
     )
 
