@@ -11,7 +11,7 @@ from supervise.audit.record import record_events
 from supervise.bulk import among, slices
 from supervise.contracts.models import Contract
 from supervise.errors import ConflictError, InvalidInputError, NotFoundError
-from supervise.labels import N_
+from supervise.labels import N_, _
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.drafts import EntryDraft, Line
 from supervise.ledger.post import post
@@ -30,9 +30,6 @@ from supervise.settlement.models import (
     SettlementRun,
     SettlementState,
 )
-
-#: Where the month's figure comes from, as the list of figures shows it.
-SOURCE = "commission statement"
 
 
 class StatementRefusedError(ConflictError):
@@ -107,7 +104,9 @@ def record_commissions(
     recorded = _replaced(session, changed, parties, before, actor_id)
     # Caps by commission read the same figure (docs/rules.md, P-3).
     figures = [
-        FigureFacts(FigureKind.COMMISSION, line.month, line.due_fen, SOURCE, contract_id=line.contract_id)
+        FigureFacts(
+            FigureKind.COMMISSION, line.month, line.due_fen, _("Commission statement"), contract_id=line.contract_id
+        )
         for line in changed
     ]
     record_figures(session, figures, actor_id=actor_id)

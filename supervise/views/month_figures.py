@@ -36,10 +36,13 @@ class FigureForm(Form):
     month = StringField(
         _l("Month"),
         description=_l("Such as 2026-11"),
-        validators=[Regexp(r"[0-9]{4}-(0[1-9]|1[0-2])\Z", message=_l("Enter a month, such as 2026-11"))],
+        validators=[
+            InputRequired(_l("Enter a month, such as 2026-11")),
+            Regexp(r"[0-9]{4}-(0[1-9]|1[0-2])\Z", message=_l("Enter a month, such as 2026-11")),
+        ],
     )
     amount = StringField(
-        _l("Amount"),
+        _l("Amount or count"),
         description=_l("Yuan for a commission, else a number"),
         validators=[InputRequired(_l("Enter an amount")), Length(max=20)],
     )

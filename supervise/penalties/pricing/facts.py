@@ -14,7 +14,7 @@ class FigureKind(LabelledEnum):
     #: In fen; what the party earned, before anything was set off against it.
     COMMISSION = "commission", N_("Commission")
     ORDERS = "orders", N_("Orders")
-    ANSWERED_CALLS = "answered_calls", N_("Answered calls")
+    ANSWERED_CALLS = "answered_calls", N_("Calls answered")
 
 
 class Figure(NamedTuple):
