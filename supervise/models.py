@@ -32,6 +32,7 @@ from supervise.penalties import notice_models as notices
 from supervise.penalties import recovery_models as recoveries
 from supervise.penalties import score_models as scores
 from supervise.settlement import models as settlement
+from supervise.penalties import spare_models as sparings
 
 metadata = Base.metadata
 
@@ -68,4 +69,5 @@ __all__ = [
     "settlement",
     "tracebacks",
     "watching",
+    "sparings",
 ]

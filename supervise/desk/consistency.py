@@ -42,6 +42,7 @@ CHECKS = (
     Check("penalty", N_("its state is not that of its last step"), penalties.state_against_steps),
     Check("penalty", N_("what was taken off does not fit its state"), penalties.lifted_against_state),
     Check("penalty", N_("no proven finding is held for it"), penalties.charged_without_proof),
+    Check("penalty", N_("it is charged though its finding is spared"), penalties.charged_though_spared),
     Check("penalty", N_("its objection was decided by its approver"), penalties.judged_by_their_approver),
     Check(
         "notice", N_("its lines are not what it says, or their window did not start"), penalties.notices_against_lines

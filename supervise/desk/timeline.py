@@ -27,6 +27,8 @@ _TOLD = {
     "incident.opened_from_record": N_("Opened from a record, or recognised in one"),
     "incident.unlinked": N_("A call was unlinked"),
     "incident.merged": N_("Two calls were recognised as one"),
+    "incident.spared": N_("Spared: nobody is charged for it"),
+    "incident.brought_back": N_("Brought back: it is to be charged"),
     "incident.kept_apart": N_("A probable duplicate was kept apart"),
     "evidence.added": N_("Evidence was attached"),
     "evidence.downloaded": N_("Evidence was downloaded"),

@@ -14,9 +14,17 @@ from sqlalchemy.orm import Session
 from supervise.attribution.models import Finding, FindingState
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import unexplained_dimensions
-from supervise.penalties.models import Objection, Penalty, PenaltyFamily, PenaltyState, PenaltyStep
+from supervise.penalties.models import (
+    LIVE_PENALTY_STATES,
+    Objection,
+    Penalty,
+    PenaltyFamily,
+    PenaltyState,
+    PenaltyStep,
+)
 from supervise.penalties.notice_models import Notice, NoticeLine
 from supervise.penalties.notices import hash_of
+from supervise.penalties.spare_models import SparedFinding
 from supervise.penalties.windows import is_fresh
 
 _CHARGED = (PenaltyState.APPROVED, PenaltyState.FINAL)
@@ -54,6 +62,16 @@ def charged_without_proof(session: Session) -> Sequence[int]:
         select(Penalty.id)
         .join(Finding, Finding.id == Penalty.finding_id)
         .where(Penalty.state.in_(_CHARGED), or_(Finding.state != FindingState.PROVEN, ~Finding.held))
+    )
+    return session.scalars(query.order_by(Penalty.id)).all()
+
+
+def charged_though_spared(session: Session) -> Sequence[int]:
+    """Return live penalties whose finding is spared."""
+    query = (
+        select(Penalty.id)
+        .join(SparedFinding, SparedFinding.finding_id == Penalty.finding_id)
+        .where(Penalty.state.in_(LIVE_PENALTY_STATES), SparedFinding.brought_back_at.is_(None))
     )
     return session.scalars(query.order_by(Penalty.id)).all()
 

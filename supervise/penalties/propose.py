@@ -25,6 +25,7 @@ from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyFami
 from supervise.penalties.month_cases import any_threshold, counted_with
 from supervise.penalties.monthly_figures import known_figures
 from supervise.penalties.pricing import Charge, History, Portion, Spared, adds_up, price_calls, require_known, share_out
+from supervise.penalties.spare_queries import spared_among
 from supervise.penalties.steps import record_steps, return_stale
 
 #: What of a row an approver is shown, and approval compares.
@@ -53,6 +54,12 @@ class AlreadyChargedError(ConflictError):
     """Only one offence type of a call is charged, and one is."""
 
     message = N_("%(reference)s already charges another offence of this call; return or reverse it first")
+
+
+class SparedCallError(ConflictError):
+    """Somebody decided that nobody is charged for it."""
+
+    message = N_("The call is spared; bring it back first")
 
 
 def propose_penalties(session: Session, incident_ids: Sequence[int], *, actor_id: int) -> list[RowResult]:
@@ -103,8 +110,9 @@ class _Proposer:
         self.to_price: dict[int, tuple[Case, PricedFinding]] = {}
         proven = [found.offence for case in cases.values() if isinstance(case, Case) for found in case.findings]
         self.history = History(figures=known_figures(session, proven))
-        # Charged or not: a case is a case.
+        # Charged, spared or not: a case is a case.
         self.history.add_cases(proven)
+        self.spared = spared_among(session, [offence.finding_id for offence in proven])
 
     def consider(self, incident_id: int) -> RefusalError | None:
         """Take the incident's findings in, or return why not."""
@@ -113,9 +121,10 @@ class _Proposer:
             return case
         charged = self.charged.get(incident_id, [])
         covered = {penalty.finding_id for penalty, _version in charged}
-        fresh = [found for found in case.findings if found.offence.finding_id not in covered]
+        open_ = [found for found in case.findings if found.offence.finding_id not in covered]
+        fresh = [found for found in open_ if found.offence.finding_id not in self.spared]
         if not fresh:
-            return AlreadyDecidedError()
+            return SparedCallError() if open_ else AlreadyDecidedError()
         parameters = [parse_parameters(version.parameters) for _penalty, version in charged]
         if charged and not adds_up([*parameters, *(found.offence.rule.parameters for found in fresh)]):
             return AlreadyChargedError(reference=charged[0][0].reference)

@@ -27,6 +27,7 @@ from supervise.penalties.models import (
     ReversalRequest,
     WindowStart,
 )
+from supervise.penalties.spare_models import SparedFinding
 from supervise.penalties.steps import ACKNOWLEDGED
 
 #: What the charged party sees: from its listing on.
@@ -339,7 +340,7 @@ def penalty_totals(
 def unpriced_incidents(
     session: Session, scope: Scope, *, after_id: int = 0, limit: int = PAGE
 ) -> Sequence[UnpricedIncident]:
-    """Return incidents in *scope* with proven offences of which none has a live penalty, by id after *after_id*."""
+    """Return incidents in *scope* without a live penalty for offences proven and not spared, by id after *after_id*."""
     query = (
         select(
             Incident.id,
@@ -362,7 +363,7 @@ def unpriced_incidents(
 
 
 def count_unpriced(session: Session, found_before: dt.datetime) -> int:
-    """Return how many incidents have a proven offence that was recorded *found_before* and no live penalty."""
+    """Return how many incidents have an offence proven *found_before*, not spared, and no live penalty."""
     query = (
         select(func.count(Finding.incident_id.distinct()))
         .join(IncidentVerdict, IncidentVerdict.incident_id == Finding.incident_id)
@@ -373,6 +374,11 @@ def count_unpriced(session: Session, found_before: dt.datetime) -> int:
 
 def _unpriced() -> ColumnElement[bool]:
     live = exists().where(Penalty.incident_id == Finding.incident_id, Penalty.state.in_(LIVE_PENALTY_STATES))
+    spared = exists().where(SparedFinding.finding_id == Finding.id, SparedFinding.brought_back_at.is_(None))
     return and_(
-        Finding.state == FindingState.PROVEN, ~Finding.held, IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS), ~live
+        Finding.state == FindingState.PROVEN,
+        ~Finding.held,
+        IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS),
+        ~live,
+        ~spared,
     )

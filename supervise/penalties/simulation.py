@@ -27,6 +27,7 @@ from supervise.penalties.history import load_offences
 from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyState
 from supervise.penalties.monthly_figures import known_figures
 from supervise.penalties.pricing import Charge, History, Portion, Spared, price_calls, require_known, share_out
+from supervise.penalties.spare_queries import spared_among
 
 MONTHS_MAX = 24
 #: Calls that are priced while somebody waits: a few seconds.
@@ -324,7 +325,9 @@ def _priced(
             require_known(offence, history)
         except RefusalError as refusal:
             unknown[offence.incident_id] = refusal
-    known = [offence for offence in offences if offence.incident_id not in unknown]
+    # What a person spared no rule charges.
+    spared = spared_among(session, [offence.finding_id for offence in offences])
+    known = [offence for offence in offences if offence.incident_id not in unknown and offence.finding_id not in spared]
     return price_calls(known, history), list(unknown.items())
 
 

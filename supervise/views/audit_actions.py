@@ -71,6 +71,8 @@ ACTIONS = {
     "import.uploaded": N_("File uploaded"),
     "import_profile.retired": N_("Import profile retired"),
     "import_profile.saved": N_("Import profile saved"),
+    "incident.brought_back": N_("Spared call brought back"),
+    "incident.spared": N_("Call spared an amount"),
     "incident.kept_apart": N_("Incidents kept apart"),
     "incident.linked": N_("Incident linked to a ticket"),
     "incident.merged": N_("Incidents merged"),

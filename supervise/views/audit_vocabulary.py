@@ -142,6 +142,7 @@ FIELDS = {
     "evidence": N_("Form of evidence"),
     "expires_on": N_("Must be kept through"),
     "filters": N_("Filters"),
+    "finding_ids": N_("Findings"),
     "findings": N_("Findings"),
     "format": N_("Format"),
     "held_from": N_("Held from"),

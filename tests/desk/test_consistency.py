@@ -56,6 +56,10 @@ FAULTS = {
     "charged_without_proof": (
         "UPDATE finding SET held = false WHERE id = (SELECT min(finding_id) FROM penalty WHERE state = 'approved')"
     ),
+    "charged_though_spared": (
+        "INSERT INTO spared_finding (finding_id, because, reason, spared_by, spared_at) "
+        "SELECT min(finding_id), 'other', 'by hand', 1, '2026-11-01 00:00:00' FROM penalty WHERE state = 'approved'"
+    ),
     "judged_by_their_approver": (
         "UPDATE penalty SET approver_id = (SELECT min(decided_by) FROM objection) "
         "WHERE id = (SELECT min(penalty_id) FROM objection)"

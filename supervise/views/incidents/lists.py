@@ -16,7 +16,7 @@ from supervise.desk.reach import incident_of_attribution, incident_of_proposal
 from supervise.labels import _
 from supervise.parties.scope import Scope
 from supervise.penalties.queries import unpriced_incidents
-from supervise.views.incidents.blueprint import READERS, bp
+from supervise.views.incidents.blueprint import READERS, SPARERS, bp
 from supervise.views.incidents.changed import LostRace
 from supervise.views.incidents.forms import ReasonForm
 from supervise.views.incidents.page import incident_page
@@ -24,7 +24,7 @@ from supervise.views.refusals import record_refusal
 
 
 @bp.get("/unpriced")
-@require(Permission.TRIAGE)
+@require(*SPARERS)
 def unpriced() -> ResponseReturnValue:
     """List the calls with a proven offence that nobody has proposed an amount for."""
     after_id = request.args.get("after", default=0, type=int)

@@ -16,7 +16,7 @@ from supervise.attribution.conflict_queries import last_conflict
 from supervise.attribution.findings import suggested_offences
 from supervise.attribution.inquiry_models import AnswerConflict
 from supervise.attribution.inquiry_queries import AnswerLine, InquiryFacts, answer_lines, inquiries_of
-from supervise.attribution.models import EvidenceItem
+from supervise.attribution.models import EvidenceItem, FindingState
 from supervise.attribution.traceback_models import TracebackTask
 from supervise.attribution.traceback_queries import traceback_of
 from supervise.attribution.watching.models import WatchedIncident
@@ -24,6 +24,7 @@ from supervise.attribution.watching.queries import records_of_incident
 from supervise.complaints.link import duplicate_candidates
 from supervise.complaints.models import Incident, IncidentState
 from supervise.complaints.originals import reveal_message
+from supervise.desk.calls import CallStory
 from supervise.desk.offences import offences_on
 from supervise.desk.parties import codes_of, parties_to_choose
 from supervise.desk.reach import incident_in_reach
@@ -31,10 +32,12 @@ from supervise.desk.story import IncidentStory, has_proven, incident_story, prob
 from supervise.parties.models import UnitKind
 from supervise.parties.queries import unit_kinds
 from supervise.parties.scope import Scope
+from supervise.penalties.models import LIVE_PENALTY_STATES
 from supervise.penalties.recovery_queries import RecoveryLine, recoveries_of_incident
+from supervise.penalties.spare_queries import SparingLine, sparings_of_incident
 from supervise.views.checklist_form import LOGGED
 from supervise.views.forms import Form, RevealForm
-from supervise.views.incidents.blueprint import READERS, bp
+from supervise.views.incidents.blueprint import READERS, SPARERS, bp
 from supervise.views.incidents.changed import LostRace, changed_of, findings_now
 from supervise.views.incidents.evidence_forms import EvidenceForm, VerificationForm
 from supervise.views.incidents.forms import FindingsForm, LinkForm, ReasonForm, VerdictForm
@@ -73,6 +76,13 @@ class _Beside(NamedTuple):
     opened: tuple[WatchedIncident, ...]
     #: What parties give back of its credits.
     recoveries: tuple[RecoveryLine, ...]
+    #: What nobody is charged for, and what was brought back.
+    sparings: tuple[SparingLine, ...]
+
+    @property
+    def is_spared(self) -> bool:
+        """Whether anything of it is spared now."""
+        return any(line.sparing.brought_back_at is None for line in self.sparings)
 
 
 @bp.get("/<int:incident_id>")
@@ -133,6 +143,8 @@ def incident_page(
         may_decide=is_live and me.can(Permission.TRIAGE),
         may_link=is_live and me.can(Permission.TRIAGE, Permission.CREATE_TICKETS),
         may_propose=is_live and me.can(Permission.TRIAGE) and has_proven(story.call),
+        may_spare=is_live and me.can(*SPARERS),
+        can_spare=_can_spare(story.call, beside),
         may_reveal=me.can(Permission.REVEAL_NUMBERS),
         message=message,
         may_read_inquiries=may_read_inquiries,
@@ -143,6 +155,14 @@ def incident_page(
         refused=[name for name, form in forms.items() if form.errors or (changed and name == changed.form)],
     )
     return page, 409 if changed else 400 if filled else 200
+
+
+def _can_spare(call: CallStory, beside: _Beside) -> bool:
+    """Say whether an offence is proven that neither an amount nor a sparing stands for."""
+    spared = {line.sparing.finding_id for line in beside.sparings if line.sparing.brought_back_at is None}
+    proven = {line.finding.id for line in call.findings if line.finding.state is FindingState.PROVEN}
+    is_charged = any(line.penalty.state in LIVE_PENALTY_STATES for line in call.penalties)
+    return bool(proven - spared) and not is_charged
 
 
 def _shown(story: IncidentStory) -> dict[str, str]:
@@ -175,6 +195,7 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
         traceback_of(session, incident.id),
         tuple(records_of_incident(session, incident.id)),
         tuple(recoveries_of_incident(session, scope, incident.id)),
+        tuple(sparings_of_incident(session, incident.id)),
     )
 
 

@@ -1,0 +1,95 @@
+"""Let a proven offence be spared an amount, with a reason, until it is brought back.
+
+Written out here: a migration never imports the application, which will have changed.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0045"
+down_revision = "0044"
+branch_labels = None
+depends_on = None
+
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.DateTime(timezone=True)
+REASONS = ("no_term", "charged_elsewhere", "first_offence", "put_right", "our_share", "other")
+#: What a row says from the first.
+SAID = ("finding_id", "because", "reason", "spared_by", "spared_at")
+#: What is added once, when it is brought back.
+ADDED = ("brought_back_by", "brought_back_at", "bring_back_note")
+MESSAGE = "spared_finding is not rewritten: bring it back, then spare it anew"
+
+
+def upgrade() -> None:
+    """Create the table, then refuse edits by dialect."""
+    op.create_table(
+        "spared_finding",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("finding_id", KEY, nullable=False),
+        sa.Column(
+            "because",
+            sa.Enum(*REASONS, name="sparereason", native_enum=False, create_constraint=True, length=40),
+            nullable=False,
+        ),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("spared_by", KEY, nullable=False),
+        sa.Column("spared_at", MOMENT, nullable=False),
+        sa.Column("brought_back_by", KEY, nullable=True),
+        sa.Column("brought_back_at", MOMENT, nullable=True),
+        sa.Column("bring_back_note", sa.Text(), nullable=True),
+        sa.CheckConstraint("reason <> ''", name=op.f("ck_spared_finding_has_reason")),
+        sa.CheckConstraint(
+            "(brought_back_by IS NULL) = (brought_back_at IS NULL)", name=op.f("ck_spared_finding_brought_back_at_set")
+        ),
+        sa.CheckConstraint(
+            "(brought_back_by IS NULL) = (bring_back_note IS NULL)", name=op.f("ck_spared_finding_says_why_back")
+        ),
+        sa.ForeignKeyConstraint(["finding_id"], ["finding.id"], name=op.f("fk_spared_finding_finding_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_spared_finding")),
+    )
+    op.create_index(
+        "uq_spared_finding_live",
+        "spared_finding",
+        ["finding_id"],
+        unique=True,
+        sqlite_where=sa.text("brought_back_at IS NULL"),
+        postgresql_where=sa.text("brought_back_at IS NULL"),
+    )
+    op.create_index(op.f("ix_spared_finding_finding_id"), "spared_finding", ["finding_id"])
+    if op.get_bind().dialect.name == "postgresql":
+        _freeze_on_postgresql()
+    else:
+        _freeze_on_sqlite()
+
+
+def downgrade() -> None:
+    """Drop the table; triggers go with it, the function does not."""
+    op.drop_table("spared_finding")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION spared_finding_refuse_edit()")
+
+
+def _freeze_on_postgresql() -> None:
+    said, added = (", ".join(f"{{0}}.{column}" for column in columns) for columns in (SAID, ADDED))
+    op.execute(
+        "CREATE FUNCTION spared_finding_refuse_edit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF TG_OP = 'DELETE' OR ROW({said.format('OLD')}) IS DISTINCT FROM ROW({said.format('NEW')}) "
+        f"OR (OLD.brought_back_at IS NOT NULL "
+        f"AND ROW({added.format('OLD')}) IS DISTINCT FROM ROW({added.format('NEW')})) THEN "
+        f"RAISE EXCEPTION '{MESSAGE}' USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER spared_finding_frozen BEFORE UPDATE OR DELETE ON spared_finding "
+        "FOR EACH ROW EXECUTE FUNCTION spared_finding_refuse_edit()"
+    )
+
+
+def _freeze_on_sqlite() -> None:
+    said, added = (" OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in columns) for columns in (SAID, ADDED))
+    differs = f"({said}) OR (OLD.brought_back_at IS NOT NULL AND ({added}))"
+    for name, when in (
+        ("no_edit", f"UPDATE ON spared_finding WHEN {differs}"),
+        ("no_delete", "DELETE ON spared_finding"),
+    ):
+        op.execute(f"CREATE TRIGGER spared_finding_{name} BEFORE {when} BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END")
