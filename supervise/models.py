@@ -22,6 +22,7 @@ from supervise.files import models as files
 from supervise.jobs import models as jobs
 from supervise.ledger import models as ledger
 from supervise.parties import file_models as party_files
+from supervise.parties import merge_models as mergers
 from supervise.parties import models as parties
 from supervise.parties import sanction_models as sanctions
 from supervise.penalties import adjustment_models as adjustments
@@ -31,8 +32,8 @@ from supervise.penalties import models as penalties
 from supervise.penalties import notice_models as notices
 from supervise.penalties import recovery_models as recoveries
 from supervise.penalties import score_models as scores
-from supervise.settlement import models as settlement
 from supervise.penalties import spare_models as sparings
+from supervise.settlement import models as settlement
 
 metadata = Base.metadata
 
@@ -55,6 +56,7 @@ __all__ = [
     "irregularities",
     "jobs",
     "ledger",
+    "mergers",
     "metadata",
     "notices",
     "papers",
@@ -67,7 +69,7 @@ __all__ = [
     "sanctions",
     "scores",
     "settlement",
+    "sparings",
     "tracebacks",
     "watching",
-    "sparings",
 ]

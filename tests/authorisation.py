@@ -53,6 +53,7 @@ from tests.factories.parties import (
     make_unit,
     unit_party,
 )
+from tests.factories.penalties import make_merger
 from tests.factories.points import make_sanction
 from tests.factories.records import make_source, write_records
 from tests.factories.recoveries import make_recovery
@@ -151,6 +152,10 @@ EXPECTATIONS: dict[str, Expectation] = {
     "parties.alias": only(TRIAGER),
     "parties.relate": only(TRIAGER),
     "parties.merge": only(TRIAGER),
+    "parties.merger": only(TRIAGER, SUPERVISOR),
+    "parties.approve_merger": only(SUPERVISOR),
+    "parties.reject_merger": only(SUPERVISOR),
+    "parties.withdraw_merger": only(TRIAGER),
     "relations.index": only(*REGISTER_READERS),
     "relations.export": only(*REGISTER_READERS),
     "relations.end": only(TRIAGER),
@@ -806,6 +811,7 @@ def _registers(session: Session, users: Mapping[Role, User], owners: Owners) -> 
         "proposal_id": _by_owner(*(_proposal(session, party, users) for party in owners)),
         "relation_id": Rows(shared=relation.id),
         "file_entry_id": Rows(shared=make_file_entry(session, party=owners.partner).id),
+        "merge_id": Rows(shared=make_merger(session, actor_id=users[TRIAGER].id).id),
         "capability_id": Rows(shared=make_capability(session, party=owners.partner).id),
         "channel_id": _by_owner(*(row.id for row in channels)),
         "official_id": Rows(shared=official.id if official is not None else None),

@@ -1,4 +1,4 @@
-"""Let figures of the month and commission statements come in as files, and mediators' terms be dated rows.
+"""Let figures of the month and commission statements come in as files, mediators' terms be dated rows, mergers wait.
 
 Written out here: a migration never imports the application, which will have changed.
 """
@@ -13,6 +13,7 @@ down_revision = "0043"
 branch_labels = None
 depends_on = None
 
+MOMENT = sa.DateTime(timezone=True)
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 KINDS_BEFORE = (
     "complaints",
@@ -33,6 +34,9 @@ KINDS_BEFORE = (
 KINDS_ADDED = ("month_figures", "commissions")
 CHECK = "ck_import_batch_importkind"
 MEDIATORS = ("communications", "12315", "12345", "association")
+MERGE_STATES = ("open", "approved", "rejected", "withdrawn")
+#: What was proposed is not rewritten.
+FROZEN = ("id", "party_id", "into_id", "open_fen", "reason", "proposed_by", "proposed_at")
 TERM = sa.table(
     "mediation_term",
     *(sa.column(name) for name in ("mediator", "working_days", "source")),
@@ -43,7 +47,7 @@ TERMS = (("12315", 45, "《市场监督管理投诉举报处理办法》调解�
 
 
 def upgrade() -> None:
-    """Admit the kinds of file; create the terms, with the one that was a constant until now."""
+    """Admit the kinds of file; create the terms, with the one that was a constant until now, and waiting mergers."""
     _replace_check(KINDS_BEFORE, KINDS_BEFORE + KINDS_ADDED)
     op.create_table(
         "mediation_term",
@@ -61,16 +65,86 @@ def upgrade() -> None:
     )
     names = ("mediator", "working_days", "source", "valid_from")
     op.bulk_insert(TERM, [dict(zip(names, row, strict=True)) for row in TERMS])
+    _create_party_merge()
+    (_freeze_on_postgresql if op.get_bind().dialect.name == "postgresql" else _freeze_on_sqlite)()
 
 
 def downgrade() -> None:
-    """Take both away; refused while an import of these kinds is kept, which the narrow CHECK would forbid."""
+    """Take all of it away; refused while an import of these kinds is kept, or a merger of open money."""
     listed = ", ".join(f"'{kind}'" for kind in KINDS_ADDED)
     kept = op.get_bind().scalar(sa.text(f"SELECT count(*) FROM import_batch WHERE kind IN ({listed})"))
     if kept:
         raise RuntimeError(f"{kept} imports of {listed} are kept: the older schema has no place for them")
+    if mergers := op.get_bind().scalar(sa.text("SELECT count(*) FROM party_merge")):
+        raise RuntimeError(f"{mergers} mergers are kept: the older schema has no place for them")
+    op.drop_table("party_merge")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION party_merge_refuse_edit()")
     op.drop_table("mediation_term")
     _replace_check(KINDS_BEFORE + KINDS_ADDED, KINDS_BEFORE)
+
+
+def _create_party_merge() -> None:
+    op.create_table(
+        "party_merge",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("party_id", KEY, nullable=False),
+        sa.Column("into_id", KEY, nullable=False),
+        sa.Column("open_fen", KEY, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", _one_of_kinds("mergestate", MERGE_STATES), nullable=False),
+        sa.Column("proposed_by", KEY, nullable=False),
+        sa.Column("proposed_at", MOMENT, nullable=False),
+        sa.Column("decided_by", KEY, nullable=True),
+        sa.Column("decided_at", MOMENT, nullable=True),
+        sa.Column("decision_note", sa.Text(), nullable=True),
+        sa.CheckConstraint("open_fen > 0", name=op.f("ck_party_merge_money_is_open")),
+        sa.CheckConstraint("party_id <> into_id", name=op.f("ck_party_merge_two_entries")),
+        sa.CheckConstraint("reason <> ''", name=op.f("ck_party_merge_has_reason")),
+        sa.CheckConstraint(
+            "(state = 'open') = (decided_by IS NULL) AND (decided_by IS NULL) = (decided_at IS NULL)",
+            name=op.f("ck_party_merge_decision_complete"),
+        ),
+        sa.CheckConstraint("state = 'withdrawn' OR decided_by <> proposed_by", name=op.f("ck_party_merge_two_people")),
+        sa.ForeignKeyConstraint(["into_id"], ["party.id"], name=op.f("fk_party_merge_into_id")),
+        sa.ForeignKeyConstraint(["party_id"], ["party.id"], name=op.f("fk_party_merge_party_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_party_merge")),
+    )
+    op.create_index(op.f("ix_party_merge_into_id"), "party_merge", ["into_id"], unique=False)
+    op.create_index(
+        "uq_party_merge_open",
+        "party_merge",
+        ["party_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+
+
+def _freeze_on_postgresql() -> None:
+    row = ", ".join(f"{{0}}.{column}" for column in FROZEN)
+    op.execute(
+        "CREATE FUNCTION party_merge_refuse_edit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF TG_OP = 'DELETE' OR ROW({row.format('OLD')}) IS DISTINCT FROM ROW({row.format('NEW')}) THEN "
+        "RAISE EXCEPTION 'party_merge is not rewritten: propose again' "
+        "USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER party_merge_frozen BEFORE UPDATE OR DELETE ON party_merge "
+        "FOR EACH ROW EXECUTE FUNCTION party_merge_refuse_edit()"
+    )
+
+
+def _freeze_on_sqlite() -> None:
+    differs = " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in FROZEN)
+    op.execute(
+        f"CREATE TRIGGER party_merge_no_edit BEFORE UPDATE ON party_merge WHEN {differs} "
+        "BEGIN SELECT RAISE(ABORT, 'party_merge is not rewritten: propose again'); END"
+    )
+    op.execute(
+        "CREATE TRIGGER party_merge_no_delete BEFORE DELETE ON party_merge "
+        "BEGIN SELECT RAISE(ABORT, 'party_merge is not rewritten: propose again'); END"
+    )
 
 
 def _one_of_kinds(name: str, values: tuple[str, ...]) -> sa.Enum:

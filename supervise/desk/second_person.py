@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from supervise.access.roles import Permission
 from supervise.db import Key
 from supervise.desk import second_person_matters as matters
+from supervise.desk import second_person_registers as registers
 from supervise.desk.worker import COUNT_MAX, Worker
 from supervise.labels import N_
 
@@ -186,14 +187,21 @@ KINDS = (
         "register_changes",
         N_("Proposals to the registers"),
         _P.ACCEPT_REGISTER_CHANGES,
-        matters.register_changes(),
+        registers.register_changes(),
         "register_proposals.index",
+    ),
+    Kind(
+        "mergers",
+        N_("Mergers of parties with open money"),
+        _P.APPROVE_MONEY,
+        registers.mergers(),
+        page=("parties.merger", "merge_id"),
     ),
     Kind(
         "hold_releases",
         N_("Legal holds to release"),
         _P.CONFIRM_OVERRIDES,
-        matters.hold_releases(),
+        registers.hold_releases(),
         page=("records.release_hold", "legal_hold_id"),
     ),
 )

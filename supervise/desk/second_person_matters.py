@@ -1,4 +1,4 @@
-"""What waits for a second person, kind by kind: one select each, its columns as ``_waiting`` lays them out."""
+"""What waits for a second person, kind by kind: one select each, its columns as ``waiting`` lays them out."""
 
 from typing import Any
 
@@ -26,9 +26,8 @@ from supervise.contracts.models import (
     RuleVersion,
 )
 from supervise.db import UTCDateTime
-from supervise.evidence.models import LegalHold
 from supervise.ledger import reopen
-from supervise.parties.models import Party, PhoneNumber, ProposalState, RegisterProposal
+from supervise.parties.models import Party, PhoneNumber
 from supervise.parties.sanction_models import Sanction, SanctionState
 from supervise.penalties.adjustment_models import Adjustment, AdjustmentState
 from supervise.penalties.fine_models import FineRecourse, RecourseState
@@ -46,7 +45,7 @@ from supervise.penalties.recovery_models import Recovery, RecoveryState
 from supervise.settlement.models import RunState, SettlementRun, WriteOff, WriteOffState
 
 
-def _waiting(
+def waiting(
     page_id: ColumnElement[Any] | Any,
     reference: ColumnElement[Any] | Any,
     proposer: ColumnElement[Any] | Any,
@@ -57,6 +56,8 @@ def _waiting(
     barred: Any = None,
     at: Any = None,
 ) -> Select[*tuple[Any, ...]]:
+    """Return what every kind says of a matter, in this order; what it does not say is NULL."""
+
     def column(value: Any, kind: Any, name: str) -> ColumnElement[Any]:
         return (cast(null(), kind) if value is None else value).label(name)
 
@@ -78,7 +79,7 @@ def _larger(first: InstrumentedAttribute[int], second: InstrumentedAttribute[int
 
 def penalties() -> Select[*tuple[Any, ...]]:
     """Return penalties that wait."""
-    columns = _waiting(
+    columns = waiting(
         Penalty.id, Penalty.reference, Penalty.maker_id, amount_fen=Penalty.amount_fen, at=Penalty.proposed_at
     )
     return columns.where(Penalty.state == PenaltyState.PROPOSED).order_by(Penalty.id)
@@ -86,15 +87,13 @@ def penalties() -> Select[*tuple[Any, ...]]:
 
 def proposed_credits() -> Select[*tuple[Any, ...]]:
     """Return credits that wait."""
-    columns = _waiting(
-        Credit.id, Credit.reference, Credit.maker_id, amount_fen=Credit.amount_fen, at=Credit.proposed_at
-    )
+    columns = waiting(Credit.id, Credit.reference, Credit.maker_id, amount_fen=Credit.amount_fen, at=Credit.proposed_at)
     return columns.where(Credit.state == CreditState.PROPOSED).order_by(Credit.id)
 
 
 def overrides() -> Select[*tuple[Any, ...]]:
     """Return overrides that wait."""
-    columns = _waiting(
+    columns = waiting(
         Attribution.incident_id,
         cast(Attribution.incident_id, String()),
         Attribution.decided_by,
@@ -106,7 +105,7 @@ def overrides() -> Select[*tuple[Any, ...]]:
 
 def objections() -> Select[*tuple[Any, ...]]:
     """Return objections that wait."""
-    columns = _waiting(
+    columns = waiting(
         Penalty.id,
         Penalty.reference,
         Objection.filed_by,
@@ -127,7 +126,7 @@ def objections() -> Select[*tuple[Any, ...]]:
 
 def fine_claims() -> Select[*tuple[Any, ...]]:
     """Return claims of regulators' fines that wait."""
-    columns = _waiting(
+    columns = waiting(
         FineRecourse.fine_id,
         FineRecourse.reference,
         FineRecourse.maker_id,
@@ -145,7 +144,7 @@ def fine_claims() -> Select[*tuple[Any, ...]]:
 
 def recoveries() -> Select[*tuple[Any, ...]]:
     """Return recoveries of credits that wait."""
-    columns = _waiting(
+    columns = waiting(
         Recovery.id,
         Recovery.reference,
         Recovery.maker_id,
@@ -162,7 +161,7 @@ def recoveries() -> Select[*tuple[Any, ...]]:
 
 def reversals() -> Select[*tuple[Any, ...]]:
     """Return reversals that wait."""
-    columns = _waiting(
+    columns = waiting(
         ReversalRequest.penalty_id,
         Penalty.reference,
         ReversalRequest.proposed_by,
@@ -179,7 +178,7 @@ def reversals() -> Select[*tuple[Any, ...]]:
 
 def adjustments() -> Select[*tuple[Any, ...]]:
     """What follows of lifted penalties; the system found it, so nobody is barred as its proposer."""
-    columns = _waiting(
+    columns = waiting(
         Adjustment.id, Penalty.reference, literal(0), amount_fen=Adjustment.amount_fen, at=Adjustment.found_at
     )
     return (
@@ -192,7 +191,7 @@ def adjustments() -> Select[*tuple[Any, ...]]:
 
 def waivers() -> Select[*tuple[Any, ...]]:
     """Return waivers that wait."""
-    columns = _waiting(
+    columns = waiting(
         Penalty.id,
         Penalty.reference,
         Waiver.proposed_by,
@@ -212,7 +211,7 @@ def waivers() -> Select[*tuple[Any, ...]]:
 
 def voids() -> Select[*tuple[Any, ...]]:
     """Return voids that wait."""
-    columns = _waiting(
+    columns = waiting(
         CreditBatch.id, CreditBatch.number, CreditBatch.void_proposed_by, amount_fen=CreditBatch.total_fen
     )
     asked = CreditBatch.void_proposed_by.is_not(None)
@@ -221,7 +220,7 @@ def voids() -> Select[*tuple[Any, ...]]:
 
 def cancellations() -> Select[*tuple[Any, ...]]:
     """Return cancellations that wait."""
-    columns = _waiting(
+    columns = waiting(
         Credit.id,
         Credit.reference,
         CreditCancellation.proposed_by,
@@ -239,13 +238,13 @@ def cancellations() -> Select[*tuple[Any, ...]]:
 
 def contracts() -> Select[*tuple[Any, ...]]:
     """Return contracts that wait."""
-    columns = _waiting(Contract.id, Contract.number, Contract.drafted_by, about=Contract.name)
+    columns = waiting(Contract.id, Contract.number, Contract.drafted_by, about=Contract.name)
     return columns.where(Contract.state == ContractState.DRAFT).order_by(Contract.id)
 
 
 def amendments() -> Select[*tuple[Any, ...]]:
     """Return amendments of contracts that wait."""
-    columns = _waiting(
+    columns = waiting(
         ContractAmendment.contract_id,
         Contract.number + " · " + ContractAmendment.number,
         ContractAmendment.drafted_by,
@@ -263,7 +262,7 @@ def amendments() -> Select[*tuple[Any, ...]]:
 
 def rules() -> Select[*tuple[Any, ...]]:
     """Return rules that wait."""
-    columns = _waiting(
+    columns = waiting(
         RuleVersion.id,
         RuleVersion.code + " v" + cast(RuleVersion.number, String()),
         RuleVersion.drafted_by,
@@ -279,7 +278,7 @@ def rules() -> Select[*tuple[Any, ...]]:
 
 def undertakings() -> Select[*tuple[Any, ...]]:
     """Return undertakings that wait."""
-    columns = _waiting(
+    columns = waiting(
         Undertaking.id,
         Undertaking.reference,
         Undertaking.drafted_by,
@@ -291,7 +290,7 @@ def undertakings() -> Select[*tuple[Any, ...]]:
 
 def policies() -> Select[*tuple[Any, ...]]:
     """Return policies that wait."""
-    columns = _waiting(
+    columns = waiting(
         CompensationPolicy.id,
         CompensationPolicy.code,
         CompensationPolicy.drafted_by,
@@ -301,41 +300,16 @@ def policies() -> Select[*tuple[Any, ...]]:
     return columns.where(CompensationPolicy.state == PromiseState.DRAFT).order_by(CompensationPolicy.id)
 
 
-def register_changes() -> Select[*tuple[Any, ...]]:
-    """Return register changes that wait."""
-    columns = _waiting(
-        RegisterProposal.id,
-        cast(RegisterProposal.id, String()),
-        RegisterProposal.proposed_by,
-        at=RegisterProposal.proposed_at,
-    )
-    return columns.where(RegisterProposal.state == ProposalState.OPEN).order_by(RegisterProposal.id)
-
-
 def reopenings() -> Select[*tuple[Any, ...]]:
     """Return reopenings that wait."""
     request = reopen.ReopeningRow
-    columns = _waiting(request.id, request.month, request.asked_by, reason=request.reason, at=request.asked_at)
+    columns = waiting(request.id, request.month, request.asked_by, reason=request.reason, at=request.asked_at)
     return columns.where(reopen.waits()).order_by(request.id)
-
-
-def hold_releases() -> Select[*tuple[Any, ...]]:
-    """Return hold releases that wait."""
-    columns = _waiting(
-        LegalHold.id,
-        cast(LegalHold.id, String()),
-        LegalHold.placed_by,
-        about=LegalHold.reason,
-        reason=LegalHold.release_asked_reason,
-        at=LegalHold.release_asked_at,
-    )
-    asked = LegalHold.release_asked_at.is_not(None)
-    return columns.where(asked, LegalHold.released_at.is_(None)).order_by(LegalHold.release_asked_at, LegalHold.id)
 
 
 def sanctions() -> Select[*tuple[Any, ...]]:
     """Return sanctions that wait; those of the ladder have no proposer."""
-    columns = _waiting(
+    columns = waiting(
         Sanction.id,
         cast(Sanction.id, String()),
         func.coalesce(Sanction.proposed_by, 0),
@@ -354,7 +328,7 @@ def sanctions() -> Select[*tuple[Any, ...]]:
 
 def settlement_runs() -> Select[*tuple[Any, ...]]:
     """Monthly settlement runs that wait for a supervisor."""
-    columns = _waiting(
+    columns = waiting(
         SettlementRun.id,
         SettlementRun.number,
         SettlementRun.made_by,
@@ -366,7 +340,7 @@ def settlement_runs() -> Select[*tuple[Any, ...]]:
 
 def write_offs() -> Select[*tuple[Any, ...]]:
     """Write-offs that wait for their first or second supervisor."""
-    columns = _waiting(
+    columns = waiting(
         WriteOff.id,
         Penalty.reference,
         WriteOff.proposed_by,

@@ -145,7 +145,7 @@ class UnitHasChildrenError(ConflictError):
 class OpenMoneyError(ConflictError):
     """A party with an open balance is not merged away (domain F27)."""
 
-    message = N_("%(name)s has open amounts; settle, return or reverse them first")
+    message = N_("%(name)s has open amounts; a second person must approve the merger")
 
 
 class NoSuchRowError(NotFoundError):

@@ -175,6 +175,7 @@ FIELDS = {
     "lump_fen": N_("Lump sum for the past"),
     "matched": N_("Matched"),
     "merged_into_id": N_("Merged into"),
+    "open_fen": N_("Open amounts"),
     "merged_on": N_("Merged on"),
     "method": N_("How"),
     "monthly_price_fen": N_("Monthly price"),

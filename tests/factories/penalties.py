@@ -12,8 +12,10 @@ from supervise.contracts.models import Contract, RuleVersion
 from supervise.errors import RowResult
 from supervise.files.models import Attachment, MediaType
 from supervise.files.vault import StoredFile, record_attachment
+from supervise.parties.merge_models import PartyMerge
 from supervise.parties.models import OrgUnit, Party
 from supervise.penalties.approve import Shown, approve
+from supervise.penalties.merge_parties import propose_merge
 from supervise.penalties.models import Penalty, PenaltyState
 from supervise.penalties.notice_models import ObjectionAttachment
 from supervise.penalties.propose import propose_penalties
@@ -106,6 +108,14 @@ def make_approved_penalty(session: Session, *, charged: Charged, **incident: Any
     if result.refusal is not None:
         raise result.refusal
     return penalty
+
+
+def make_merger(session: Session, *, actor_id: int = MAKER) -> PartyMerge:
+    """A merger of a party with an approved penalty, which waits for a second person."""
+    charged = make_charged_partner(session)
+    make_approved_penalty(session, charged=charged)
+    into = make_party(session)
+    return propose_merge(session, charged.party.id, into_id=into.id, reason="同一家公司", actor_id=actor_id)
 
 
 def make_objection_file(session: Session, objection_id: int) -> Attachment:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -25,17 +25,18 @@ from supervise.parties.queries import party_in_scope
 from supervise.parties.register import Tie
 from supervise.parties.sales_channel_queries import channels_of_party
 from supervise.parties.sanctions import standing_at
-from supervise.penalties.merge_parties import merge_parties
+from supervise.views.parties import merging
+from supervise.views.parties.blueprint import bp
 from supervise.views.parties.consequences import consequences_of
 from supervise.views.parties.forms import (
     AliasForm,
     EditPartyForm,
     EnterPartyForm,
-    MergePartyForm,
     PartyFilterForm,
     RelateForm,
     StatusForm,
 )
+from supervise.views.parties.money import money_of
 from supervise.views.register_list import RegisterList, by_text_and_id
 from supervise.views.registers import (
     changed,
@@ -50,7 +51,7 @@ from supervise.views.registers import (
     version_of,
 )
 
-bp = Blueprint("parties", __name__, url_prefix="/parties")
+__all__ = ["bp", "merging"]
 
 
 def _kinds(session: Session, rows: Sequence[Party]) -> dict[str, Any]:
@@ -114,6 +115,7 @@ def detail(party_id: int) -> ResponseReturnValue:
             "capabilities": capabilities_of_party(session, party_id),
             "channels": channels_of_party(session, party_id),
             "consequences": consequences_of(session, party_id, party.code),
+            "money": money_of(session, party),
             "visible": scope,
             "history": history_of(session, "party", party_id),
             # A branch itself changes as an org unit; what it may do is granted here.
@@ -191,7 +193,9 @@ def status(party_id: int) -> ResponseReturnValue:
             title=_("Standing of %(name)s", name=party.name),
             words=_("Save"),
             cancel_url=_page_of(party_id),
-            hint=_("Numbers, staff numbers and ties keep their dates: end those on the day they really ended."),
+            hint=_("Numbers, staff numbers and ties keep their dates: end those on the day they really ended.")
+            + " "
+            + _("What is open of a terminated party is settled as before; its contracts are ended by amendments."),
         )
     db.decide(
         register.change_status,
@@ -251,22 +255,3 @@ def relate(party_id: int) -> ResponseReturnValue:
         actor_id=current_user().id,
     )
     return changed(_page_of(party_id))
-
-
-@bp.route("/<int:party_id>/merge", methods=["GET", "POST"])
-@require(Permission.WRITE_REGISTERS)
-def merge(party_id: int) -> ResponseReturnValue:
-    """Declare that two entries are one party."""
-    party = in_scope(party_in_scope, party_id)
-    form = MergePartyForm()
-    into = named(form.into, party_named) if form.validate_on_submit() else None
-    if into is None:
-        return form_page(
-            form,
-            title=_("%(name)s is the same as another entry", name=party.name),
-            words=_("Merge the entries"),
-            cancel_url=_page_of(party_id),
-            hint=_("This entry becomes another name of the one that stays, and leads to it."),
-        )
-    db.decide(merge_parties, party_id, into_id=into.id, reason=form.reason.data, actor_id=current_user().id)
-    return changed(_page_of(into.id))

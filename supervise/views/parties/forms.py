@@ -114,3 +114,9 @@ class MergePartyForm(Form):
 
     into = fields.code(_l("Code of the entry that stays"))
     reason = fields.reason()
+
+
+class RejectMergeForm(Form):
+    """Why two entries stay apart."""
+
+    note = StringField(_l("Reason"), validators=[InputRequired(_l("Give a reason")), Length(min=4, max=300)])
