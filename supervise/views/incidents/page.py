@@ -1,6 +1,6 @@
 """The page on which a call is decided: what the registers say, the verdicts so far, findings, money, tickets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from flask import render_template
@@ -78,11 +78,9 @@ class _Beside(NamedTuple):
     recoveries: tuple[RecoveryLine, ...]
     #: What nobody is charged for, and what was brought back.
     sparings: tuple[SparingLine, ...]
-
-    @property
-    def is_spared(self) -> bool:
-        """Whether anything of it is spared now."""
-        return any(line.sparing.brought_back_at is None for line in self.sparings)
+    #: Whether the reader can spare it, or bring it back.
+    can_spare: bool
+    can_bring_back: bool
 
 
 @bp.get("/<int:incident_id>")
@@ -143,8 +141,6 @@ def incident_page(
         may_decide=is_live and me.can(Permission.TRIAGE),
         may_link=is_live and me.can(Permission.TRIAGE, Permission.CREATE_TICKETS),
         may_propose=is_live and me.can(Permission.TRIAGE) and has_proven(story.call),
-        may_spare=is_live and me.can(*SPARERS),
-        can_spare=_can_spare(story.call, beside),
         may_reveal=me.can(Permission.REVEAL_NUMBERS),
         message=message,
         may_read_inquiries=may_read_inquiries,
@@ -157,12 +153,14 @@ def incident_page(
     return page, 409 if changed else 400 if filled else 200
 
 
-def _can_spare(call: CallStory, beside: _Beside) -> bool:
-    """Say whether an offence is proven that neither an amount nor a sparing stands for."""
-    spared = {line.sparing.finding_id for line in beside.sparings if line.sparing.brought_back_at is None}
+def _spare_steps(call: CallStory, sparings: Iterable[SparingLine]) -> tuple[bool, bool]:
+    """Say whether the reader can spare an offence without an amount, and bring back what is spared."""
+    if call.incident.state is IncidentState.MERGED or not current_user().can(*SPARERS):
+        return False, False
+    spared = {line.sparing.finding_id for line in sparings if line.sparing.brought_back_at is None}
     proven = {line.finding.id for line in call.findings if line.finding.state is FindingState.PROVEN}
     is_charged = any(line.penalty.state in LIVE_PENALTY_STATES for line in call.penalties)
-    return bool(proven - spared) and not is_charged
+    return bool(proven - spared) and not is_charged, bool(spared)
 
 
 def _shown(story: IncidentStory) -> dict[str, str]:
@@ -178,6 +176,7 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
     suggestion = story.call.suggestion
     candidates = suggestion.candidates if suggestion else ()
     asked = inquiries_of(session, incident.id)
+    sparings = tuple(sparings_of_incident(session, incident.id))
     return _Beside(
         tuple(offences_on(session, incident.occurred_on)),
         items_on(evidence_items(session), incident.occurred_on),
@@ -195,7 +194,8 @@ def _beside(session: Session, scope: Scope, story: IncidentStory) -> _Beside:
         traceback_of(session, incident.id),
         tuple(records_of_incident(session, incident.id)),
         tuple(recoveries_of_incident(session, scope, incident.id)),
-        tuple(sparings_of_incident(session, incident.id)),
+        sparings,
+        *_spare_steps(story.call, sparings),
     )
 
 
