@@ -7,8 +7,9 @@ from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.labels import _
+from supervise.labels import _, ngettext
 from supervise.parties.sanctions import SanctionLine
+from supervise.penalties.contract_ends import propose_contract_ends
 from supervise.penalties.sanctions import approve_sanction, extend_sanction, lift_sanction, reject_sanction
 from supervise.views.registers import form_page
 from supervise.views.sanctions.blueprint import bp
@@ -106,3 +107,17 @@ def extend(sanction_id: int) -> ResponseReturnValue:
         actor_id=current_user().id,
     )
     return _done(_("Proposed; a second person decides"), row.id)
+
+
+@bp.post("/<int:sanction_id>/end-contracts")
+@require(Permission.DRAFT_CONTRACTS)
+def end_contracts(sanction_id: int) -> ResponseReturnValue:
+    """Draft the end of every contract that outlasts the cooperation."""
+    _load(sanction_id)
+    drafted = db.decide(propose_contract_ends, sanction_id, actor_id=current_user().id)
+    words = ngettext(
+        "The end of %(n)d contract is drafted; a second person puts it into force",
+        "The ends of %(n)d contracts are drafted; a second person puts them into force",
+        len(drafted),
+    )
+    return _done(words, sanction_id)

@@ -18,6 +18,7 @@ from supervise.parties.models import PhoneNumber
 from supervise.parties.sanction_models import Sanction, SanctionKind, SanctionState
 from supervise.parties.sanctions import SanctionLine, sanction_in_scope
 from supervise.parties.scope import Scope
+from supervise.penalties.contract_ends import first_day_without, running_contracts
 from supervise.penalties.sanction_queries import SanctionStage, points_given_back, stage_of
 from supervise.penalties.sanction_words import because, length_in_words, trigger_in_words
 from supervise.penalties.sanctions import propose_sanction
@@ -50,6 +51,7 @@ def detail(sanction_id: int) -> ResponseReturnValue:
             "after": session.scalars(
                 select(Sanction).where(Sanction.extends_id == row.id, Sanction.state != SanctionState.REJECTED)
             ).first(),
+            "running": running_contracts(session, row) if me.can(Permission.READ_CONTRACTS) else [],
             "given_back": sees_proposals() and points_given_back(session, line),
             "names": display_names(session, people) if sees_proposals() else {},
             "history": history_of(
@@ -74,6 +76,8 @@ def detail(sanction_id: int) -> ResponseReturnValue:
         and me.can(Permission.PROPOSE_SANCTIONS),
         staff=sees_proposals(),
         may_read_registers=me.can(Permission.READ_REGISTERS),
+        may_end_contracts=me.can(Permission.DRAFT_CONTRACTS),
+        ends_on=first_day_without(row),
     )
 
 
