@@ -99,11 +99,12 @@ def _row(key: FigureKey, facts: FigureFacts, before: PartyMonthFigure | None, ac
 
 
 def _told(key: FigureKey, row: PartyMonthFigure, before: PartyMonthFigure | None) -> dict[str, object]:
+    unit = "_fen" if key.kind is FigureKind.COMMISSION else ""
     return {
         "figure": key.kind.value,
         "month": key.month,
-        "amount": row.amount,
-        "before": before.amount if before is not None else None,
+        f"amount{unit}": row.amount,
+        f"before{unit}": before.amount if before is not None else None,
     }
 
 

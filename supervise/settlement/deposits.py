@@ -150,7 +150,7 @@ def _record(session: Session, movement: DepositMovement, actor_id: int) -> None:
         action=f"deposit.{movement.kind.value}",
         subject="party",
         subject_id=movement.party_id,
-        changes={"movement_id": movement.id, "amount_fen": movement.amount_fen, "evidence": movement.evidence},
+        changes={"movement_id": movement.id, "amount_fen": movement.amount_fen, "voucher": movement.evidence},
     )
 
 

@@ -16,6 +16,7 @@ from supervise.complaints.models import Channel, DayType, TicketState
 from supervise.complaints.originals import Original
 from supervise.contracts.models import ContractDirection, ContractScope, SettlementOrder
 from supervise.donotcall.models import PermissionScope
+from supervise.evidence.models import EvidenceForm
 from supervise.files.models import ImportKind
 from supervise.labels import LabelledEnum, _, translate
 from supervise.money import format_yuan
@@ -30,6 +31,7 @@ from supervise.parties.models import (
 )
 from supervise.parties.sanction_models import SanctionKind, SanctionTrigger
 from supervise.penalties.models import WindowStart
+from supervise.penalties.pricing import FigureKind
 from supervise.phone import NumberClass, NumberingPlan
 from supervise.views.audit_actions import ACTIONS
 from supervise.views.audit_vocabulary import FIELDS, SUBJECTS
@@ -45,6 +47,8 @@ _VALUES: Mapping[str, tuple[type[LabelledEnum], ...]] = {
     "class": (NumberClass,),
     "counted_per": (CountedPer,),
     "direction": (ContractDirection,),
+    "evidence": (EvidenceForm,),
+    "figure": (FigureKind,),
     "irregularity": (Irregularity,),
     "kind": (UnitKind, PartyKind, EvidenceKind, ImportKind, VerificationKind, AttachmentKind),
     "mediator": (Mediator,),
