@@ -160,8 +160,9 @@ def _asked_about_objections(worker: Worker, today: dt.date) -> Select[int]:
     return needing(select(Penalty.id), Attention.ASKED, worker.scope, user_id=worker.id, today=today)
 
 
-def _unopened_notices(worker: Worker, today: dt.date) -> Select[int]:
-    query = select(Notice.id).where(in_state(NoticeState.ISSUED, today))
+def _unopened_notices(worker: Worker, _today: dt.date) -> Select[int]:
+    # Also one that was to be printed: who can sign in by now opens it here.
+    query = select(Notice.id).where(Notice.delivery.is_(None))
     return ours(worker.scope.limit(query, unit=Notice.unit_id, party=Notice.party_id), worker.scope)
 
 
@@ -292,7 +293,7 @@ _LINES = (
         _P.ACKNOWLEDGE_PENALTIES,
         "notices.index",
         _unopened_notices,
-        {"state": NoticeState.ISSUED.value, "mine": "y"},
+        {"undelivered": "y", "mine": "y"},
     ),
     _Line(
         N_("Notices to print and deliver"),

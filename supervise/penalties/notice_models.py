@@ -38,6 +38,9 @@ class Notice(Base):
         CheckConstraint(
             "(delivery IN ('posted', 'handed_over')) = (delivery_note IS NOT NULL)", name="delivery_has_note"
         ),
+        CheckConstraint("listed_on IS NULL OR by_post", name="listed_after_paper"),
+        CheckConstraint("(listed_on IS NULL) = (listed_deemed_on IS NULL)", name="listed_deemed_on_set"),
+        CheckConstraint("(listed_on IS NULL) = (listed_by IS NULL)", name="listed_by_set"),
         Index(None, "delivery", "id"),
         Index(None, "party_id", "id"),
         Index(None, "unit_id", "id"),
@@ -69,6 +72,21 @@ class Notice(Base):
     delivery_note: Mapped[str | None] = mapped_column(MaskedText)
     #: The last day on which an objection to any of its lines is in time.
     objection_until_on: Mapped[dt.date | None]
+    #: Of a notice by post: when it was listed in the application, somebody of the party having an account by then,
+    #: the day on which it counts as delivered since, and who listed it. Set once, before it is delivered.
+    listed_on: Mapped[dt.date | None]
+    listed_deemed_on: Mapped[dt.date | None]
+    listed_by: Mapped[int | None]
+
+    @property
+    def is_on_paper(self) -> bool:
+        """Whether it is delivered on paper alone."""
+        return self.by_post and self.listed_on is None
+
+    @property
+    def counts_on(self) -> dt.date | None:
+        """The day on which it counts as delivered by itself; None: it never does."""
+        return self.listed_deemed_on or self.deemed_on
 
 
 class NoticeLine(Base):
@@ -154,5 +172,5 @@ class NewLine(NamedTuple):
 def state_on(notice: Notice, today: dt.date) -> NoticeState:
     """Return where *notice* stands on the China day *today*."""
     if notice.objection_until_on is None:
-        return NoticeState.TO_POST if notice.by_post else NoticeState.ISSUED
+        return NoticeState.TO_POST if notice.is_on_paper else NoticeState.ISSUED
     return NoticeState.RUNNING if today <= notice.objection_until_on else NoticeState.ENDED

@@ -27,6 +27,8 @@ class NoticeFilter:
     state: NoticeState | None = None
     #: Only those that charge the reader's own units and parties, not a partner that a unit sponsors.
     mine: bool = False
+    #: Only those that are not delivered yet, in the application or on paper.
+    undelivered: bool = False
     #: A part of the reference, in whatever case.
     reference: str = ""
 
@@ -73,6 +75,8 @@ def notices_in_scope(
 
 def _conditions(wanted: NoticeFilter, today: dt.date) -> list[ColumnElement[bool]]:
     conditions = [in_state(wanted.state, today)] if wanted.state is not None else []
+    if wanted.undelivered:
+        conditions.append(Notice.delivery.is_(None))
     if wanted.reference.strip():
         conditions.append(Notice.reference.contains(wanted.reference.strip().upper(), autoescape=True))
     return conditions
@@ -81,8 +85,8 @@ def _conditions(wanted: NoticeFilter, today: dt.date) -> list[ColumnElement[bool
 def in_state(state: NoticeState, today: dt.date) -> ColumnElement[bool]:
     """Return the condition that a notice stands there on the day; agrees with ``notice_models.state_on``."""
     conditions: dict[NoticeState, ColumnElement[bool]] = {
-        NoticeState.TO_POST: and_(Notice.delivery.is_(None), Notice.by_post),
-        NoticeState.ISSUED: and_(Notice.delivery.is_(None), ~Notice.by_post),
+        NoticeState.TO_POST: and_(Notice.delivery.is_(None), Notice.by_post, Notice.listed_on.is_(None)),
+        NoticeState.ISSUED: and_(Notice.delivery.is_(None), or_(~Notice.by_post, Notice.listed_on.is_not(None))),
         NoticeState.RUNNING: Notice.objection_until_on >= today,
         NoticeState.ENDED: Notice.objection_until_on < today,
     }

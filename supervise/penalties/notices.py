@@ -25,7 +25,7 @@ from supervise.penalties.models import Penalty, PenaltyFamily
 from supervise.penalties.notice_models import Notice, NoticeLine
 
 #: Damages of a partner go on one notice whichever branch sponsors them; an assessment names its branch.
-_Charged = tuple[PenaltyFamily, int, int | None]
+Charged = tuple[PenaltyFamily, int, int | None]
 
 
 def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> dict[int, Notice]:
@@ -38,19 +38,19 @@ def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> d
     """
     if not penalties:
         return {}
-    groups: dict[_Charged, list[Penalty]] = {}
+    groups: dict[Charged, list[Penalty]] = {}
     for penalty in sorted(penalties, key=lambda one: (one.occurred_on, one.id)):
         unit_id = penalty.unit_id if penalty.family is PenaltyFamily.INTERNAL else None
         groups.setdefault((penalty.family, penalty.party_id, unit_id), []).append(penalty)
     today = clock.today()
-    reached = _reached(session, groups, today)
+    within_reach = reached(session, groups, today)
     calendar = load_calendar(session)
     terms = terms_at(session, {penalty.contract_id for penalty in penalties}, today)
     ids = reserve_ids(session, Notice.__table__, len(groups))
     notices = []
     for notice_id, (charged, lines) in zip(ids, groups.items(), strict=True):
-        deemed_on = _deemed_on(calendar, [terms[line.contract_id] for line in lines], today)
-        notices.append(_notice(notice_id, lines, deemed_on if charged in reached else None, actor_id))
+        deemed_on = deemed_day(calendar, [terms[line.contract_id] for line in lines], today)
+        notices.append(_notice(notice_id, lines, deemed_on if charged in within_reach else None, actor_id))
     session.add_all(notices)
     session.flush()
     _insert_lines(session, zip(ids, groups.values(), strict=True))
@@ -63,6 +63,11 @@ def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> d
         changes={"notice_ids": ids, "total_fen": sum(notice.total_fen for notice in notices)},
     )
     return {line.id: notice for notice, lines in zip(notices, groups.values(), strict=True) for line in lines}
+
+
+def charged_by(notice: Notice) -> Charged:
+    """Return whom *notice* charges, as ``reached`` asks."""
+    return notice.family, notice.party_id, notice.unit_id if notice.family is PenaltyFamily.INTERNAL else None
 
 
 def _notice(notice_id: int, lines: Sequence[Penalty], deemed_on: dt.date | None, actor_id: int) -> Notice:
@@ -100,13 +105,13 @@ def _insert_lines(session: Session, groups: Iterable[tuple[int, Sequence[Penalty
     insert_rows(session, NoticeLine.__table__, rows)
 
 
-def _deemed_on(calendar: Calendar, terms: Collection[ContractTermsAt], issued_on: dt.date) -> dt.date:
-    """Return the day on which it counts as delivered; of several contracts the latest."""
+def deemed_day(calendar: Calendar, terms: Collection[ContractTermsAt], listed_on: dt.date) -> dt.date:
+    """Return the day on which what was listed on a day counts as delivered; of several contracts the latest."""
     days = max(term.deemed_days for term in terms)
-    return calendar.add_days(issued_on, days, DayType.WORKING).day
+    return calendar.add_days(listed_on, days, DayType.WORKING).day
 
 
-def _reached(session: Session, charged: Collection[_Charged], on: dt.date) -> set[_Charged]:
+def reached(session: Session, charged: Collection[Charged], on: dt.date) -> set[Charged]:
     """Return those of *charged* for whom somebody can sign in and look."""
     partners = _with_contact(session, {party_id for family, party_id, _ in charged if family is PenaltyFamily.EXTERNAL})
     branches = _with_manager(session, {unit_id for _, _, unit_id in charged if unit_id is not None}, on)

@@ -100,7 +100,7 @@ def start_windows(
         _start(penalty, start, begins_on, _last_day(calendar, [terms[penalty.contract_id]], begins_on))
     started = [penalty.id for penalty in alone]
     for notice, group in lines.items():
-        begins_on = notice.deemed_on if start is WindowStart.DEEMED and notice.deemed_on is not None else on
+        begins_on = notice.counts_on if start is WindowStart.DEEMED and notice.counts_on is not None else on
         terms = _terms(session, group, clock.china_day(notice.issued_at))
         until_on = _last_day(calendar, terms.values(), begins_on)
         for penalty in group:

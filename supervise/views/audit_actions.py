@@ -117,6 +117,7 @@ ACTIONS = {
     "login.ended": N_("Logged out"),
     "login.refused": N_("Login refused"),
     "notice.delivered": N_("Delivery of a notice on paper recorded"),
+    "notice.listed": N_("Notice on paper listed in the application"),
     "notices.issued": N_("Notices issued"),
     "objection.addition": N_("Objection added to"),
     "objection.admitted": N_("Late objection admitted"),

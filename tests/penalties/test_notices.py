@@ -13,7 +13,13 @@ from supervise.desk.consistency import discrepancies
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError
 from supervise.parties.scope import Scope
 from supervise.penalties.acceptance import AcceptedError, ObjectedError, accept
-from supervise.penalties.delivery import AlreadyDeliveredError, record_delivery
+from supervise.penalties.delivery import (
+    AlreadyDeliveredError,
+    AlreadyListedError,
+    NobodyReachedError,
+    list_in_application,
+    record_delivery,
+)
 from supervise.penalties.finalise import finalise_due
 from supervise.penalties.models import Penalty, PenaltyState, WindowStart
 from supervise.penalties.notice_models import Notice, NoticeLine, NoticeState, state_on
@@ -209,6 +215,56 @@ def test_a_delivery_before_the_issue_or_tomorrow_or_without_proof_is_refused(
     with pytest.raises(InvalidInputError):
         record_delivery(session, notice.id, how, on, note, actor_id=CONTACT)
     assert penalty.window_start is None
+
+
+def test_a_notice_on_paper_is_listed_once_somebody_has_an_account_and_counts_from_then(session: Session) -> None:
+    charged = make_charged_partner(session, appeal_days=5, deemed_days=3)
+    penalty = make_approved_penalty(session, charged=charged)
+    [notice] = notices(session)
+    make_contact(session, charged)
+
+    with time_machine.travel(MONDAY + dt.timedelta(days=14), tick=False):
+        list_in_application(session, notice.id, actor_id=make_supervisor(session).id)
+
+        assert state_on(notice, dt.date(2026, 10, 26)) is NoticeState.ISSUED
+        assert notice.counts_on == penalty.deemed_on == dt.date(2026, 10, 29)
+        with pytest.raises(AlreadyListedError):
+            list_in_application(session, notice.id, actor_id=CONTACT)
+        with pytest.raises(IntegrityError, match="listed once"), session.begin_nested():
+            session.execute(sa.update(Notice).values(listed_deemed_on=dt.date(2026, 10, 27)))
+    # A job that comes late finds the day that was said.
+    with time_machine.travel(MONDAY + dt.timedelta(days=18), tick=False):
+        finalise_due(session, dt.date(2026, 10, 30))
+    assert (notice.delivery, notice.delivered_on) == (WindowStart.DEEMED, dt.date(2026, 10, 29))
+    assert penalty.objection_until_on == dt.date(2026, 11, 5)
+    assert discrepancies(session) == []
+
+
+def test_a_contact_who_comes_later_opens_what_waited_on_paper(session: Session) -> None:
+    charged = make_charged_partner(session, appeal_days=5)
+    penalty = make_approved_penalty(session, charged=charged)
+    make_contact(session, charged)
+
+    open_by_charged_party(session, [penalty.id], own(charged), actor_id=CONTACT)
+
+    [notice] = notices(session)
+    assert (notice.delivery, penalty.objection_until_on) == (WindowStart.OPENED, LAST_DAY)
+    with pytest.raises(AlreadyDeliveredError):
+        list_in_application(session, notice.id, actor_id=CONTACT)
+
+
+def test_what_nobody_can_open_is_not_listed_and_a_listed_notice_still_goes_by_post(session: Session) -> None:
+    charged = make_charged_partner(session, appeal_days=5)
+    penalty = make_approved_penalty(session, charged=charged)
+    [notice] = notices(session)
+    with pytest.raises(NobodyReachedError):
+        list_in_application(session, notice.id, actor_id=CONTACT)
+    make_contact(session, charged)
+    list_in_application(session, notice.id, actor_id=CONTACT)
+
+    record_delivery(session, notice.id, WindowStart.HANDED_OVER, MONDAY.date(), "张经理", actor_id=CONTACT)
+
+    assert (penalty.window_start, penalty.objection_until_on) == (WindowStart.HANDED_OVER, LAST_DAY)
 
 
 # Acceptance

@@ -1,5 +1,7 @@
 """Notices as the charged party, its neighbours and supervisors meet them."""
 
+from functools import partial
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -9,7 +11,7 @@ from supervise import clock, db
 from supervise.penalties.models import Penalty, PenaltyState, WindowStart
 from supervise.penalties.notice_models import Notice, PenaltyAcceptance
 from tests.factories.attribution import make_proven_incident
-from tests.factories.penalties import Charged, approve_all, make_charged_partner, propose
+from tests.factories.penalties import Charged, approve_all, make_charged_partner, make_contact, propose
 from tests.views.money_pages import Scene, arranged, browser, make_scene, reread
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
@@ -117,3 +119,23 @@ def test_a_supervisor_records_how_the_letter_reached_a_party_without_an_account(
     assert reread(app, penalties[0].id).window_start is WindowStart.POSTED
     assert reread(app, penalties[0].id).state is PenaltyState.APPROVED
     assert notice.reference not in supervisor.get("/notices/?state=to_post").text
+
+
+def test_a_contact_who_joins_later_counts_the_notice_at_home_and_a_supervisor_lists_it(
+    app: Flask, scene: Scene
+) -> None:
+    charged = arranged(app, make_charged_partner)
+    notice, _penalties = notice_to(app, scene, charged)
+    page, supervisor = f"/notices/{notice.id}", browser(app, "supervisor2")
+    assert f"{page}/list" not in supervisor.get(page).text
+    arranged(app, partial(make_contact, charged=charged, username="late_contact"))
+    contact = browser(app, "late_contact")
+    assert "undelivered=y" in contact.get("/").text
+    assert notice.reference in contact.get("/notices/?undelivered=y&mine=y").text
+    assert f"{page}/list" in supervisor.get("/notices/?state=to_post").text
+
+    assert supervisor.post(f"{page}/list").status_code == 303
+
+    assert stored(app, notice).listed_on == clock.today()
+    assert notice.reference not in supervisor.get("/notices/?state=to_post").text
+    assert supervisor.post(f"{page}/list").status_code == 409

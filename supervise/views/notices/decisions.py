@@ -13,6 +13,7 @@ from supervise.labels import _, ngettext
 from supervise.parties.scope import Scope
 from supervise.penalties import waiting
 from supervise.penalties.acceptance import accept as accept_lines
+from supervise.penalties.delivery import list_in_application
 from supervise.penalties.delivery import record_delivery as record
 from supervise.penalties.notice_queries import contestable_lines, lines_of, notice_in_scope
 from supervise.penalties.windows import acknowledge as acknowledge_lines
@@ -92,4 +93,18 @@ def record_delivery(notice_id: int) -> ResponseReturnValue:
         return render_notice(me, scope, story, delivery_form=form), 400
     db.decide(record, notice_id, form.way, form.delivered_on.data, form.note.data, actor_id=me.id)
     flash(_("The delivery is recorded; the window for an objection runs from that day"), "success")
+    return _back(notice_id)
+
+
+@bp.post("/<int:notice_id>/list")
+@require(Permission.OBJECT_FOR_PARTY)
+def list_later(notice_id: int) -> ResponseReturnValue:
+    """List a notice on paper in the application, now that somebody of the party can open it."""
+    me = current_user()
+    with db.reading() as session:
+        notice_in_scope(session, Scope.of(session, me), notice_id)
+    notice = db.decide(list_in_application, notice_id, actor_id=me.id)
+    flash(
+        _("The party finds it in the application; it counts as delivered on %(day)s", day=notice.counts_on), "success"
+    )
     return _back(notice_id)

@@ -19,13 +19,19 @@ class NoticeFilterForm(FilterForm):
 
     q = WordsField(_l("Notice number"), validators=[Optional(), Length(max=40)])
     state = MemberField(_l("State"), NoticeState, everything=True, validators=[Optional()])
+    undelivered = BooleanField(_l("Only what is not delivered yet"))
     mine = BooleanField(_l("Only what charges us"))
 
     def wanted(self) -> NoticeFilter:
         """Return what the address asks for; nonsense narrows nothing."""
         self.validate()
         mine = self.mine is not None and self.mine.data
-        return NoticeFilter(state=self.accepted(self.state), mine=mine, reference=self.accepted(self.q) or "")
+        return NoticeFilter(
+            state=self.accepted(self.state),
+            mine=mine,
+            undelivered=self.undelivered.data,
+            reference=self.accepted(self.q) or "",
+        )
 
 
 class DeliveryForm(Form):

@@ -23,6 +23,7 @@ from supervise.penalties.explain import explain_in_words
 from supervise.penalties.models import WAITING_OBJECTION_STATES, PenaltyState
 from supervise.penalties.notice_models import NoticeState, state_on
 from supervise.penalties.notice_queries import contestable_lines, sums_of
+from supervise.penalties.notices import charged_by, reached
 from supervise.penalties.queries import acknowledged
 from supervise.penalties.windows import open_by_charged_party
 from supervise.views.addresses import address_with
@@ -67,7 +68,8 @@ def render_notice(
         left = contestable_lines(session, notice.id)
         known = acknowledged(session, left)
         sums = sums_of(session, [notice.id])[notice.id]
-        people = {} if is_charged else display_names(session, [notice.issued_by, notice.recorded_by])
+        can_open = bool(reached(session, [charged_by(notice)], today))
+        people = {} if is_charged else display_names(session, [notice.issued_by, notice.recorded_by, notice.listed_by])
     speaks = is_charged and speaks_for_charged(scope, notice)
     state = state_on(notice, today)
     may_record = me.can(Permission.OBJECT_FOR_PARTY) and notice.delivery is None
@@ -87,6 +89,7 @@ def render_notice(
         left=left if speaks else [],
         can_acknowledge=speaks and bool(set(left) - known),
         may_record=may_record,
+        can_open=can_open,
         delivery_form=delivery_form or DeliveryForm(clock.china_day(notice.issued_at)),
         people=people,
         is_charged=is_charged,

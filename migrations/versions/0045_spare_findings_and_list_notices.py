@@ -1,4 +1,4 @@
-"""Let a proven offence be spared an amount, with a reason, until it is brought back.
+"""Let a proven offence be spared an amount, and a notice on paper be listed once its party can sign in.
 
 Written out here: a migration never imports the application, which will have changed.
 """
@@ -21,8 +21,35 @@ ADDED = ("brought_back_by", "brought_back_at", "bring_back_note")
 MESSAGE = "spared_finding is not rewritten: bring it back, then spare it anew"
 
 
+#: What is added to a notice once, when it is listed in the application after all.
+LISTED = ("listed_on", "listed_deemed_on", "listed_by")
+LISTED_ONCE = "a notice is listed once, and before it is delivered"
+
+
 def upgrade() -> None:
-    """Create the table, then refuse edits by dialect."""
+    """Create the table and the columns, then refuse edits by dialect."""
+    _create_spared_finding()
+    _list_notices()
+
+
+def downgrade() -> None:
+    """Drop both; refused once a notice was listed, which the older schema has no place for."""
+    count = op.get_bind().exec_driver_sql("SELECT count(*) FROM notice WHERE listed_on IS NOT NULL").scalar_one()
+    if count:
+        raise RuntimeError(f"{count} notices were listed later: the older schema has no place for that")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP TRIGGER notice_listed_once ON notice")
+        op.execute("DROP FUNCTION notice_refuse_listing()")
+    else:
+        op.execute("DROP TRIGGER notice_listed_once")
+    for column in reversed(LISTED):
+        op.execute(f"ALTER TABLE notice DROP COLUMN {column}")
+    op.drop_table("spared_finding")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION spared_finding_refuse_edit()")
+
+
+def _create_spared_finding() -> None:
     op.create_table(
         "spared_finding",
         sa.Column("id", KEY, nullable=False),
@@ -63,11 +90,37 @@ def upgrade() -> None:
         _freeze_on_sqlite()
 
 
-def downgrade() -> None:
-    """Drop the table; triggers go with it, the function does not."""
-    op.drop_table("spared_finding")
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION spared_finding_refuse_edit()")
+def _list_notices() -> None:
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    op.execute(
+        "ALTER TABLE notice ADD COLUMN listed_on DATE "
+        "CONSTRAINT ck_notice_listed_after_paper CHECK (listed_on IS NULL OR by_post)"
+    )
+    op.execute(
+        "ALTER TABLE notice ADD COLUMN listed_deemed_on DATE "
+        "CONSTRAINT ck_notice_listed_deemed_on_set CHECK ((listed_on IS NULL) = (listed_deemed_on IS NULL))"
+    )
+    op.execute(
+        f"ALTER TABLE notice ADD COLUMN listed_by {'BIGINT' if is_postgresql else 'INTEGER'} "
+        "CONSTRAINT ck_notice_listed_by_set CHECK ((listed_on IS NULL) = (listed_by IS NULL))"
+    )
+    distinct = "IS DISTINCT FROM" if is_postgresql else "IS NOT"
+    differs = " OR ".join(f"OLD.{column} {distinct} NEW.{column}" for column in LISTED)
+    late = f"({differs}) AND (OLD.listed_on IS NOT NULL OR OLD.delivery IS NOT NULL)"
+    if is_postgresql:
+        op.execute(
+            "CREATE FUNCTION notice_refuse_listing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"RAISE EXCEPTION '{LISTED_ONCE}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER notice_listed_once BEFORE UPDATE ON notice "
+            f"FOR EACH ROW WHEN ({late}) EXECUTE FUNCTION notice_refuse_listing()"
+        )
+    else:
+        op.execute(
+            f"CREATE TRIGGER notice_listed_once BEFORE UPDATE ON notice WHEN {late} "
+            f"BEGIN SELECT RAISE(ABORT, '{LISTED_ONCE}'); END"
+        )
 
 
 def _freeze_on_postgresql() -> None:
