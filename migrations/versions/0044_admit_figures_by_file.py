@@ -65,6 +65,8 @@ def upgrade() -> None:
     )
     names = ("mediator", "working_days", "source", "valid_from")
     op.bulk_insert(TERM, [dict(zip(names, row, strict=True)) for row in TERMS])
+    # From now on all orders are counted beside the irregular ones: the days are looked through again.
+    op.execute("UPDATE watch_day SET partitions = 0, newest_partition_id = 0 WHERE kind = 'order_step_missing'")
     _create_party_merge()
     (_freeze_on_postgresql if op.get_bind().dialect.name == "postgresql" else _freeze_on_sqlite)()
 

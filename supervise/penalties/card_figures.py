@@ -31,6 +31,8 @@ DECIDED = (ObjectionState.UPHELD, ObjectionState.REDUCED, ObjectionState.REJECTE
 REPEAT = 2
 #: The kind whose rows say how many calls of a party were answered.
 _ANSWERED = Irregularity.NO_RECORDING
+#: The kind whose rows say how many orders of a party there were.
+_ORDERED = Irregularity.ORDER_STEP_MISSING
 _NOTHING = Figure(0, 0)
 
 Figures = dict[int, dict[Criterion, Figure]]
@@ -47,7 +49,7 @@ def figures_of_month(session: Session, month: str, on: dt.date, party_ids: Colle
     repeated = asked.repeated_subscribers()
     decided, late = asked.objections(), asked.answers(on)
     calls = asked.answered_calls(month, stop)
-    orders = asked.recorded(month, FigureKind.ORDERS)
+    orders = asked.orders(month, stop)
     found: Figures = {}
     for party_id in {*offences, *repeated, *decided, *late, *calls, *orders}:
         proven = offences.get(party_id, 0)
@@ -178,23 +180,27 @@ class _Asked:
 
     def answered_calls(self, month: str, month_stop: dt.date) -> dict[int, int]:
         """Return the answered calls: as recorded for the month, else as the records say if every day of it has them."""
-        return {**self._calls_on_record(month_stop), **self.recorded(month, FigureKind.ANSWERED_CALLS)}
+        return {**self._on_record(_ANSWERED, month_stop), **self.recorded(month, FigureKind.ANSWERED_CALLS)}
 
-    def _calls_on_record(self, month_stop: dt.date) -> Mapping[int, int]:
+    def orders(self, month: str, month_stop: dt.date) -> dict[int, int]:
+        """Return the orders: as recorded for the month, else as the records say if every day of it has them."""
+        return {**self._on_record(_ORDERED, month_stop), **self.recorded(month, FigureKind.ORDERS)}
+
+    def _on_record(self, kind: Irregularity, month_stop: dt.date) -> Mapping[int, int]:
         watched = select(func.count()).where(
-            WatchDay.kind == _ANSWERED, WatchDay.on_day >= self._first, WatchDay.on_day < month_stop
+            WatchDay.kind == kind, WatchDay.on_day >= self._first, WatchDay.on_day < month_stop
         )
         if self._session.scalar(watched) != (month_stop - self._first).days:
             return {}  # a rate over some of the days would be a made-up number
         of_month = and_(
-            WatchFindingDay.kind == _ANSWERED,
+            WatchFindingDay.kind == kind,
             WatchFindingDay.on_day >= self._first,
             WatchFindingDay.on_day < month_stop,
         )
-        calls = func.sum(WatchFindingDay.looked_at)
-        own = select(survivor(), calls).join(Party, Party.id == WatchFindingDay.party_id).where(of_month)
+        counted = func.sum(WatchFindingDay.looked_at)
+        own = select(survivor(), counted).join(Party, Party.id == WatchFindingDay.party_id).where(of_month)
         found = {party_id: int(count or 0) for party_id, count in self._narrowed(own, survivor())}
-        # A branch answers for all calls of those below it, its own among them.
-        below = select(survivor(), calls).join(Party, Party.org_unit_id == WatchFindingDay.unit_id).where(of_month)
+        # A branch answers for all records of those below it, its own among them.
+        below = select(survivor(), counted).join(Party, Party.org_unit_id == WatchFindingDay.unit_id).where(of_month)
         found |= {party_id: int(count or 0) for party_id, count in self._narrowed(below, survivor())}
         return {party_id: count for party_id, count in found.items() if count}

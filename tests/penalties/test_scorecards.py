@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.attribution.watching.kinds import Irregularity
 from supervise.parties.models import Party
 from supervise.parties.scope import Scope
 from supervise.penalties.card_ranking import RankingFilters, ranking_of_month
@@ -22,6 +23,7 @@ from supervise.penalties.scoring import Criterion, Figure, Scheme, Weight, score
 from tests.factories.attribution import make_proven_incident
 from tests.factories.complaints import make_number as make_subscriber_number
 from tests.factories.parties import make_party, make_unit, unit_party
+from tests.factories.watching import make_finding
 
 MONTH = "2026-09"
 CALLED_AT = clock.start_of_day(dt.date(2026, 9, 10)) + dt.timedelta(hours=2)
@@ -149,3 +151,39 @@ def test_the_ranking_puts_the_lowest_first_and_who_is_not_rated_last(session: Se
     external = [(row.party.name, row.place) for row in ranking.rows if row.party.org_unit_id is None]
     assert external == [("甲", 2), ("乙", 1), ("丙", None)]
     assert ranking_of_month(session, Scope.nothing(), RankingFilters(MONTH)).rows == []
+
+
+def watched(session: Session, party: Party, kind: Irregularity, days: int) -> None:
+    """So many days of the month were looked through, with 100 records of the party each."""
+    for n in range(days):
+        make_finding(session, party=party, kind=kind, on_day=dt.date(2026, 9, 1 + n), records=0, looked_at=100)
+
+
+@pytest.mark.parametrize(
+    ("kind", "criterion"),
+    [
+        (Irregularity.NO_RECORDING, Criterion.OFFENCES_PER_CALLS),
+        (Irregularity.ORDER_STEP_MISSING, Criterion.OFFENCES_PER_ORDERS),
+    ],
+)
+def test_what_nobody_recorded_is_counted_from_the_records_of_a_whole_month(
+    session: Session, kind: Irregularity, criterion: Criterion
+) -> None:
+    party, other = make_party(session), make_party(session)
+    watched(session, party, kind, 29)
+    make_proven_incident(session, party=party, occurred_at=CALLED_AT)
+
+    before = figure(card_of(session, party), criterion)
+    make_finding(session, party=other, kind=kind, on_day=dt.date(2026, 9, 30), records=0, looked_at=7)
+
+    assert before == Figure(1, 0)
+    assert figure(card_of(session, party), criterion) == Figure(1, 2_900)
+    assert figure(card_of(session, other), criterion) == Figure(0, 7)
+
+
+def test_a_recorded_count_wins_over_the_records(session: Session) -> None:
+    party = make_party(session)
+    watched(session, party, Irregularity.ORDER_STEP_MISSING, 30)
+    record(session, party, FigureKind.ORDERS, 5)
+
+    assert figure(card_of(session, party), Criterion.OFFENCES_PER_ORDERS) == Figure(0, 5)

@@ -43,6 +43,8 @@ class Basis(NamedTuple):
     offence: str | None = None
     #: Whether a share of the records counts, not each of them (domain F53).
     is_coverage: bool = False
+    #: Whether all records are counted beside the irregular ones: what scorecards divide by.
+    counts_all: bool = False
 
 
 _CALLS, _MESSAGES, _ORDERS = RecordKind.CALLS, RecordKind.MESSAGES, RecordKind.ORDERS
@@ -59,7 +61,7 @@ BASES: Mapping[Irregularity, Basis] = {
     Irregularity.NO_QUALITY_CHECK: Basis(_CALLS, WatchKind.QC_COVERAGE, "no_quality_check", is_coverage=True),
     Irregularity.SMS_BURST: Basis(_MESSAGES, WatchKind.SMS_PER_SUBSCRIBER),
     Irregularity.PORT_VOLUME: Basis(_MESSAGES, WatchKind.SMS_PER_PORT),
-    Irregularity.ORDER_STEP_MISSING: Basis(_ORDERS, offence="unauthorised_order"),
+    Irregularity.ORDER_STEP_MISSING: Basis(_ORDERS, offence="unauthorised_order", counts_all=True),
     Irregularity.ORDER_STEPS_SWAPPED: Basis(_ORDERS, offence="unauthorised_order"),
     Irregularity.PLAN_UNPUBLISHED: Basis(_ORDERS, offence="unpublished_tariff"),
     Irregularity.PLAN_NOT_ON_CHANNEL: Basis(_ORDERS),

@@ -58,7 +58,7 @@ class WatchFindingDay(Base):
     #: Irregular records, and how many different subscribers they are about.
     records: Mapped[int]
     subscribers: Mapped[int]
-    #: Of how many records of the party, where a share is watched; else NULL.
+    #: Of how many records of the party, where a share is watched or all are counted; else NULL.
     looked_at: Mapped[int | None]
     #: False where a share of the records is irregular but the threshold is kept.
     is_suspected: Mapped[bool]

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from supervise.attribution.watching import calls, messages, orders
+from supervise.attribution.watching import calls, marking, messages, orders
 from supervise.attribution.watching.kinds import BASES, Irregularity
 from supervise.attribution.watching.marking import FIGURES, MARKED
 from supervise.evidence.engine import RecordQuery, unbound
@@ -61,21 +61,35 @@ def _summary(kind: Irregularity) -> ir.Table:
     counted = found.group_by("party_id").aggregate(
         records=found.count(), subscribers=found.subscriber_index.nunique(), looked_at=ibis.null().cast("int64")
     )
+    if BASES[kind].counts_all:
+        return _counted_whole(counted.drop("looked_at"))
     if not BASES[kind].is_coverage:
         return counted.mutate(is_suspected=ibis.literal(True)).order_by("party_id")  # noqa: FBT003 - Ibis's way
     return _coverage(counted.drop("looked_at"))
 
 
-def _coverage(lacking: ir.Table) -> ir.Table:
-    """Return every party with answered calls, suspected if too many of them lack what is due (domain F53)."""
-    answered = calls.answered()
-    whole = answered.group_by("party_id").aggregate(looked_at=answered.count())
-    joined = whole.left_join(lacking, "party_id").select(
+def _of_whole(every: ir.Table, found: ir.Table) -> ir.Table:
+    """Return each party of *every* with how many of its records were *found*, of how many."""
+    whole = every.group_by("party_id").aggregate(looked_at=every.count())
+    # Nobody's records are a group of their own: NULL equals NULL here.
+    return whole.left_join(found, whole.party_id.identical_to(found.party_id)).select(
         whole.party_id,
-        records=lacking.records.fill_null(0),
-        subscribers=lacking.subscribers.fill_null(0),
+        records=found.records.fill_null(0),
+        subscribers=found.subscribers.fill_null(0),
         looked_at=whole.looked_at,
     )
+
+
+def _counted_whole(found: ir.Table) -> ir.Table:
+    """Return every party with orders, suspected as soon as one is irregular."""
+    joined = _of_whole(marking.orders(), found)
+    suspected = joined.mutate(is_suspected=joined.records > 0)
+    return suspected.select("party_id", "records", "subscribers", "looked_at", "is_suspected").order_by("party_id")
+
+
+def _coverage(lacking: ir.Table) -> ir.Table:
+    """Return every party with answered calls, suspected if too many of them lack what is due (domain F53)."""
+    joined = _of_whole(calls.answered(), lacking)
     figured = joined.cross_join(FIGURES)
     has = (figured.looked_at - figured.records) * 100
     suspected = figured.mutate(is_suspected=has < figured.looked_at * figured.value)

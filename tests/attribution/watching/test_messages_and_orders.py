@@ -113,6 +113,30 @@ def test_each_missing_step_of_the_confirmation_is_named(session: Session, keyrin
     assert details(session, Irregularity.ORDER_STEP_MISSING, seller) == [("O2", "reply"), ("O3", "consent,notice")]
 
 
+def test_all_orders_of_a_party_are_counted_beside_the_irregular_ones_and_nobodys_too(
+    session: Session, keyring: Keyring, seller: Party
+) -> None:
+    rows = [order("O1"), order("O2", confirmed_at=None), order("O3", channel_code="QD09", confirmed_at=None)]
+    write_records(session, keyring, RecordKind.ORDERS, rows, platform="boss")
+
+    counted = parties_of(Watch(session, DAY), Irregularity.ORDER_STEP_MISSING).to_pylist()
+
+    assert {row["party_id"]: (row["records"], row["looked_at"], row["is_suspected"]) for row in counted} == {
+        seller.id: (1, 2, True),
+        None: (1, 1, True),
+    }
+
+
+def test_a_party_whose_orders_are_in_order_is_counted_and_not_suspected(
+    session: Session, keyring: Keyring, seller: Party
+) -> None:
+    write_records(session, keyring, RecordKind.ORDERS, [order("O1")], platform="boss")
+
+    [row] = parties_of(Watch(session, DAY), Irregularity.ORDER_STEP_MISSING).to_pylist()
+
+    assert (row["party_id"], row["looked_at"], row["is_suspected"]) == (seller.id, 1, False)
+
+
 def test_each_step_before_its_turn_is_named_and_steps_of_one_moment_pass(
     session: Session, keyring: Keyring, seller: Party
 ) -> None:
