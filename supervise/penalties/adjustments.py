@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from supervise import clock
@@ -196,7 +196,7 @@ def _cap_change(session: Session, penalty: Penalty, taken_fen: int = 0) -> Chang
     """Return what of the cut could be charged now, after *taken_fen* that others before it take."""
     caps = _rule(session, penalty).caps
     steps = penalty.explanation["caps"]
-    if not any(cap.release for cap in caps):
+    if not any(cap.release for cap in caps) or _has_lifted_share(session, penalty):
         return None
     used = [
         _used_fen(session, penalty, cap.per) + taken_fen if cap.release else int(step["used_fen"])
@@ -206,6 +206,16 @@ def _cap_change(session: Session, penalty: Penalty, taken_fen: int = 0) -> Chang
     shares, place = _shares(session, penalty)
     part_fen = share_of(max(0, more_fen), shares, place)
     return Change(part_fen) if part_fen else None
+
+
+def _has_lifted_share(session: Session, penalty: Penalty) -> bool:
+    """Say whether something was taken off the charge: charged anew, it would be asked for after all."""
+    lifted = exists().where(
+        Penalty.finding_id == penalty.finding_id,
+        Penalty.proposed_at == penalty.proposed_at,
+        or_(Penalty.lifted_fen > 0, Penalty.state.in_(_LIFTED)),
+    )
+    return bool(session.scalar(select(lifted)))
 
 
 def _used_fen(session: Session, penalty: Penalty, per: CapPer) -> int:

@@ -4,16 +4,18 @@ import datetime as dt
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from supervise.complaints.models import Incident
 from supervise.contracts.models import Contract, RuleVersion
+from supervise.penalties.adjustment_models import Adjustment, AdjustmentKind, AdjustmentState
 from supervise.penalties.cases import rule_of
 from supervise.penalties.models import LIVE_PENALTY_STATES, Penalty, PenaltyState
 from supervise.penalties.pricing import History, Offence, Rule, Subject, unit_of
 
-#: Amounts that have taken room in a cap: what was approved and later lifted keeps it (docs/rules.md, P-3).
+#: Amounts that have taken room in a cap: what was approved and later lifted keeps it, what was charged anew does not
+#: (docs/rules.md, P-3).
 _TAKES_ROOM = tuple(state for state in PenaltyState if state is not PenaltyState.RETURNED)
 
 
@@ -128,6 +130,20 @@ def _window_start(offence: Offence) -> dt.date:
     return offence.occurred_on.replace(day=1) if days is None else offence.occurred_on - dt.timedelta(days=days)
 
 
+def replaced() -> ColumnElement[bool]:
+    """Return the condition that a penalty was charged anew in the new room of a cap: the new amount stands for it."""
+    old = aliased(Penalty)
+    anew = exists().where(
+        Adjustment.penalty_id == old.id,
+        Adjustment.kind == AdjustmentKind.CAP,
+        Adjustment.state == AdjustmentState.TAKEN,
+        # With all shares of its charge.
+        old.finding_id == Penalty.finding_id,
+        old.proposed_at == Penalty.proposed_at,
+    )
+    return and_(Penalty.state.in_((PenaltyState.VOIDED, PenaltyState.REVERSED)), anew)
+
+
 def past_amounts(session: Session, offences: Iterable[Offence]) -> list[PastAmount]:
     """Return the amounts that have taken room in the caps of *offences*, in the order in which they were made."""
     capped = [offence for offence in offences if offence.rule.parameters.caps]
@@ -150,7 +166,7 @@ def past_amounts(session: Session, offences: Iterable[Offence]) -> list[PastAmou
         )
         .join(Contract, Contract.id == Penalty.contract_id)
         .join(Incident, Incident.id == Penalty.incident_id)
-        .where(tuple_(Penalty.contract_id, Penalty.period).in_(months), Penalty.state.in_(_TAKES_ROOM))
+        .where(tuple_(Penalty.contract_id, Penalty.period).in_(months), Penalty.state.in_(_TAKES_ROOM), ~replaced())
         .order_by(Penalty.id)
     )
     return [

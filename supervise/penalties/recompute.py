@@ -23,6 +23,7 @@ from supervise.labels import N_, translate
 from supervise.money import format_yuan
 from supervise.penalties.cases import rule_of
 from supervise.penalties.figure_models import PartyMonthFigure
+from supervise.penalties.history import replaced
 from supervise.penalties.models import Penalty, PenaltyState, PenaltyStep
 from supervise.penalties.pricing import (
     Charge,
@@ -136,6 +137,7 @@ def _charges(session: Session, contract_id: int) -> Iterator[list[Any]]:
             Incident.caller_number,
             Incident.number_id,
             ended.c.at.label("ended_at"),
+            replaced().label("is_replaced"),
         )
         .join(Incident, Incident.id == Penalty.incident_id)
         .join(ended, ended.c.penalty_id == Penalty.id, isouter=True)
@@ -236,14 +238,14 @@ class _Past:
             heapq.heappush(self.ends, _End(row.ended_at, row.id, row))
 
     def _end(self, row: Row[Any]) -> None:
-        """Take a charge out of what tiers count; a returned proposal also gives back its room."""
+        """Take a charge out of what tiers count; one that was returned or charged anew also gives back its room."""
         offence = self._offence(row)
         counted = offence.subject, offence.code, offence.occurred_at, offence.incident_id
         self.live[counted] -= 1
         if not self.live[counted]:
             del self.live[counted]
             self.history.offences[offence.subject, offence.code].remove((offence.occurred_at, offence.incident_id))
-        if row.state is PenaltyState.RETURNED:
+        if row.state is PenaltyState.RETURNED or row.is_replaced:
             self.history.add_amount(
                 offence.subject,
                 offence.incident_id,

@@ -22,9 +22,13 @@ from supervise.penalties.adjust import (
     take_adjustment,
 )
 from supervise.penalties.adjustment_models import Adjustment, AdjustmentKind, AdjustmentState
-from supervise.penalties.models import ObjectionState, Penalty, PenaltyState
+from supervise.penalties.approve import return_penalties
+from supervise.penalties.models import ObjectionState, Penalty, PenaltyState, WaiverReason
 from supervise.penalties.objections import decide_objection, file_objection
+from supervise.penalties.recompute import recompute
+from supervise.penalties.waivers import approve_waiver, propose_waiver
 from tests.factories.attribution import make_proven_incident
+from tests.factories.contracts import make_rule
 from tests.factories.penalties import (
     Charged,
     approve_all,
@@ -67,10 +71,16 @@ def charge(session: Session, charged: Charged, days: Sequence[dt.date]) -> list[
     return penalties
 
 
-def overturn(session: Session, penalty: Penalty) -> None:
+def called_on(day: int) -> dt.datetime:
+    return clock.start_of_day(dt.date(2026, 9, day)) + dt.timedelta(hours=10)
+
+
+def overturn(session: Session, penalty: Penalty, *, lifted_fen: int | None = None) -> None:
+    """Uphold an objection to *penalty*, or with *lifted_fen* take that much off."""
     objection = file_objection(session, penalty.id, "号码非本公司", Scope.everything(), actor_id=CONTACT)
     judge = make_supervisor(session, username="judge")
-    decide_objection(session, objection.id, ObjectionState.UPHELD, note="查实", actor_id=judge.id)
+    outcome = ObjectionState.UPHELD if lifted_fen is None else ObjectionState.REDUCED
+    decide_objection(session, objection.id, outcome, reduced_fen=lifted_fen, note="查实", actor_id=judge.id)
 
 
 def test_7_5_example_3_the_first_of_four_overturned_takes_500_off_and_leaves_800(session: Session) -> None:
@@ -168,3 +178,72 @@ def test_what_does_not_hold_any_more_is_not_done(session: Session) -> None:
         take_adjustment(session, row.adjustment.id, actor_id=make_supervisor(session).id)
     state = session.scalar(sa.select(Adjustment.state).where(Adjustment.id == row.adjustment.id))
     assert state is AdjustmentState.OPEN
+
+
+def test_what_is_charged_anew_takes_its_room_in_the_other_caps_once(session: Session) -> None:
+    caps = [{"per": "month", "limit_fen": 1_100_00, "release": True}, {"per": "day", "limit_fen": 250_00}]
+    charged = make_charged_partner(session, parameters={"basis": "per_offence", "amount_fen": 200_00, "caps": caps})
+    penalties = charge(session, charged, [dt.date(2026, 9, day) for day in range(1, 7)])
+    assert [one.amount_fen for one in penalties] == [200_00] * 5 + [100_00]
+    overturn(session, penalties[1])
+    [row] = adjustments_to_decide(session)
+
+    take_adjustment(session, row.adjustment.id, actor_id=make_supervisor(session).id)
+
+    [again] = live_penalties(session, session.get_one(Incident, penalties[5].incident_id))
+    # The day has 250: with the 100 that it stands for counted beside it, it would be cut to 150.
+    assert again.amount_fen == 200_00
+    [result] = approve_all(session, again, actor_id=make_supervisor(session, username="second").id)
+    assert result.refusal is None
+    [late] = charge(session, charged, [dt.date(2026, 9, 6)])
+    assert late.amount_fen == 50_00
+    assert recompute(session).differences == []
+    assert discrepancies(session) == []
+
+
+def test_what_was_reduced_on_objection_is_not_charged_anew(session: Session) -> None:
+    capped = {
+        "basis": "per_offence",
+        "amount_fen": 200_00,
+        "caps": [{"per": "month", "limit_fen": 500_00, "release": True}],
+    }
+    charged = make_charged_partner(session, parameters=capped)
+    first, _second, third = charge(session, charged, [dt.date(2026, 9, day) for day in (1, 2, 3)])
+    assert third.amount_fen == 100_00
+    overturn(session, third, lifted_fen=50_00)
+
+    overturn(session, first)
+
+    assert adjustments_to_decide(session) == []
+
+
+@pytest.mark.parametrize(("release", "expected"), [(False, [800_00, 800_00, 400_00]), (True, [800_00] * 3)])
+def test_old_and_new_lines_share_a_cap_each_with_its_approved_amount_once(
+    session: Session, *, release: bool, expected: list[int]
+) -> None:
+    cap = {"per": "month", "limit_fen": 5_000_00, "release": release}
+    old = {"basis": "per_offence", "amount_fen": 1_000_00, "caps": [cap]}
+    charged = make_charged_partner(session, parameters=old)
+    first, second, _third = charge(session, charged, [dt.date(2026, 9, day) for day in (1, 2, 3)])
+    overturn(session, first, lifted_fen=400_00)
+    waiver = propose_waiver(
+        session, second.id, amount_fen=None, because=WaiverReason.HARDSHIP, reason="经营困难", actor_id=CONTACT
+    )
+    approve_waiver(session, waiver.id, actor_id=make_supervisor(session).id)
+    # What came back is not there any more.
+    [returned] = propose(session, make_proven_incident(session, party=charged.party, occurred_at=called_on(4)))
+    return_penalties(session, [returned.id], "核对", actor_id=make_supervisor(session).id)
+    charged.rule.valid_to = dt.date(2026, 9, 5)
+    make_rule(
+        session,
+        contract=charged.contract,
+        code=charged.rule.code,
+        number=2,
+        valid_from=dt.date(2026, 9, 5),
+        parameters=old | {"amount_fen": 800_00},
+    )
+
+    new = charge(session, charged, [dt.date(2026, 9, day) for day in (5, 6, 7)])
+
+    assert [one.amount_fen for one in new] == expected
+    assert recompute(session).differences == []

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervise.penalties.history import PastAmount, add_past
 from supervise.penalties.pricing import (
     Charge,
     Figure,
@@ -166,6 +167,42 @@ def test_one_more_offence_never_lowers_the_total(stated: dict[str, Any], calls: 
     less = [one for one in every if one.incident_id != more % len(calls) + 1]
 
     assert sum(amounts(priced(less))) <= sum(amounts(priced(every)))
+
+
+STANDING = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 3), AMOUNTS, st.integers(0, 100)), max_size=8)
+NEW_RULES = st.tuples(
+    st.sampled_from(("day", "month", "subscriber")), st.integers(1, 30_000_000), AMOUNTS, AMOUNTS, st.booleans()
+)
+
+
+@given(STANDING, NEW_RULES, CALLS)
+def test_lines_of_an_old_rule_take_room_in_a_new_ones_cap_once_with_what_was_approved(
+    standing: list[Any], new: Any, calls: list[Any]
+) -> None:
+    per, limit_fen, first_fen, second_fen, release = new
+    cap = {"per": per, "limit_fen": limit_fen, "release": release}
+    rules = [
+        rule({"basis": "per_offence", "amount_fen": fen, "caps": [cap]}, version_id=number, code=f"R-{number}")
+        for number, fen in ((2, first_fen), (3, second_fen))
+    ]
+    history = History()
+    taken: dict[Any, int] = defaultdict(int)
+
+    def bucket(on: dt.date, subscriber: int) -> Any:
+        return {"day": on, "month": f"{on:%Y-%m}", "subscriber": (f"{on:%Y-%m}", subscriber)}[per]
+
+    for place, (day, subscriber, fen, lifted) in enumerate(standing, start=100):
+        on, lifted_fen = FIRST + dt.timedelta(days=day), fen * lifted // 100
+        add_past(history, PastAmount(place, place, PARTNER, place, on, subscriber, fen, lifted_fen))
+        taken[bucket(on, subscriber)] += fen - (lifted_fen if release else 0)
+
+    mixed = [one for place, one in enumerate(offences(rules[0], calls)) if place % 2 == 0]
+    mixed += [one for place, one in enumerate(offences(rules[1], calls)) if place % 2]
+    for outcome in price_calls(mixed, history):
+        assert isinstance(outcome, Charge)
+        key = bucket(outcome.offence.occurred_on, outcome.offence.subscriber_id or 0)
+        assert outcome.amount_fen == min(outcome.gross_fen, max(0, limit_fen - taken[key]))
+        taken[key] += outcome.amount_fen
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10_000), st.lists(st.integers(1, 10_000), min_size=1, max_size=4))
