@@ -54,7 +54,7 @@ def letter_of(story: NoticeStory, names: Mapping[str, str]) -> dict[str, Any]:
         "rules": _rules(story),
         "objection": _objection(story),
         # On paper, whoever takes it signs; the supervisor who records the delivery names that.
-        "needs_receipt": notice.by_post,
+        "needs_receipt": notice.is_on_paper,
         "content_sha256": notice.content_sha256,
         "words": {
             "to": _("To:"),
@@ -136,8 +136,8 @@ def _objection(story: NoticeStory) -> list[str]:
                 until=notice.objection_until_on,
             )
         )
-    elif notice.deemed_on is not None:
+    elif notice.counts_on is not None:
         words.append(
-            _("If nobody opens it before, it counts as delivered on %(day)s.", day=notice.deemed_on.isoformat())
+            _("If nobody opens it before, it counts as delivered on %(day)s.", day=notice.counts_on.isoformat())
         )
     return words

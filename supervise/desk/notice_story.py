@@ -1,6 +1,5 @@
 """A notice as it is read: its lines with the call, the offence, the rule as of then, and what became of each."""
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,20 +7,18 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from supervise import clock
 from supervise.attribution.models import Finding
 from supervise.bulk import among
 from supervise.complaints.models import Incident, OffenceType, SubscriberNumber
-from supervise.complaints.workdays import load_calendar
 from supervise.contracts.models import Contract, RuleVersion
-from supervise.contracts.terms import ContractTermsAt, terms_at
+from supervise.contracts.terms import ContractTermsAt
 from supervise.errors import NotFoundError
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
 from supervise.penalties.acceptance import acceptances
 from supervise.penalties.models import Objection, ObjectionState, Penalty
 from supervise.penalties.notice_models import Notice, NoticeLine
-from supervise.penalties.notice_queries import notice_in_scope
+from supervise.penalties.notice_queries import notice_in_scope, terms_of_notice
 
 
 class Line(NamedTuple):
@@ -102,15 +99,9 @@ def notice_story(
         party=session.get_one(Party, notice.party_id),
         unit=session.get(OrgUnit, notice.unit_id) if notice.unit_id is not None else None,
         lines=lines,
-        terms=_longest_terms(session, lines, clock.china_day(notice.issued_at)),
+        terms=terms_of_notice(session, notice),
         next_after=lines[-1].position if len(found) > len(shown) else None,
     )
-
-
-def _longest_terms(session: Session, lines: Sequence[Line], issued_on: dt.date) -> ContractTermsAt:
-    calendar = load_calendar(session)
-    terms = terms_at(session, {line.contract.id for line in lines}, issued_on)
-    return max(terms.values(), key=lambda one: calendar.add_days(issued_on, one.appeal_days, one.appeal_day_type).day)
 
 
 def _objections(session: Session, penalty_ids: Sequence[int]) -> dict[int, Objection]:

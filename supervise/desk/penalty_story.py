@@ -14,6 +14,7 @@ from supervise.attribution.models import Attribution, Finding
 from supervise.complaints.models import Incident, OffenceType, SubscriberNumber, Ticket, TicketIncident
 from supervise.complaints.offences import offence_type_by_id
 from supervise.contracts.models import Contract, RuleVersion
+from supervise.contracts.terms import ContractTermsAt
 from supervise.files.models import Attachment
 from supervise.ledger.movements import debits_of, entries_of_facts
 from supervise.parties.models import OrgUnit, Party
@@ -24,7 +25,7 @@ from supervise.penalties.exchange import files_of, statements_of
 from supervise.penalties.fine_models import FineRecourse, RecourseState
 from supervise.penalties.models import Objection, Penalty, PenaltyStep, ReversalRequest
 from supervise.penalties.notice_models import Notice, ObjectionAdmission, ObjectionStatement
-from supervise.penalties.notice_queries import notice_of_penalty
+from supervise.penalties.notice_queries import notice_of_penalty, terms_of_penalty
 from supervise.penalties.queries import (
     LISTED_STATES,
     objections_of_penalty,
@@ -72,6 +73,8 @@ class PenaltyStory:
     admissions: Mapping[int, ObjectionAdmission]
     #: The notice that tells of it; None for one that is not approved, or from before notices.
     notice: Notice | None
+    #: For an objection: as amended by the day that counts.
+    terms: ContractTermsAt
     is_accepted: bool
     reversals: Sequence[ReversalRequest]
     people: dict[int, str]
@@ -90,7 +93,7 @@ def penalty_story(session: Session, scope: Scope, penalty_id: int, *, listed_onl
     """
     penalty = penalty_in_scope(session, scope, penalty_id, listed_only=listed_only)
     finding = session.get_one(Finding, penalty.finding_id)
-    incident = session.get_one(Incident, penalty.incident_id)
+    incident, notice = session.get_one(Incident, penalty.incident_id), notice_of_penalty(session, penalty_id)
     mask = select(SubscriberNumber.number_mask).where(SubscriberNumber.id == incident.number_id)
     steps, objections = steps_of_penalty(session, penalty_id), objections_of_penalty(session, penalty_id)
     reversals = reversals_of_penalty(session, penalty_id)
@@ -121,7 +124,8 @@ def penalty_story(session: Session, scope: Scope, penalty_id: int, *, listed_onl
         statements=statements,
         files=files_of(session, objection_ids),
         admissions=admissions,
-        notice=notice_of_penalty(session, penalty_id),
+        notice=notice,
+        terms=terms_of_penalty(session, penalty, notice),
         is_accepted=bool(acceptances(session, [penalty_id])),
         reversals=reversals,
         people=display_names(session, actors),

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from supervise import clock
 from supervise.bulk import among
+from supervise.complaints.workdays import load_calendar
+from supervise.contracts.terms import ContractTermsAt, terms_at
 from supervise.errors import NotFoundError
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
@@ -125,6 +128,31 @@ def notice_of_penalty(session: Session, penalty_id: int) -> Notice | None:
     """Return the notice that tells of a penalty; None for one from before notices, or not approved yet."""
     query = select(Notice).join(NoticeLine, NoticeLine.notice_id == Notice.id)
     return session.scalars(query.where(NoticeLine.penalty_id == penalty_id)).one_or_none()
+
+
+def terms_of_notice(session: Session, notice: Notice) -> ContractTermsAt:
+    """Return the terms for objections to a notice, as amended by its issue: of several contracts the longest."""
+    issued_on = clock.china_day(notice.issued_at)
+    contracts = select(Penalty.contract_id).join(NoticeLine, NoticeLine.penalty_id == Penalty.id)
+    ids = set(session.scalars(contracts.where(NoticeLine.notice_id == notice.id).distinct()))
+    terms = terms_at(session, ids, issued_on)
+    if len(terms) == 1:
+        return next(iter(terms.values()))
+    calendar = load_calendar(session)
+    return max(terms.values(), key=lambda one: calendar.add_days(issued_on, one.appeal_days, one.appeal_day_type).day)
+
+
+def terms_of_penalty(session: Session, penalty: Penalty, notice: Notice | None) -> ContractTermsAt:
+    """Return the terms for an objection to a penalty: those of its notice, if one tells of it.
+
+    Of a penalty from before notices those of the day on which its window started; of one that nobody was told of,
+    today's.
+    """
+    if notice is not None:
+        return terms_of_notice(session, notice)
+    started_at = penalty.window_started_at
+    on = clock.today() if started_at is None else clock.china_day(started_at)
+    return terms_at(session, [penalty.contract_id], on)[penalty.contract_id]
 
 
 def lines_of(session: Session, notice_id: int) -> Sequence[int]:

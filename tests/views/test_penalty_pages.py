@@ -3,18 +3,22 @@
 import datetime as dt
 import io
 import re
+from functools import partial
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import clock, db
+from supervise.contracts.amendments import activate_amendment
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.queries import balance_fen
 from supervise.penalties.finalise import finalise_due
 from supervise.penalties.models import Objection, ObjectionState, Penalty, PenaltyState, ReversalRequest, WindowStart
 from tests.factories.complaints import CALLED_AT
+from tests.factories.contracts import make_amendment
 from tests.factories.parties import give_scope
 from tests.factories.penalties import Charged, approve_all
 from tests.views.money_pages import Scene, arranged, browser, make_scene, proposed, reread
@@ -379,3 +383,24 @@ def test_a_late_objection_is_admitted_by_a_supervisor_and_then_decided(app: Flas
     assert early.status_code == 409
     assert reread(app, penalty.id).state is PenaltyState.REVERSED
     assert "故障属实" in contact.get(f"/penalties/{penalty.id}").text
+
+
+def test_the_days_to_object_are_those_of_the_amendment_that_was_in_force_at_the_issue(app: Flask, scene: Scene) -> None:
+    def amend(session: Session, days: int) -> None:
+        contract = session.merge(scene.partner.contract)
+        amendment = make_amendment(session, contract=contract, appeal_days=days, effective_from=clock.today())
+        activate_amendment(session, amendment.id, actor_id=scene.people["supervisor"])
+
+    arranged(app, partial(amend, days=8))
+    penalty = charge(app, scene, scene.partner)
+    with time_machine.travel(clock.now() + dt.timedelta(days=1), tick=True):
+        # What changes after the issue changes nothing of what was told.
+        arranged(app, partial(amend, days=20))
+        page = browser(app, "contact").get(f"/penalties/{penalty.id}", headers={"Accept-Language": "en"}).text
+        notice = browser(app, "contact").get("/notices/", headers={"Accept-Language": "en"}).text
+
+    until_on = reread(app, penalty.id).objection_until_on
+    assert until_on is not None
+    assert "8 days (Working days)" in page
+    assert f"{until_on}" in page
+    assert "20 days (" not in page + notice
