@@ -5,7 +5,8 @@ posting, notices, audit). Bare: batch inserts of SQLAlchemy Core into a database
 keys were dropped; indexes stay. Aim: at least 0.35 of their speed.
 Peers get the same entries, of two lines each, by their own calls in one database transaction, on the same server:
 django-hordak (installed into a folder of its own for the run) and pgledger, where ``PGLEDGER_SQL`` names its file.
-Aim: at least three times their speed, though they price nothing.
+Aim: at least three times their speed, though they price nothing. What our ledger takes for the same entries alone,
+checked, hashed and idempotent as in the decisions, is printed beside it.
 Run: ``python -m benchmarks.approval`` from the checkout.
 """
 
@@ -50,6 +51,9 @@ from supervise.complaints.models import (
 )
 from supervise.complaints.subscribers import number_ids
 from supervise.db import Base, Database
+from supervise.ledger.chart import AccountCode
+from supervise.ledger.drafts import EntryDraft, Line
+from supervise.ledger.post import post
 from supervise.parties.models import OrgUnit, Party
 from supervise.penalties.approve import Shown, approve
 from supervise.penalties.models import Penalty
@@ -390,6 +394,35 @@ def pgledger(connection: psycopg.Connection[Any], path: Path) -> dict[str, float
     return {"pgledger, call by call": one_by_one / OF_PEERS, "pgledger, one call": together / OF_PEERS}
 
 
+def post_alone(url: str) -> float:
+    """Return the seconds that our ledger needs for each of the same entries, posted in one call."""
+    with opened(url) as database:
+        with database.session(writes=True) as session:
+            world = make_world(session)
+            party_ids = [party.id for party in world.parties]
+        drafts = [_draft(number, party_ids[number % PARTIES]) for number in range(LINES)]
+
+        def posted() -> None:
+            with database.session(writes=True) as session:
+                post(session, drafts)
+
+        return seconds(posted) / LINES
+
+
+def _draft(number: int, party_id: int) -> EntryDraft:
+    return EntryDraft(
+        key=f"penalty:approved:{number}",
+        event="penalty.approved",
+        effective_on=clock.today(),
+        lines=[
+            Line(AccountCode.PENALTY_CONTESTABLE, party_id, 200 + number),
+            Line(AccountCode.PENALTY_DEFERRED, party_id, -200 - number),
+        ],
+        actor_id=MAKER,
+        approver_id=1,
+    )
+
+
 def _committed(connection: psycopg.Connection[Any], calls: Sequence[tuple[bytes, Any]]) -> None:
     for call, values in calls:
         connection.execute(call, values)
@@ -410,8 +443,16 @@ def against_peers(server: Any, whole: float, folder: Path) -> None:
             peers |= pgledger(connection, Path(path))
     else:
         print("pgledger   not measured: set PGLEDGER_SQL to its pgledger.sql")
+    url = server.url(server.create())
+    migrate(url)
+    alone = post_alone(url)
+    print(f"our ledger alone       {1 / alone:.0f} entries/s", flush=True)
     for name, each in peers.items():
-        print(f"{name:22} {1 / each:.0f} entries/s: ours {each * LINES / whole:.1f} times as fast", flush=True)
+        print(
+            f"{name:22} {1 / each:.0f} entries/s: the whole decision {each * LINES / whole:.1f} times as fast, "
+            f"our ledger alone {each / alone:.1f} times",
+            flush=True,
+        )
 
 
 def _plain(url: str) -> str:
