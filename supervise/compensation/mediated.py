@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
-from supervise.compensation.models import CallUnit, CreditNature, Undertaking
+from supervise.compensation.models import CallUnit, CreditNature, PromiseState, Undertaking
 from supervise.compensation.promises import Terms, draft_undertaking
 from supervise.complaints.dispute_models import Mediation
 from supervise.complaints.subscribers import holders_at
@@ -15,8 +15,8 @@ from supervise.complaints.ticket_objections import locked_ticket
 from supervise.errors import ConflictError
 from supervise.labels import N_
 
-#: A lump sum is due once; the promise of it need not bind the number for longer.
-_PERIOD = dt.timedelta(days=1)
+#: A lump sum is due once: the promise of it needs a period, but not one that anything else could begin in.
+_PERIOD = dt.timedelta(seconds=1)
 
 
 class NothingAgreedError(ConflictError):
@@ -41,7 +41,6 @@ def promise_agreed_amount(session: Session, ticket_id: int, *, version: int, act
         ConflictError: if the ticket changed since *version*.
         NothingAgreedError: if nothing is to be promised.
         NobodyHoldsError: if nobody holds the number now.
-        OverlappingUndertakingError: if another one is in force: end it first, or promise more in its place.
     """
     ticket = locked_ticket(session, ticket_id, version)
     mediation = session.scalar(
@@ -57,10 +56,11 @@ def promise_agreed_amount(session: Session, ticket_id: int, *, version: int, act
     if not holders:
         raise NobodyHoldsError
     [subscriber] = holders.values()
+    starts_at = _free_from(session, subscriber.number_id, now)
     undertaking = draft_undertaking(
         session,
         subscriber.id,
-        Terms(now, now + _PERIOD, 0, CallUnit.ATTEMPTED, None, CreditNature.COMPENSATION),
+        Terms(starts_at, starts_at + _PERIOD, 0, CallUnit.ATTEMPTED, None, CreditNature.COMPENSATION),
         lump_fen=mediation.agreed_fen,
         text=mediation.outcome,
         ticket_id=ticket_id,
@@ -78,3 +78,20 @@ def promise_agreed_amount(session: Session, ticket_id: int, *, version: int, act
         changes={"undertaking_id": undertaking.id, "amount_fen": mediation.agreed_fen},
     )
     return undertaking
+
+
+def _free_from(session: Session, number_id: int, now: dt.datetime) -> dt.datetime:
+    """Return when the promise can begin: now, or just before what is promised for the number's calls already."""
+    agreed = select(Undertaking.starts_at).where(
+        Undertaking.number_id == number_id, Undertaking.state != PromiseState.DRAFT
+    )
+    starts_at = now
+    while True:
+        in_the_way = agreed.where(
+            Undertaking.starts_at < starts_at + _PERIOD,
+            Undertaking.ends_at.is_(None) | (Undertaking.ends_at > starts_at),
+        )
+        other = session.scalar(in_the_way.order_by(Undertaking.starts_at).limit(1))
+        if other is None:
+            return starts_at
+        starts_at = other - _PERIOD

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.compensation.mediated import NobodyHoldsError, NothingAgreedError, promise_agreed_amount
 from supervise.compensation.models import PromiseState
+from supervise.compensation.promises import agree_undertaking
 from supervise.complaints.dispute_models import (
     Mediation,
     MediationState,
@@ -38,6 +39,7 @@ from supervise.complaints.tickets import DisputeOpenError, StepError, transfer_t
 from supervise.desk.replies import close_ticket, reply_to_ticket
 from supervise.errors import ConflictError, InvalidInputError
 from tests.factories.attribution import make_proven_incident
+from tests.factories.compensation import make_undertaking
 from tests.factories.complaints import link_ticket, make_incident, make_number, make_subscriber, make_ticket
 from tests.factories.parties import make_party
 
@@ -279,6 +281,21 @@ def test_an_agreed_amount_becomes_one_draft_of_an_undertaking(session: Session) 
     assert (undertaking.state, undertaking.ticket_id) == (PromiseState.DRAFT, ticket.id)
     with pytest.raises(NothingAgreedError):
         promise_agreed_amount(session, ticket.id, version=ticket.version, actor_id=CLERK)
+
+
+def test_an_agreed_amount_leaves_what_is_promised_for_each_call(session: Session) -> None:
+    number = make_number(session)
+    victim = make_subscriber(session, number=number)
+    running = make_undertaking(session, subscriber=victim)
+    ticket = answered(session, number=number)
+    mediated(session, ticket)
+    ended(session, ticket, MediationState.AGREED, 300_00)
+
+    lump = promise_agreed_amount(session, ticket.id, version=ticket.version, actor_id=CLERK)
+    agree_undertaking(session, lump.id, lump.version, actor_id=CLERK + 1)
+
+    assert lump.ends_at == running.starts_at
+    assert (running.state, lump.state) == (PromiseState.ACTIVE, PromiseState.ACTIVE)
 
 
 def test_nothing_is_promised_to_nobody(session: Session) -> None:
