@@ -31,6 +31,7 @@ from supervise.penalties.attention import Attention, needing
 from supervise.penalties.models import Penalty
 from supervise.penalties.notice_models import Notice, NoticeState
 from supervise.penalties.notice_queries import in_state, ours
+from supervise.settlement.notice_queries import notices_under_way
 
 _P = Permission
 
@@ -175,6 +176,10 @@ def _notices_to_post(worker: Worker, today: dt.date) -> Select[int]:
     return worker.scope.limit(query, unit=Notice.unit_id, party=Notice.party_id)
 
 
+def _settlement_notices(worker: Worker, _today: dt.date) -> Select[int]:
+    return notices_under_way(worker.scope)
+
+
 def _unsent_credits(worker: Worker, today: dt.date) -> Select[int]:
     query = select(Credit.id).where(sendable(), Credit.approved_at < unsent_since(today))
     return worker.scope.limit(query, unit=Credit.unit_id)
@@ -301,6 +306,20 @@ _LINES = (
         "notices.index",
         _notices_to_post,
         {"state": NoticeState.TO_POST.value},
+    ),
+    _Line(
+        N_("Settlement notices to acknowledge"),
+        _P.ACKNOWLEDGE_PENALTIES,
+        "settlements.notices",
+        _settlement_notices,
+        {"under_way": "y"},
+    ),
+    _Line(
+        N_("Settlement notices that have not arrived"),
+        _P.SETTLE,
+        "settlements.notices",
+        _settlement_notices,
+        {"under_way": "y"},
     ),
     _Line(
         N_("Credits approved a week ago and not sent"),

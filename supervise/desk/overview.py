@@ -18,7 +18,7 @@ from supervise.labels import _
 from supervise.parties.models import OrgUnit, Party
 from supervise.parties.scope import Scope
 from supervise.parties.tree import tree_at
-from supervise.penalties.models import Penalty, PenaltyState
+from supervise.penalties.models import Penalty, PenaltyFamily, PenaltyState
 
 WEEKS = 7
 #: As many branches as the chart has colours, the last of which stands for all others.
@@ -68,11 +68,13 @@ def waiting_tickets(session: Session, scope: Scope, today: dt.date) -> Waiting:
     return Waiting(*(int(value) for value in row))
 
 
-def penalties_approved(session: Session, scope: Scope, since: dt.datetime) -> Sum:
-    """Return the penalties that were approved since the moment and still stand."""
+def penalties_approved(session: Session, scope: Scope, since: dt.datetime, family: PenaltyFamily | None = None) -> Sum:
+    """Return the penalties, of one *family* or of both, that were approved since the moment and still stand."""
     query = select(func.coalesce(func.sum(Penalty.amount_fen - Penalty.lifted_fen), 0), func.count()).where(
         Penalty.approved_at >= since, Penalty.state.in_(_BOOKED_PENALTIES)
     )
+    if family is not None:
+        query = query.where(Penalty.family == family)
     return _sum(session, scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id))
 
 

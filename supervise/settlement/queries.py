@@ -4,13 +4,12 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from supervise.bulk import among
 from supervise.errors import NotFoundError
 from supervise.parties.models import Party
-from supervise.parties.scope import Scope
 from supervise.penalties.debts import DebtKind
 from supervise.penalties.fine_models import FineRecourse, RegulatorFine
 from supervise.penalties.models import JointPayment, Penalty
@@ -254,51 +253,6 @@ def settlements_of_run(
     if limit is not None:
         query = query.offset(offset).limit(limit)
     return [SettlementRow._make(row) for row in session.execute(query)]
-
-
-def own_settlements(scope: Scope) -> ColumnElement[bool]:
-    """Return the condition that a reader may see a settlement: all of them, or those of the own party.
-
-    A branch sees none: what it sponsors is settled with the partner, and its own assessments stay inside the carrier.
-    """
-    if scope.sees_everything:
-        return Settlement.id.is_not(None)
-    if scope.unit_ids:
-        return Settlement.id.is_(None)
-    return and_(Settlement.party_id.in_(scope.party_ids), Settlement.notice_at.is_not(None))
-
-
-def settlement_in_scope(session: Session, scope: Scope, settlement_id: int) -> Settlement:
-    """Return a settlement that the reader may see; its party sees it once the notice went out.
-
-    Raises:
-        NotFoundError: otherwise.
-    """
-    settlement = session.scalar(select(Settlement).where(Settlement.id == settlement_id, own_settlements(scope)))
-    if settlement is None:
-        raise NotFoundError
-    return settlement
-
-
-class NoticeRow(NamedTuple):
-    """A settlement in the list of a party's own."""
-
-    settlement: Settlement
-    run: SettlementRun
-    party: str
-
-
-def notices_in_scope(session: Session, scope: Scope, *, limit: int = PAGE) -> Sequence[NoticeRow]:
-    """Return the settlements whose notice went out, within *scope*, the newest first."""
-    query = (
-        select(Settlement, SettlementRun, Party.name)
-        .join(SettlementRun, SettlementRun.id == Settlement.run_id)
-        .join(Party, Party.id == Settlement.party_id)
-        .where(Settlement.notice_at.is_not(None), own_settlements(scope))
-        .order_by(Settlement.id.desc())
-        .limit(limit)
-    )
-    return [NoticeRow._make(row) for row in session.execute(query)]
 
 
 def own_among(session: Session, settlement_ids: Collection[int], party_id: int) -> frozenset[int]:

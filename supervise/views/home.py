@@ -1,6 +1,7 @@
 """The first page of everybody: what waits for me, what is late, this month's money."""
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from flask import Blueprint, render_template
@@ -17,8 +18,9 @@ from supervise.desk.home import Task, missing_calendars, tasks_of
 from supervise.desk.queue import Lateness, QueueFilters, QueueRow, queue_page
 from supervise.desk.worker import COUNT_MAX, Worker
 from supervise.jobs.checking import UNPRICED_AFTER, last_verification
-from supervise.labels import N_, _
+from supervise.labels import N_, _, ngettext
 from supervise.parties.scope import Scope
+from supervise.penalties.models import PenaltyFamily
 from supervise.penalties.queries import count_unpriced
 from supervise.views.background import words_of
 from supervise.views.navigation import url_of
@@ -41,6 +43,22 @@ _NOTHING_WAITS = {
 }
 
 
+#: A branch reads damages of the partners that it sponsors; they are theirs to pay.
+_OF_FAMILY = {
+    PenaltyFamily.INTERNAL: N_("Assessments of branches approved this month"),
+    PenaltyFamily.EXTERNAL: N_("Damages of partners approved this month"),
+}
+
+
+class Figure(NamedTuple):
+    """A sum of this month, in fen, with how many they are and the address of their list."""
+
+    words: str
+    total_fen: int
+    rows: str
+    url: str | None
+
+
 class TaskLine(NamedTuple):
     """A task with the address of its list; None where the application has no such page."""
 
@@ -57,9 +75,7 @@ def index() -> ResponseReturnValue:
     with db.reading() as session:
         scope = Scope.of(session, me)
         tasks = tasks_of(session, Worker(me.id, me.permissions, scope, me.deputy_limit_fen), today)
-        since = overview.month_start(today)
-        penalties = overview.penalties_approved(session, scope, since) if me.can(Permission.READ_PENALTIES) else None
-        credits_ = overview.credits_approved(session, scope, since) if me.can(Permission.READ_CREDITS) else None
+        figures = list(_figures(session, me, scope, overview.month_start(today)))
         late: Sequence[QueueRow] = ()
         if me.can(Permission.READ_TICKETS):
             late = queue_page(session, scope, QueueFilters(lateness=Lateness.LATE), today).rows[:_SHOWN]
@@ -75,8 +91,7 @@ def index() -> ResponseReturnValue:
         "home/index.html",
         lines=lines,
         late=late,
-        penalties=penalties,
-        credits=credits_,
+        figures=figures,
         month=clock.month_of(today),
         calendars=calendars,
         provisional=provisional,
@@ -87,6 +102,21 @@ def index() -> ResponseReturnValue:
         verified_at=last.finished_at if last else None,
         fault_url=url_of("ledger.verification") if me.can(Permission.CLOSE_PERIODS, Permission.READ_AUDIT) else None,
     )
+
+
+def _figures(session: Session, me: CurrentUser, scope: Scope, since: dt.datetime) -> Iterator[Figure]:
+    """Yield what was approved this month: assessments apart from damages, as in the books; a partner has no former."""
+    if me.can(Permission.READ_PENALTIES):
+        for family, words in _OF_FAMILY.items():
+            if family is PenaltyFamily.INTERNAL and not scope.sees_everything and not scope.unit_ids:
+                continue
+            found = overview.penalties_approved(session, scope, since, family)
+            rows = ngettext("%(n)d penalty", "%(n)d penalties", found.rows)
+            yield Figure(_(words), found.total_fen, rows, url_of("penalties.index", family=family.value))
+    if me.can(Permission.READ_CREDITS):
+        granted = overview.credits_approved(session, scope, since)
+        rows = ngettext("%(n)d credit", "%(n)d credits", granted.rows)
+        yield Figure(_("Credits approved this month"), granted.total_fen, rows, url_of("credits.index"))
 
 
 def _unpriced(session: Session) -> Sequence[Task]:

@@ -106,9 +106,10 @@ def test_a_partner_is_told_of_a_penalty_and_an_administrator_of_passwords(sessio
     admin = make_user(session, role=Role.ADMIN, password_is_initial=True)
     scope = Scope(sees_everything=False, unit_ids=frozenset(), party_ids=frozenset({penalty.party_id}))
 
-    [line] = tasks_of(session, worker(partner, scope), TODAY)
+    line, notice = tasks_of(session, worker(partner, scope), TODAY)
 
     assert (line.words, line.rows, line.endpoint) == ("Penalties to look at", 1, "penalties.index")
+    assert (notice.words, notice.rows, notice.endpoint) == ("Notices to open", 1, "notices.index")
     assert task(session, admin, "Users with an initial password") == 1
 
 

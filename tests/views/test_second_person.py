@@ -25,6 +25,7 @@ from tests.factories.compensation import make_approved_credit, make_credit, make
 from tests.factories.complaints import CALLED_AT, make_incident, make_ticket
 from tests.factories.desk import make_override
 from tests.factories.penalties import approve_all, make_charged_branch, make_charged_partner, propose
+from tests.factories.settlement import draft_run, make_deposit, make_final_penalty, posted
 from tests.views.money_pages import arranged, make_scene, proposed
 from tests.views.money_pages import browser as money_browser
 from tests.worlds import Clone, Worlds
@@ -212,3 +213,49 @@ def test_a_branch_is_sent_to_its_own_assessments_and_a_partner_to_its_damages_on
     assert told("manager") == [("Penalties to look at", 1, 1), ("Notices to open", 1, 1)]
     assert told("contact") == [("Penalties to look at", 1, 1), ("Notices to open", 1, 1)]
     assert told("rival") == []
+
+
+def test_each_home_page_counts_the_notices_and_penalties_of_its_reader_once(app: Flask) -> None:
+    scene = arranged(app, make_scene)
+
+    def charge_and_settle(session: Session) -> None:
+        of_partner = proposed(session, scene.partner, scene.people["triager"])
+        of_branch = proposed(session, scene.branch, scene.people["triager"])
+        proposed(session, scene.partner, scene.people["triager"], occurred_at=CALLED_AT.replace(minute=9))
+        approve_all(session, of_partner, of_branch, actor_id=scene.people["supervisor"])
+        alone = make_charged_partner(session)
+        approve_all(session, proposed(session, alone, scene.people["triager"]), actor_id=scene.people["supervisor"])
+        make_final_penalty(session, charged=scene.partner)
+        make_deposit(session, charged=scene.partner, amount_fen=1_000_00)
+        posted(session, draft_run(session))
+
+    arranged(app, charge_and_settle)
+
+    def told(name: str) -> dict[str, int]:
+        client = money_browser(app, name)
+        page = client.get("/", headers={"Accept-Language": "en"}).text
+        tasks = _TASK.findall(page)
+        assert {words: rows_of(client, address) for _count, address, words in tasks} == {
+            words: int(count) for count, _address, words in tasks
+        }
+        stats = re.findall(r"(\w+ of \w+) approved this month.*?(\d+) penalt", page, re.DOTALL)
+        return {words: int(count) for count, _address, words in tasks} | {words: int(rows) for words, rows in stats}
+
+    assert told("contact") == {
+        "Penalties to look at": 1,
+        "Notices to open": 1,
+        "Settlement notices to acknowledge": 1,
+        "Damages of partners": 2,
+    }
+    assert told("manager") == {
+        "Penalties to look at": 1,
+        "Notices to open": 1,
+        "Assessments of branches": 1,
+        "Damages of partners": 0,
+    }
+    assert told("sponsor") == {"Assessments of branches": 0, "Damages of partners": 2}
+    supervisor, finance = told("supervisor2"), told("finance")
+    assert (supervisor["Penalties to approve"], supervisor["Notices to print and deliver"]) == (1, 1)
+    assert (supervisor["Assessments of branches"], supervisor["Damages of partners"]) == (1, 3)
+    assert finance["Settlement notices that have not arrived"] == 1
+    assert (finance["Assessments of branches"], finance["Damages of partners"]) == (1, 3)

@@ -34,6 +34,12 @@ class RunFilterForm(FilterForm):
     only_exceptions = BooleanField(_l("Only what needs a look"))
 
 
+class NoticeFilterForm(FilterForm):
+    """Which settlement notices are listed."""
+
+    under_way = BooleanField(_l("Only what has not arrived yet"))
+
+
 class ReasonForm(Form):
     """Why."""
 

@@ -11,21 +11,37 @@ from supervise.complaints.offences import offence_types
 from supervise.labels import _
 from supervise.parties.models import Party
 from supervise.parties.scope import Scope
-from supervise.settlement import queries
+from supervise.settlement import notice_queries, queries
 from supervise.settlement.models import SettlementRun
 from supervise.settlement.notices import acknowledge_notice, record_delivery
+from supervise.views.addresses import address_with
 from supervise.views.filters import named
 from supervise.views.settlements.blueprint import bp
-from supervise.views.settlements.forms import DeliveryForm
+from supervise.views.settlements.forms import DeliveryForm, NoticeFilterForm
 
 
 @bp.get("/notices")
 @require(Permission.READ_STATEMENTS)
 def notices() -> ResponseReturnValue:
     """List the settlements that the user may read, the newest first."""
+    form = NoticeFilterForm(formdata=request.args)
+    under_way, before_id = bool(form.under_way.data), request.args.get("before", type=int)
     with db.reading() as session:
-        rows = queries.notices_in_scope(session, Scope.of(session, current_user()))
-    return render_template("settlements/notices.html", rows=rows)
+        found = notice_queries.notices_in_scope(
+            session,
+            Scope.of(session, current_user()),
+            under_way=under_way,
+            before_id=before_id,
+            limit=notice_queries.PAGE + 1,
+        )
+    rows = found[: notice_queries.PAGE]
+    return render_template(
+        "settlements/notices.html",
+        form=form,
+        rows=rows,
+        is_narrowed=under_way,
+        next_url=address_with(before=rows[-1].settlement.id) if len(found) > len(rows) else None,
+    )
 
 
 @bp.get("/notices/<int:settlement_id>")
@@ -39,7 +55,7 @@ def _page(settlement_id: int, form: DeliveryForm) -> ResponseReturnValue:
     me = current_user()
     with db.reading() as session:
         scope = Scope.of(session, me)
-        settlement = queries.settlement_in_scope(session, scope, settlement_id)
+        settlement = notice_queries.settlement_in_scope(session, scope, settlement_id)
         run = session.get_one(SettlementRun, settlement.run_id)
         party = session.get_one(Party, settlement.party_id)
         lines = queries.lines_of_settlement(session, settlement_id)
@@ -73,7 +89,7 @@ def acknowledge(settlement_id: int) -> ResponseReturnValue:
     """Let the party say that it has the notice: the set-off takes effect today."""
     me = current_user()
     with db.reading() as session:
-        queries.settlement_in_scope(session, Scope.of(session, me), settlement_id)
+        notice_queries.settlement_in_scope(session, Scope.of(session, me), settlement_id)
     db.decide(acknowledge_notice, settlement_id, actor_id=me.id)
     flash(_("Acknowledged; the set-off has taken effect"), "success")
     return redirect(url_for(".notice", settlement_id=settlement_id), code=303)
@@ -84,7 +100,7 @@ def acknowledge(settlement_id: int) -> ResponseReturnValue:
 def deliver(settlement_id: int) -> ResponseReturnValue:
     """Enter when a printed notice arrived."""
     with db.reading() as session:
-        queries.settlement_in_scope(session, Scope.everything(), settlement_id)
+        notice_queries.settlement_in_scope(session, Scope.everything(), settlement_id)
     form = DeliveryForm()
     if not form.validate_on_submit():
         return _page(settlement_id, form)
