@@ -182,9 +182,10 @@ def release_hold(session: Session, attachment_id: int, reason: str, *, actor_id:
     session.flush()
 
 
-def purge_attachments(session: Session, before: dt.datetime) -> list[int]:
+def purge_attachments(session: Session, before: dt.datetime, *, kept: sa.SelectBase | None = None) -> list[int]:
     """Give up the files of attachments older than *before* that nobody holds, and return their ids.
 
+    *kept* selects the ids of others that stay: what subjects above still need.
     ``sweep_vault`` then deletes the files; row and hash stay as a tombstone. A trigger refuses what is on hold.
     """
     held = sa.select(AttachmentHold.id).where(
@@ -192,7 +193,12 @@ def purge_attachments(session: Session, before: dt.datetime) -> list[int]:
     )
     purged = session.scalars(
         sa.update(Attachment)
-        .where(Attachment.added_at < before, Attachment.stored_as.is_not(None), ~held.exists())
+        .where(
+            Attachment.added_at < before,
+            Attachment.stored_as.is_not(None),
+            ~held.exists(),
+            sa.true() if kept is None else Attachment.id.not_in(kept),
+        )
         .values(stored_as=None, purged_at=clock.now())
         .returning(Attachment.id)
         .execution_options(synchronize_session=False)

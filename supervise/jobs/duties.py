@@ -28,6 +28,7 @@ from supervise.jobs.weighing import recheck_attribution, weigh_what_changed
 from supervise.ledger.periods import open_period, periods
 from supervise.ledger.seal import seal_closed_entries
 from supervise.penalties.finalise import finalise_due
+from supervise.penalties.kept_evidence import files_in_dispute
 from supervise.sealing import append_anchor
 
 #: Uploaded files and staged cells hold what people wrote: they go when nobody needs them to mend a row any more.
@@ -105,7 +106,7 @@ def purge(surroundings: Surroundings) -> None:
 
 
 def _purge_evidence(session: Session, before: dt.datetime) -> None:
-    purged = purge_attachments(session, before)
+    purged = purge_attachments(session, before, kept=files_in_dispute())
     if purged:
         record_event(
             session,
