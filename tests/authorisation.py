@@ -491,7 +491,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "tickets.withdraw": only(CLERK, TRIAGER),
     "tickets.reopen": only(CLERK, TRIAGER),
     "tickets.new_call": only(CLERK, TRIAGER),
-    "tickets.object": only(CLERK, TRIAGER),
+    "tickets.record_objection": only(CLERK, TRIAGER),
     "tickets.take_back": only(CLERK, TRIAGER),
     "tickets.mediate": only(CLERK, TRIAGER),
     "tickets.tell": only(CLERK, TRIAGER),

@@ -129,7 +129,7 @@ class EndForm(StepForm):
 def dispute_forms(seen: Mapping[str, Any]) -> dict[str, Form]:
     """Return the empty forms, each with the version that the page shows."""
     return {
-        "object": ObjectionForm(**seen),
+        "record_objection": ObjectionForm(**seen),
         "take_back": TakeBackForm(**seen),
         "mediate": MediationForm(**seen),
         "tell": EventForm(**seen),
@@ -146,7 +146,7 @@ def dispute_steps(story: TicketStory, me: CurrentUser) -> frozenset[str]:
     can_be_open = ticket.state in (*OPEN_TICKET_STATES, TicketState.CLOSED)
     if me.can(Permission.ANSWER_TICKETS) and can_be_open:
         if ticket.first_replied_at is not None and ticket.state is not TicketState.ACCEPTED:
-            steps.add("take_back" if is_objected else "object")
+            steps.add("take_back" if is_objected else "record_objection")
         steps |= {"tell", "end_mediation"} if is_mediated else {"mediate"}
     if me.can(Permission.DRAFT_CONTRACTS) and any(one.agreed_fen and not one.undertaking_id for one in mediations):
         steps.add("promise")

@@ -15,11 +15,11 @@ from supervise.views.tickets.steps import take
 
 @bp.post("/<int:ticket_id>/objection")
 @require(Permission.ANSWER_TICKETS)
-def object(ticket_id: int) -> ResponseReturnValue:  # noqa: A001 - the word for it
+def record_objection(ticket_id: int) -> ResponseReturnValue:
     """Record that the subscriber does not accept the reply."""
     form = forms.ObjectionForm()
     done = _("The objection is recorded; the ticket is open again")
-    return take(ticket_id, "object", form, ticket_objections.record_objection, done)
+    return take(ticket_id, "record_objection", form, ticket_objections.record_objection, done)
 
 
 @bp.post("/<int:ticket_id>/objection/withdrawal")
