@@ -8,10 +8,15 @@ from reports.registers import moment_text
 from reports.workbook import CellKind, Column
 from supervise.compensation import promise_queries as queries
 from supervise.compensation.promise_queries import UndertakingFilters, UndertakingRow
-from supervise.labels import N_
+from supervise.labels import N_, _
 
 _AT_ONCE = 2_000
 _YUAN = CellKind.YUAN
+
+
+def _state(row: UndertakingRow) -> str:
+    return _("Given up") if row.undertaking.given_up_at is not None else row.undertaking.state.label
+
 
 UNDERTAKING_COLUMNS = (
     Column[UndertakingRow](N_("Undertaking"), lambda row: row.undertaking.reference, width=20),
@@ -23,7 +28,7 @@ UNDERTAKING_COLUMNS = (
     Column[UndertakingRow](N_("Each call (yuan)"), lambda row: row.undertaking.per_call_fen, _YUAN, width=12),
     Column[UndertakingRow](N_("Once (yuan)"), lambda row: row.undertaking.lump_fen, _YUAN, width=12),
     Column[UndertakingRow](N_("Granted so far (yuan)"), lambda row: row.credits_fen, _YUAN, width=14),
-    Column[UndertakingRow](N_("State"), lambda row: row.undertaking.state.label, width=12),
+    Column[UndertakingRow](N_("State"), _state, width=12),
 )
 
 

@@ -400,6 +400,8 @@ EXPECTATIONS: dict[str, Expectation] = {
     "undertakings.new": only(TRIAGER),
     "undertakings.agree": only(SUPERVISOR),
     "undertakings.end": only(SUPERVISOR),
+    "undertakings.give_up": only(TRIAGER, SUPERVISOR),
+    "undertakings.give_up_draft_policy": only(TRIAGER, SUPERVISOR),
     "undertakings.settle_history": only(TRIAGER),
     "undertakings.policies": only(TRIAGER, SUPERVISOR, AUDITOR),
     "undertakings.new_policy": only(TRIAGER),

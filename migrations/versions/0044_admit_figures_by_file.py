@@ -1,5 +1,7 @@
 """Let figures of the month and commission statements come in as files, mediators' terms be dated rows, mergers wait.
 
+Drafts of promises can be given up.
+
 Written out here: a migration never imports the application, which will have changed.
 """
 
@@ -37,6 +39,12 @@ MEDIATORS = ("communications", "12315", "12345", "association")
 MERGE_STATES = ("open", "approved", "rejected", "withdrawn")
 #: What was proposed is not rewritten.
 FROZEN = ("id", "party_id", "into_id", "open_fen", "reason", "proposed_by", "proposed_at")
+#: What is drafted by one person and agreed to by another.
+PROMISES = ("undertaking", "compensation_policy")
+GIVEN_UP = (
+    "(given_up_by IS NULL) = (given_up_at IS NULL) AND (given_up_by IS NULL) = (given_up_because IS NULL) "
+    "AND (given_up_by IS NULL OR state = 'draft')"
+)
 TERM = sa.table(
     "mediation_term",
     *(sa.column(name) for name in ("mediator", "working_days", "source")),
@@ -67,8 +75,10 @@ def upgrade() -> None:
     op.bulk_insert(TERM, [dict(zip(names, row, strict=True)) for row in TERMS])
     # From now on all orders are counted beside the irregular ones: the days are looked through again.
     op.execute("UPDATE watch_day SET partitions = 0, newest_partition_id = 0 WHERE kind = 'order_step_missing'")
+    for table in PROMISES:
+        _let_drafts_be_given_up(table)
     _create_party_merge()
-    (_freeze_on_postgresql if op.get_bind().dialect.name == "postgresql" else _freeze_on_sqlite)()
+    (_freeze_on_postgresql if _on_postgresql() else _freeze_on_sqlite)()
 
 
 def downgrade() -> None:
@@ -79,11 +89,35 @@ def downgrade() -> None:
         raise RuntimeError(f"{kept} imports of {listed} are kept: the older schema has no place for them")
     if mergers := op.get_bind().scalar(sa.text("SELECT count(*) FROM party_merge")):
         raise RuntimeError(f"{mergers} mergers are kept: the older schema has no place for them")
+    _refuse_given_up()
     op.drop_table("party_merge")
-    if op.get_bind().dialect.name == "postgresql":
+    if _on_postgresql():
         op.execute("DROP FUNCTION party_merge_refuse_edit()")
     op.drop_table("mediation_term")
     _replace_check(KINDS_BEFORE + KINDS_ADDED, KINDS_BEFORE)
+
+
+def _let_drafts_be_given_up(table: str) -> None:
+    moment, key = ("TIMESTAMP WITH TIME ZONE", "BIGINT") if _on_postgresql() else ("DATETIME", "INTEGER")
+    op.execute(f"ALTER TABLE {table} ADD COLUMN given_up_by {key}")
+    op.execute(f"ALTER TABLE {table} ADD COLUMN given_up_at {moment}")
+    # The rule over all three comes with the last: SQLite takes none by itself.
+    op.execute(
+        f"ALTER TABLE {table} ADD COLUMN given_up_because TEXT CONSTRAINT ck_{table}_only_drafts_are_given_up CHECK "
+        f"({GIVEN_UP})"
+    )
+
+
+def _refuse_given_up() -> None:
+    for table in PROMISES:
+        if kept := op.get_bind().scalar(sa.text(f"SELECT count(*) FROM {table} WHERE given_up_at IS NOT NULL")):
+            raise RuntimeError(f"{kept} rows of {table} are given up: the older schema has no place for that")
+        for column in ("given_up_because", "given_up_at", "given_up_by"):
+            op.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+
+
+def _on_postgresql() -> bool:
+    return op.get_bind().dialect.name == "postgresql"
 
 
 def _create_party_merge() -> None:
@@ -154,7 +188,7 @@ def _one_of_kinds(name: str, values: tuple[str, ...]) -> sa.Enum:
 
 
 def _replace_check(before: tuple[str, ...], after: tuple[str, ...]) -> None:
-    if op.get_bind().dialect.name == "postgresql":
+    if _on_postgresql():
         rule = _one_of("kind", after)
         op.execute(f"ALTER TABLE import_batch DROP CONSTRAINT {CHECK}, ADD CONSTRAINT {CHECK} CHECK ({rule})")
     else:

@@ -85,6 +85,11 @@ class Undertaking(Base):
         CheckConstraint("calls_per_day_max > 0", name="limit_positive"),
         CheckConstraint("state = 'draft' OR agreed_by IS NOT NULL", name="agreed_by_set"),
         CheckConstraint("agreed_by <> drafted_by", name="two_people"),
+        CheckConstraint(
+            "(given_up_by IS NULL) = (given_up_at IS NULL) AND (given_up_by IS NULL) = (given_up_because IS NULL) "
+            "AND (given_up_by IS NULL OR state = 'draft')",
+            name="only_drafts_are_given_up",
+        ),
         Index(None, "number_id", "starts_at"),
     )
 
@@ -109,6 +114,10 @@ class Undertaking(Base):
     drafted_at: Mapped[dt.datetime]
     agreed_by: Mapped[int | None]
     agreed_at: Mapped[dt.datetime | None]
+    #: A draft that its author took back, or a second person turned down; it stays a draft for good.
+    given_up_by: Mapped[int | None]
+    given_up_at: Mapped[dt.datetime | None]
+    given_up_because: Mapped[str | None] = mapped_column(MaskedText)
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -122,6 +131,11 @@ class CompensationPolicy(Base):
         CheckConstraint("calls_per_day_max > 0", name="limit_positive"),
         CheckConstraint("state = 'draft' OR agreed_by IS NOT NULL", name="agreed_by_set"),
         CheckConstraint("agreed_by <> drafted_by", name="two_people"),
+        CheckConstraint(
+            "(given_up_by IS NULL) = (given_up_at IS NULL) AND (given_up_by IS NULL) = (given_up_because IS NULL) "
+            "AND (given_up_by IS NULL OR state = 'draft')",
+            name="only_drafts_are_given_up",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -136,6 +150,10 @@ class CompensationPolicy(Base):
     state: Mapped[PromiseState] = mapped_column(default=PromiseState.DRAFT)
     drafted_by: Mapped[int]
     agreed_by: Mapped[int | None]
+    #: A draft that its author took back, or a second person turned down; it stays a draft for good.
+    given_up_by: Mapped[int | None]
+    given_up_at: Mapped[dt.datetime | None]
+    given_up_because: Mapped[str | None] = mapped_column(MaskedText)
     version: Mapped[int] = mapped_column(default=1)
 
 

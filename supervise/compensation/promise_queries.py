@@ -71,6 +71,8 @@ def undertakings_newest(
         query = query.where(Undertaking.id < before_id)
     if filters.state is not None:
         query = query.where(Undertaking.state == filters.state)
+        if filters.state is PromiseState.DRAFT:
+            query = query.where(Undertaking.given_up_at.is_(None))
     if filters.text:
         words = filters.text.strip()
         query = query.where(

@@ -127,7 +127,7 @@ def agree_undertaking(session: Session, undertaking_id: int, version: int, *, ac
     undertaking = session.get(Undertaking, undertaking_id)
     if undertaking is None:
         raise NotFoundError
-    if undertaking.state is not PromiseState.DRAFT:
+    if undertaking.state is not PromiseState.DRAFT or undertaking.given_up_at is not None:
         raise AlreadyDecidedError
     if undertaking.drafted_by == actor_id:
         raise SamePersonError
@@ -146,7 +146,12 @@ def _put_in_force(session: Session, promise: Undertaking | CompensationPolicy, v
     table = type(promise)
     done = session.execute(
         update(table)
-        .where(table.id == promise.id, table.state == PromiseState.DRAFT, table.version == version)
+        .where(
+            table.id == promise.id,
+            table.state == PromiseState.DRAFT,
+            table.given_up_at.is_(None),
+            table.version == version,
+        )
         .values(state=PromiseState.ACTIVE, agreed_by=actor_id, version=version + 1)
         .returning(table.id)
     )
@@ -228,7 +233,7 @@ def agree_policy(session: Session, policy_id: int, version: int, *, actor_id: in
     policy = session.get(CompensationPolicy, policy_id)
     if policy is None:
         raise NotFoundError
-    if policy.state is not PromiseState.DRAFT:
+    if policy.state is not PromiseState.DRAFT or policy.given_up_at is not None:
         raise AlreadyDecidedError
     if policy.drafted_by == actor_id:
         raise SamePersonError

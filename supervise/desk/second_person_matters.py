@@ -285,7 +285,9 @@ def undertakings() -> Select[*tuple[Any, ...]]:
         amount_fen=_larger(Undertaking.lump_fen, Undertaking.per_call_fen),
         at=Undertaking.drafted_at,
     )
-    return columns.where(Undertaking.state == PromiseState.DRAFT).order_by(Undertaking.id)
+    return columns.where(Undertaking.state == PromiseState.DRAFT, Undertaking.given_up_at.is_(None)).order_by(
+        Undertaking.id
+    )
 
 
 def policies() -> Select[*tuple[Any, ...]]:
@@ -297,7 +299,9 @@ def policies() -> Select[*tuple[Any, ...]]:
         about=CompensationPolicy.name,
         amount_fen=CompensationPolicy.per_call_fen,
     )
-    return columns.where(CompensationPolicy.state == PromiseState.DRAFT).order_by(CompensationPolicy.id)
+    return columns.where(
+        CompensationPolicy.state == PromiseState.DRAFT, CompensationPolicy.given_up_at.is_(None)
+    ).order_by(CompensationPolicy.id)
 
 
 def reopenings() -> Select[*tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from supervise.access.policy import require
 from supervise.access.queries import display_names
 from supervise.access.roles import Permission
 from supervise.compensation import promise_queries as queries
+from supervise.compensation.giving_up import give_up_undertaking
 from supervise.compensation.models import CallUnit, CreditKind, CreditNature, PromiseState, Undertaking
 from supervise.compensation.promises import draft_undertaking, end_undertaking
 from supervise.compensation.propose import propose_lump
@@ -22,7 +23,14 @@ from supervise.views.register_list import RegisterList, newest_first
 from supervise.views.registers import history_of
 from supervise.views.settings import current_keyring
 from supervise.views.undertakings.blueprint import bp
-from supervise.views.undertakings.forms import EndPromiseForm, FindForm, UndertakingFilterForm, UndertakingForm
+from supervise.views.undertakings.forms import (
+    EndPromiseForm,
+    FindForm,
+    GiveUpForm,
+    UndertakingFilterForm,
+    UndertakingForm,
+    check_may_give_up,
+)
 
 UNDERTAKINGS = RegisterList(
     name="undertakings",
@@ -132,8 +140,9 @@ def _page(session: Session, undertaking: Undertaking, end_form: EndPromiseForm) 
         total_fen=sum(credit.amount_fen for credit in live),
         can_settle=can_settle and not any(credit.kind is CreditKind.LUMP for credit in live),
         ticket_url=url_of("tickets.detail", ticket_id=undertaking.ticket_id) if undertaking.ticket_id else None,
-        people=display_names(session, [undertaking.drafted_by, undertaking.agreed_by]),
+        people=display_names(session, [undertaking.drafted_by, undertaking.agreed_by, undertaking.given_up_by]),
         end_form=end_form,
+        give_up_form=GiveUpForm(formdata=None),
         history=history_of(
             session, "undertaking", undertaking.id, Permission.DRAFT_CONTRACTS, Permission.AGREE_UNDERTAKINGS
         ),
@@ -150,6 +159,18 @@ def agree(undertaking_id: int) -> ResponseReturnValue:
     version = request.form.get("version", type=int) or 0
     db.decide(agree_undertaking_within_authority, undertaking_id, version, actor_id=current_user().id)
     flash(_("Agreed; from its beginning on it earns credits"), "success")
+    return redirect(url_for(".detail", undertaking_id=undertaking_id), code=303)
+
+
+@bp.post("/<int:undertaking_id>/give-up")
+@require(Permission.DRAFT_CONTRACTS, Permission.AGREE_UNDERTAKINGS)
+def give_up(undertaking_id: int) -> ResponseReturnValue:
+    """Take an own draft back, or turn a colleague's down."""
+    with db.reading() as session:
+        check_may_give_up(queries.undertaking_by_id(session, undertaking_id).drafted_by)
+    reason = GiveUpForm().because.data or ""
+    db.decide(give_up_undertaking, undertaking_id, reason, actor_id=current_user().id)
+    flash(_("The draft is given up; it never had an effect"), "success")
     return redirect(url_for(".detail", undertaking_id=undertaking_id), code=303)
 
 

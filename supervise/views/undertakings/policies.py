@@ -9,12 +9,13 @@ from supervise.access.policy import require
 from supervise.access.queries import display_names
 from supervise.access.roles import Permission
 from supervise.compensation import promise_queries as queries
+from supervise.compensation.giving_up import give_up_policy
 from supervise.compensation.models import CallUnit, CreditNature
 from supervise.compensation.promises import draft_policy
 from supervise.desk.approvals import agree_policy_within_authority
 from supervise.labels import _
 from supervise.views.undertakings.blueprint import bp
-from supervise.views.undertakings.forms import PolicyForm
+from supervise.views.undertakings.forms import GiveUpForm, PolicyForm, check_may_give_up
 
 
 @bp.get("/policies")
@@ -24,7 +25,13 @@ def policies() -> ResponseReturnValue:
     with db.reading() as session:
         rows = queries.all_policies(session)
         people = display_names(session, [person for row in rows for person in (row.drafted_by, row.agreed_by)])
-    return render_template("undertakings/policies.html", rows=rows, people=people, me=current_user())
+    return render_template(
+        "undertakings/policies.html",
+        rows=rows,
+        people=people,
+        give_up_form=GiveUpForm(formdata=None),
+        me=current_user(),
+    )
 
 
 @bp.route("/policies/new", methods=["GET", "POST"])
@@ -52,4 +59,15 @@ def agree_to_policy(policy_id: int) -> ResponseReturnValue:
     version = request.form.get("version", type=int) or 0
     db.decide(agree_policy_within_authority, policy_id, version, actor_id=current_user().id)
     flash(_("In force; the policy before it ends where this one begins"), "success")
+    return redirect(url_for(".policies"), code=303)
+
+
+@bp.post("/policies/<int:policy_id>/give-up")
+@require(Permission.DRAFT_CONTRACTS, Permission.AGREE_UNDERTAKINGS)
+def give_up_draft_policy(policy_id: int) -> ResponseReturnValue:
+    """Take an own draft of a policy back, or turn a colleague's down."""
+    with db.reading() as session:
+        check_may_give_up(queries.policy_by_id(session, policy_id).drafted_by)
+    db.decide(give_up_policy, policy_id, GiveUpForm().because.data or "", actor_id=current_user().id)
+    flash(_("The draft is given up; it never had an effect"), "success")
     return redirect(url_for(".policies"), code=303)
