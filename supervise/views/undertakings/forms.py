@@ -5,12 +5,9 @@ from typing import Any
 from wtforms import IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
-from supervise.access.identity import current_user
-from supervise.access.roles import Permission
 from supervise.compensation.models import CallUnit, CreditNature, PromiseState
 from supervise.compensation.promise_queries import UndertakingFilters
 from supervise.compensation.promises import Terms
-from supervise.errors import NotPermittedError
 from supervise.labels import _, _l
 from supervise.money import FEN_MAX
 from supervise.views.forms import FilterForm, Form, MemberField, MomentField, WordsField, YuanField
@@ -107,14 +104,3 @@ class GiveUpForm(Form):
     """Why a draft is given up."""
 
     because = StringField(_l("Reason"), validators=[InputRequired(_l("Give a reason")), Length(min=4, max=200)])
-
-
-def check_may_give_up(drafted_by: int) -> None:
-    """Refuse a user who neither drafted it nor agrees to drafts.
-
-    Raises:
-        NotPermittedError: for such a user.
-    """
-    me = current_user()
-    if me.id != drafted_by and not me.can(Permission.AGREE_UNDERTAKINGS):
-        raise NotPermittedError

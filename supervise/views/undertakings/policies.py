@@ -15,7 +15,7 @@ from supervise.compensation.promises import draft_policy
 from supervise.desk.approvals import agree_policy_within_authority
 from supervise.labels import _
 from supervise.views.undertakings.blueprint import bp
-from supervise.views.undertakings.forms import GiveUpForm, PolicyForm, check_may_give_up
+from supervise.views.undertakings.forms import GiveUpForm, PolicyForm
 
 
 @bp.get("/policies")
@@ -65,9 +65,9 @@ def agree_to_policy(policy_id: int) -> ResponseReturnValue:
 @bp.post("/policies/<int:policy_id>/give-up")
 @require(Permission.DRAFT_CONTRACTS, Permission.AGREE_UNDERTAKINGS)
 def give_up_draft_policy(policy_id: int) -> ResponseReturnValue:
-    """Take an own draft of a policy back, or turn a colleague's down."""
+    """Give up the draft of a policy: its author takes it back, a colleague turns it down."""
     with db.reading() as session:
-        check_may_give_up(queries.policy_by_id(session, policy_id).drafted_by)
+        queries.policy_by_id(session, policy_id)
     db.decide(give_up_policy, policy_id, GiveUpForm().because.data or "", actor_id=current_user().id)
     flash(_("The draft is given up; it never had an effect"), "success")
     return redirect(url_for(".policies"), code=303)
