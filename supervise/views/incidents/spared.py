@@ -26,7 +26,7 @@ _REASON = (InputRequired(_l("Give a reason")), Length(min=4, max=500))
 class SpareForm(Form):
     """Why nobody is charged for a call."""
 
-    because = MemberField(_l("Why"), SpareReason, validators=[InputRequired()])
+    because = MemberField(_l("Reason code"), SpareReason, validators=[InputRequired()])
     reason = TextAreaField(
         _l("Reason"),
         description=_l("It stays with the call, and whoever audits reads it"),
