@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from supervise.cipher import Keyring
 from supervise.files.models import ImportBatch, ImportKind
+from supervise.labels import use_locale
 from supervise.parties.models import Party
 from supervise.penalties.figure_file import FigureFile
 from supervise.penalties.merge_parties import merge_parties
@@ -30,7 +31,8 @@ def party(session: Session) -> Party:
 
 
 def bring_in(desk: Desk, *rows: Row) -> ImportBatch:
-    return desk.bring_in(ImportKind.MONTH_FIGURES, [HEADER, *rows])
+    with use_locale("en"):
+        return desk.bring_in(ImportKind.MONTH_FIGURES, [HEADER, *rows])
 
 
 def recorded(session: Session, party: Party, month: str = "2026-09") -> dict[FigureKind, int]:
