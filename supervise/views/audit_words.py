@@ -4,8 +4,10 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from flask import Flask, url_for
+from flask import Flask, current_app, url_for
 
+from supervise.access.identity import current_user
+from supervise.access.policy import policy_of
 from supervise.access.roles import Role
 from supervise.attribution.models import EvidenceKind, Method, Verdict
 from supervise.attribution.proof_models import AttachmentKind, CountedPer, VerificationKind, VerificationOutcome
@@ -185,6 +187,9 @@ def _href(field: str, value: Any) -> str | None:
     if field not in _PAGES or not isinstance(value, int):
         return None
     endpoint, argument = _PAGES[field]
+    policy = policy_of(current_app, endpoint)
+    if policy is None or not any(current_user().can(one) for one in policy.permissions):
+        return None
     place: dict[str, Any] = {argument: value}
     return url_for(endpoint, **place)
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from supervise import db
+from supervise.access.roles import Role
 from supervise.complaints.models import DayType
 from supervise.contracts.models import SettlementOrder
 from supervise.files.models import ImportKind
 from supervise.labels import use_locale
 from supervise.views.audit_vocabulary import FIELDS, SUBJECTS
-from supervise.views.audit_words import action_words, changes_in_words, field_words, subject_words
+from supervise.views.audit_words import Change, action_words, changes_in_words, field_words, subject_words
+from tests.factories.access import make_user, sign_in
 
 _SOURCE = Path(__file__).parents[2] / "supervise"
 _ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
@@ -114,17 +117,30 @@ def test_an_old_and_a_new_value_stand_side_by_side() -> None:
     assert [change.before[0].text, change.after[0].text] == ["Clerk", "Triager"]
 
 
+def words_for(app: Flask, role: Role, changes: dict[str, object]) -> list[Change]:
+    client = app.test_client()
+    with app.app_context(), db.writing() as session:
+        token = sign_in(session, client, make_user(session, role=role))
+    cookie = {"Cookie": f"{app.config['IDENTITY_COOKIE']}={token}"}
+    with app.test_request_context(headers=cookie):
+        return changes_in_words(changes)
+
+
 def test_two_rows_of_a_bulk_act_are_not_an_old_and_a_new_value(app: Flask) -> None:
-    with app.test_request_context():
-        [change] = changes_in_words({"penalty_ids": [57, 58]})
+    [change] = words_for(app, Role.SUPERVISOR, {"penalty_ids": [57, 58]})
 
     assert change.before is None
     assert [word.href for word in change.after] == ["/penalties/57", "/penalties/58"]
 
 
+def test_a_row_leads_nowhere_where_its_page_is_not_the_readers_to_open(app: Flask) -> None:
+    [change] = words_for(app, Role.FINANCE, {"party_id": 11})
+
+    assert [(word.text, word.href) for word in change.after] == [("11", None)]
+
+
 def test_of_a_long_bulk_act_the_first_rows_are_shown_and_the_others_counted(app: Flask) -> None:
-    with app.test_request_context():
-        [change] = changes_in_words({"credit_ids": list(range(1, 31))})
+    [change] = words_for(app, Role.SUPERVISOR, {"credit_ids": list(range(1, 31))})
 
     assert (len(change.after), change.more) == (12, 18)
 

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import NamedTuple
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -20,6 +21,13 @@ from tests.factories.points import make_sanction
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 TODAY = clock.today()
 TOMORROW = TODAY + dt.timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _noon() -> object:
+    """The day of this module goes on when China's day ends while it runs."""
+    with time_machine.travel(clock.start_of_day(TODAY) + dt.timedelta(hours=12)) as traveller:
+        yield traveller
 
 
 class Desk(NamedTuple):
