@@ -1,16 +1,19 @@
 """What the tests of the money pages share: people, charged parties, and a browser for each of them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Page
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import db
 from supervise.access.models import User
 from supervise.access.roles import Role
+from supervise.access.sessions import open_session
 from supervise.penalties.models import Penalty
 from tests.factories.access import make_user, sign_in
 from tests.factories.attribution import make_proven_incident
@@ -18,6 +21,27 @@ from tests.factories.parties import give_scope, make_party, make_unit
 from tests.factories.penalties import Charged, make_charged_branch, make_charged_partner, propose
 
 T = TypeVar("T")
+
+
+@dataclass
+class Visitor:
+    """Somebody at the browser."""
+
+    app: Flask
+    page: Page
+    live_url: str
+
+    def sign_in(self, username: str) -> None:
+        """Become *username*."""
+        with self.app.app_context(), db.writing() as session:
+            user = session.scalars(select(User).where(User.username == username)).one()
+            token = open_session(session, user.id, is_confirmed=True, address=None, agent=None)
+        cookie = {"name": self.app.config["IDENTITY_COOKIE"], "value": token, "url": self.live_url}
+        self.page.context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
+
+    def goto(self, address: str) -> None:
+        """Open a page of the application."""
+        self.page.goto(f"{self.live_url}{address}")
 
 
 class Scene(NamedTuple):

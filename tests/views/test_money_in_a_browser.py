@@ -1,22 +1,17 @@
 """The money pages in a real browser: what axe forbids is absent, and a bulk approval works by the keyboard."""
 
 import datetime as dt
-from dataclasses import dataclass
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Page
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from supervise import db
-from supervise.access.models import User
-from supervise.access.sessions import open_session
 from supervise.penalties.models import Penalty, PenaltyState
 from tests.conftest import Accessibility
 from tests.factories.complaints import CALLED_AT
 from tests.factories.penalties import approve_all
-from tests.views.money_pages import Scene, arranged, make_scene, proposed, reread
+from tests.views.money_pages import Scene, Visitor, arranged, make_scene, proposed, reread
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)]
 
@@ -24,27 +19,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.parametrize("engine_name", ["sqli
 @pytest.fixture
 def scene(app: Flask) -> Scene:
     return arranged(app, make_scene)
-
-
-@dataclass
-class Visitor:
-    """Somebody at the browser."""
-
-    app: Flask
-    page: Page
-    live_url: str
-
-    def sign_in(self, username: str) -> None:
-        """Become *username*."""
-        with self.app.app_context(), db.writing() as session:
-            user = session.scalars(select(User).where(User.username == username)).one()
-            token = open_session(session, user.id, is_confirmed=True, address=None, agent=None)
-        cookie = {"name": self.app.config["IDENTITY_COOKIE"], "value": token, "url": self.live_url}
-        self.page.context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
-
-    def goto(self, address: str) -> None:
-        """Open a page of the application."""
-        self.page.goto(f"{self.live_url}{address}")
 
 
 @pytest.fixture
