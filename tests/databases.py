@@ -52,8 +52,8 @@ _serial = count(1)
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
-    # One process at a time builds what all share.
+def alone(name: str) -> Iterator[None]:
+    """Let one process at a time build what all workers share."""
     SHARED.mkdir(mode=0o755, exist_ok=True)
     with (SHARED / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -119,7 +119,7 @@ class PostgresServer:
         """Return the name of the migrated template, to which nobody is ever connected."""
         if not self._template:
             name = f"template_{migrations_hash()}"
-            with _alone("postgres-template"):
+            with alone("postgres-template"):
                 if name not in self._names():
                     self._make_template(name)
             self._template = name
@@ -141,7 +141,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     SHARED.mkdir(mode=0o755, exist_ok=True)
     # The kernel drops a killed run's hold by itself.
     with (SHARED / "holders.lock").open("w") as holders:
-        with _alone("postgres"):
+        with alone("postgres"):
             fcntl.flock(holders, fcntl.LOCK_SH)
             process = get_server(data, cleanup_mode=None)
             server = PostgresServer(process)
@@ -150,7 +150,7 @@ def postgres_server() -> Iterator[PostgresServer]:
             yield server
         finally:
             server.close()
-            with _alone("postgres"), suppress(BlockingIOError):
+            with alone("postgres"), suppress(BlockingIOError):
                 fcntl.flock(holders, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 process.stop()
                 shutil.rmtree(data)
@@ -163,7 +163,7 @@ def sqlite_template() -> bytes:
     In memory: a run whose migrations differ throws the file away, while others are still making clones of it.
     """
     path = SHARED / f"template_{migrations_hash()}.sqlite3"
-    with _alone("sqlite"):
+    with alone("sqlite"):
         if not path.exists():
             for old in SHARED.glob("template_*.sqlite3"):
                 old.unlink()

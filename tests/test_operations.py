@@ -24,7 +24,7 @@ from supervise.config import PROJECT
 from supervise.operations import operations
 from supervise.schema import head
 from supervise.serving import Address, refuse_taken
-from tests.databases import opened
+from tests.databases import alone, opened
 
 START_SECONDS = 90
 
@@ -145,12 +145,17 @@ def environ_of_demo(instance: Path) -> dict[str, str | None]:
 
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An instance folder whose demo was loaded after a start that broke off half-way."""
-    instance = tmp_path_factory.mktemp("loaded")
-    (instance / "demo").mkdir()
-    (instance / "demo" / "building.sqlite3").write_text("half of a database")
-    first = supervise(environ_of_demo(instance), "load-demo")
-    assert "done once" in first.output
+    """An instance folder whose demo was loaded after a start that broke off half-way; all workers share it."""
+    base = tmp_path_factory.getbasetemp()
+    instance = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "loaded"
+    with alone("loaded-demo"):
+        if not (instance / "whole").exists():
+            shutil.rmtree(instance, ignore_errors=True)
+            (instance / "demo").mkdir(parents=True)
+            (instance / "demo" / "building.sqlite3").write_text("half of a database")
+            first = supervise(environ_of_demo(instance), "load-demo")
+            assert "done once" in first.output
+            (instance / "whole").touch()
     return instance
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ _SOURCE = Path(__file__).parents[2] / "supervise"
 _ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
 
 
+@cache
 def _written_events() -> list[ast.Call]:
     """Return the calls that hand an action on: to ``record_event`` or to a function that ends in it."""
     trees = [ast.parse(path.read_text()) for path in _SOURCE.rglob("*.py") if "views" not in path.parts]
