@@ -2,7 +2,9 @@
 
 import datetime as dt
 from collections.abc import Collection
-from typing import NamedTuple
+from functools import cache
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,7 +23,7 @@ class SettlementMethod(LabelledEnum):
     CASH = "cash", N_("Cash")
 
 
-#: What an amendment can change of the terms that hold from its day on; the end of a contract moves at once instead.
+#: What an amendment can change from its day on, in the order of ``ContractTermsAt``; an end moves at once instead.
 TERMS = ("deposit_required_fen", "top_up_days", "settlement_order", "appeal_days", "appeal_day_type", "deemed_days")
 
 
@@ -41,25 +43,27 @@ class ContractTermsAt(NamedTuple):
 def terms_at(session: Session, contract_ids: Collection[int], on: dt.date) -> dict[int, ContractTermsAt]:
     """Return the terms of each contract on a day, as amended by then; contracts that do not exist are left out."""
     ids = list(contract_ids)
-    said = {
-        one.id: {name: getattr(one, name) for name in TERMS}
-        for one in session.scalars(select(Contract).where(among(session, Contract.id, ids)))
-    }
+    columns = [getattr(Contract, name) for name in TERMS]
+    signed = session.execute(select(Contract.id, *columns).where(among(session, Contract.id, ids)))
+    said: dict[int, tuple[Any, ...]] = {row[0]: tuple(row[1:]) for row in signed}
     amendments = select(ContractAmendment).where(
         among(session, ContractAmendment.contract_id, ids),
         ContractAmendment.state == AmendmentState.ACTIVE,
         ContractAmendment.effective_from <= on,
     )
     for amendment in session.scalars(amendments.order_by(ContractAmendment.effective_from)):
-        said[amendment.contract_id] |= {
-            name: value for name in TERMS if (value := getattr(amendment, name)) is not None
-        }
-    return {
-        contract_id: ContractTermsAt(**terms | {"settlement_order": methods_of(terms["settlement_order"])})
-        for contract_id, terms in said.items()
-    }
+        before = said[amendment.contract_id]
+        values = zip(before, (getattr(amendment, name) for name in TERMS), strict=True)
+        said[amendment.contract_id] = tuple(old if new is None else new for old, new in values)
+    return {contract_id: _terms(*values) for contract_id, values in said.items()}
 
 
+def _terms(deposit_required_fen: int, top_up_days: int, order: SettlementOrder, *others: Any) -> ContractTermsAt:
+    return ContractTermsAt(deposit_required_fen, top_up_days, methods_of(order), *others)
+
+
+@cache
+@cache
 def methods_of(order: SettlementOrder) -> tuple[SettlementMethod, ...]:
     """Return the methods of an order of settlement, the first to be taken from first."""
     return tuple(SettlementMethod(name) for name in order.value.split("_"))
