@@ -37,6 +37,7 @@ from tests.databases import (
     shared_store,
     violations,
 )
+from tests.statements import share_statements
 from tests.worlds import Worlds
 
 #: A test of one subject meets rows of all: every table must be known to the mappers.
@@ -47,6 +48,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 #: A busy machine makes an example slow, not wrong.
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
+share_statements()
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 
 

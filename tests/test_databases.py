@@ -44,3 +44,20 @@ def test_a_rolled_back_session_goes_on_in_the_same_test(session: Session) -> Non
     session.rollback()
 
     assert session.execute(sa.text("SELECT count(*) FROM kept")).scalar_one() == 0
+
+
+def test_a_statement_is_compiled_once_for_all_databases_of_a_worker_and_asks_each_its_own(
+    database: Database, standing_database: Database
+) -> None:
+    assert database.engine.url != standing_database.engine.url
+    label = sa.table("said_here", sa.column("label", sa.Text))
+    answers = []
+    for each in (database, standing_database):
+        with each.engine.connect() as connection:
+            connection.exec_driver_sql("CREATE TABLE said_here (label TEXT)")
+            connection.execute(label.insert().values(label=str(each.engine.url)))
+            answers.append(connection.execute(sa.select(label)))
+            assert answers[-1].scalar_one() == str(each.engine.url)
+            connection.rollback()
+
+    assert answers[1].context.compiled is answers[0].context.compiled
