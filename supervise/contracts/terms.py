@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Collection
 from functools import cache
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -62,7 +61,6 @@ def _terms(deposit_required_fen: int, top_up_days: int, order: SettlementOrder, 
     return ContractTermsAt(deposit_required_fen, top_up_days, methods_of(order), *others)
 
 
-@cache
 @cache
 def methods_of(order: SettlementOrder) -> tuple[SettlementMethod, ...]:
     """Return the methods of an order of settlement, the first to be taken from first."""
