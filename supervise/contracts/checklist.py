@@ -16,7 +16,7 @@ from supervise.bulk import among
 from supervise.contracts.models import Contract
 from supervise.contracts.paper_models import ClauseType, ContractClause
 from supervise.errors import InvalidInputError, NotFoundError
-from supervise.labels import N_
+from supervise.labels import N_, current_locale
 
 #: What the audit trail calls the clauses that were found, that are not on paper, and that nobody has read.
 _STATES = {"clauses_present": True, "clauses_missing": False, "clauses_unread": None}
@@ -70,7 +70,8 @@ def check_clauses(session: Session, contract_id: int, checks: Sequence[ClauseChe
     contract = session.get(Contract, contract_id, with_for_update={"key_share": True})
     if contract is None or contract.party_id is None:
         raise NotFoundError
-    if not {check.code for check in checks} <= set(session.scalars(select(ClauseType.code))):
+    names = _names(session)
+    if not {check.code for check in checks} <= names.keys():
         raise NotFoundError
     if any(check.is_present and not check.reference.strip() for check in checks):  # also a CHECK of the table
         raise InvalidInputError(N_("Say where the paper has the clause"))
@@ -89,11 +90,17 @@ def check_clauses(session: Session, contract_id: int, checks: Sequence[ClauseChe
         subject="contract",
         subject_id=contract_id,
         changes={
-            name: ", ".join(check.code for check in changed if check.is_present is state)
+            name: ", ".join(names[check.code] for check in changed if check.is_present is state)
             for name, state in _STATES.items()
             if any(check.is_present is state for check in changed)
         },
     )
+
+
+def _names(session: Session) -> dict[str, str]:
+    """Return what each clause is called in the reader's language, by code; of several periods the latest."""
+    name = ClauseType.name_en if current_locale() == "en" else ClauseType.name_zh
+    return dict(iter(session.execute(select(ClauseType.code, name).order_by(ClauseType.valid_from))))
 
 
 def _note(session: Session, contract_id: int, row: ContractClause | None, check: ClauseCheck, actor_id: int) -> bool:
