@@ -27,7 +27,9 @@ from supervise.penalties.objections import decide_objection
 from supervise.penalties.recourse import approve_recourse
 from supervise.penalties.reversals import approve_reversal, propose_reversal
 from supervise.penalties.waivers import approve_waiver, propose_waiver
+from supervise.settlement.commissions import CommissionFacts, record_commissions
 from supervise.settlement.deposits import DepositFacts, return_deposit
+from supervise.settlement.notices import acknowledge_notice
 from supervise.settlement.posting import post_next
 from supervise.settlement.write_offs import approve_write_off, propose_write_off
 from tests.databases import opened
@@ -35,7 +37,15 @@ from tests.factories.access import make_user
 from tests.factories.attribution import make_proven_incident
 from tests.factories.fines import make_recourse
 from tests.factories.penalties import make_approved_penalty, make_charged_partner, make_supervisor, propose, shown
-from tests.factories.settlement import FINANCE, approved, draft_run, make_deposit, posted
+from tests.factories.settlement import (
+    FINANCE,
+    approved,
+    draft_run,
+    make_commission,
+    make_deposit,
+    posted,
+    settlement_of,
+)
 from tests.factories.stress import TIERED, assert_sound, make_collectable, object_late, object_to
 
 Decision = Callable[[Session], Any]
@@ -106,6 +116,17 @@ def reversal(session: Session) -> Decision:
     return partial(approve_reversal, request_id=asked.id, actor_id=make_supervisor(session).id)
 
 
+def commission_statement(session: Session) -> Decision:
+    charged = make_charged_partner(session)
+    make_collectable(session, charged=charged)
+    make_commission(session, charged=charged, due_fen=500_00)
+    run = posted(session, draft_run(session))
+    settled = settlement_of(session, run, charged)
+    acknowledge_notice(session, settled.id, actor_id=931)
+    lines = [CommissionFacts(charged.contract.id, run.month, 500_00, settled.commission_fen)]
+    return partial(record_commissions, lines=lines, actor_id=FINANCE)
+
+
 def _upheld(objection_id: int, actor_id: int) -> Decision:
     return partial(
         decide_objection, objection_id=objection_id, decision=ObjectionState.UPHELD, note="查实", actor_id=actor_id
@@ -122,6 +143,7 @@ DECISIONS = (
     settlement_posting,
     claim_of_a_fine,
     reversal,
+    commission_statement,
 )
 
 

@@ -1,11 +1,14 @@
 """Two entries of one party are merged at once when nothing is open, else by two people; nothing proposed is lost."""
 
+from functools import partial
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from supervise.access.roles import Role
+from supervise.db import Database
 from supervise.desk.consistency import discrepancies
 from supervise.errors import AlreadyDecidedError, NotFoundError, NotPermittedError, SamePersonError
 from supervise.parties.merge_models import MergeState, PartyMerge
@@ -24,8 +27,9 @@ from supervise.penalties.merge_parties import (
     reject_merge,
     withdraw_merge,
 )
-from supervise.penalties.models import ObjectionState
+from supervise.penalties.models import ObjectionState, Penalty
 from supervise.penalties.objections import decide_objection, file_objection
+from supervise.penalties.propose import propose_penalties
 from tests.factories.access import make_deputy, make_user
 from tests.factories.attribution import make_proven_incident
 from tests.factories.fines import make_recourse
@@ -33,6 +37,7 @@ from tests.factories.parties import make_party
 from tests.factories.penalties import make_approved_penalty, make_charged_partner, make_merger, make_supervisor, propose
 from tests.factories.recoveries import make_recovery
 from tests.factories.settlement import draft_run, make_deposit, make_due_recourse, make_final_penalty, posted
+from tests.penalties.test_races import at_once
 
 
 def test_two_entries_without_money_are_merged(session: Session) -> None:
@@ -153,3 +158,35 @@ def test_the_database_keeps_what_was_proposed_and_by_whom(session: Session) -> N
 
     with pytest.raises(DBAPIError, match="not rewritten"), session.begin_nested():
         session.execute(sa.update(PartyMerge).where(PartyMerge.id == merge.id).values(open_fen=1))
+
+
+def test_of_two_who_approve_a_merger_at_once_one_merges(database: Database) -> None:
+    with database.session(writes=True) as session:
+        merge = make_merger(session)
+        judges = [make_supervisor(session, username=name).id for name in ("one", "two")]
+
+    outcomes = at_once(database, *(partial(approve_merge, merge_id=merge.id, actor_id=one) for one in judges))
+
+    assert sorted(isinstance(one, AlreadyDecidedError) for one in outcomes) == [False, True]
+    with database.session(writes=False) as session:
+        assert session.get_one(Party, merge.party_id).merged_into_id == merge.into_id
+
+
+def test_a_merger_and_a_proposal_at_once_never_lose_the_proposal(database: Database) -> None:
+    with database.session(writes=True) as session:
+        merge = make_merger(session)
+        call = make_proven_incident(session, party=session.get_one(Party, merge.party_id)).id
+        judge = make_supervisor(session).id
+
+    at_once(
+        database,
+        partial(approve_merge, merge_id=merge.id, actor_id=judge),
+        partial(propose_penalties, incident_ids=[call], actor_id=5),
+    )
+
+    with database.session(writes=False) as session:
+        merged = session.get_one(Party, merge.party_id).merged_into_id is not None
+        charged = session.scalars(sa.select(Penalty.party_id).where(Penalty.incident_id == call)).all()
+        # Charged before, it stands in the way of the merger; charged after, it names whom the call names.
+        assert charged == [merge.party_id]
+        assert merged or session.get_one(PartyMerge, merge.id).state is MergeState.OPEN

@@ -19,8 +19,10 @@ from supervise.penalties.models import Penalty
 from supervise.penalties.recourse import ReceiptFacts, receive_recourse
 from supervise.penalties.recoveries import void_recovery
 from supervise.penalties.reversals import approve_reversal, propose_reversal
+from supervise.settlement.commissions import CommissionFacts, record_commissions
 from supervise.settlement.deposits import DepositFacts, return_deposit
 from supervise.settlement.models import RunState, SettlementRun
+from supervise.settlement.notices import acknowledge_notice
 from supervise.settlement.posting import post_next
 from supervise.settlement.runs import approve_run
 from tests.databases import opened
@@ -30,10 +32,13 @@ from tests.factories.settlement import (
     FINANCE,
     approved,
     draft_run,
+    make_commission,
     make_deposit,
     make_due_recourse,
     make_due_recovery,
     make_final_penalty,
+    posted,
+    settlement_of,
 )
 from tests.penalties.test_races import at_once
 
@@ -189,3 +194,19 @@ def post_all(database: Database, run_id: int) -> tuple[int, int]:
 
 def _post_one(session: Session, run_id: int) -> tuple[int, int]:
     return tuple(post_next(session, run_id, limit=1))  # type: ignore[return-value]
+
+
+def test_a_statement_that_two_people_take_over_confirms_what_was_set_off_once(database: Database) -> None:
+    with database.session(writes=True) as session:
+        charged = make_charged_partner(session)
+        make_final_penalty(session, charged=charged, amount_fen=200_00)
+        make_commission(session, charged=charged, due_fen=500_00)
+        run = posted(session, draft_run(session))
+        acknowledge_notice(session, settlement_of(session, run, charged).id, actor_id=931)
+        lines = [CommissionFacts(charged.contract.id, run.month, 500_00, 200_00)]
+
+    at_once(database, *(partial(record_commissions, lines=lines, actor_id=FINANCE) for _ in range(3)))
+
+    with database.session(writes=False) as session:
+        assert balance_fen(session, AccountCode.BILLING_CONTROL) == 200_00
+        assert [one.table for one in discrepancies(session) if one.table != "credit"] == []
