@@ -502,6 +502,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "incidents.unpriced": only(TRIAGER, SUPERVISOR),
     "incidents.spared": only(TRIAGER, SUPERVISOR),
     "incidents.spare": only(TRIAGER, SUPERVISOR),
+    "incidents.agree_to_spare": only(SUPERVISOR),
     "incidents.bring_back": only(TRIAGER, SUPERVISOR),
     "incidents.unattributed": only(TRIAGER, SUPERVISOR, AUDITOR),
     "incidents.accept_proven": only(TRIAGER),

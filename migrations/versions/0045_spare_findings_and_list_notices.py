@@ -18,6 +18,8 @@ REASONS = ("no_term", "charged_elsewhere", "first_offence", "put_right", "our_sh
 SAID = ("finding_id", "because", "reason", "spared_by", "spared_at")
 #: What is added once, when it is brought back.
 ADDED = ("brought_back_by", "brought_back_at", "bring_back_note")
+#: What is added once, when a second person agrees.
+AGREED = ("agreed_by", "agreed_at")
 MESSAGE = "spared_finding is not rewritten: bring it back, then spare it anew"
 
 
@@ -62,10 +64,14 @@ def _create_spared_finding() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("spared_by", KEY, nullable=False),
         sa.Column("spared_at", MOMENT, nullable=False),
+        sa.Column("agreed_by", KEY, nullable=True),
+        sa.Column("agreed_at", MOMENT, nullable=True),
         sa.Column("brought_back_by", KEY, nullable=True),
         sa.Column("brought_back_at", MOMENT, nullable=True),
         sa.Column("bring_back_note", sa.Text(), nullable=True),
         sa.CheckConstraint("reason <> ''", name=op.f("ck_spared_finding_has_reason")),
+        sa.CheckConstraint("(agreed_by IS NULL) = (agreed_at IS NULL)", name=op.f("ck_spared_finding_agreed_at_set")),
+        sa.CheckConstraint("agreed_by <> spared_by", name=op.f("ck_spared_finding_two_people")),
         sa.CheckConstraint(
             "(brought_back_by IS NULL) = (brought_back_at IS NULL)", name=op.f("ck_spared_finding_brought_back_at_set")
         ),
@@ -124,12 +130,14 @@ def _list_notices() -> None:
 
 
 def _freeze_on_postgresql() -> None:
-    said, added = (", ".join(f"{{0}}.{column}" for column in columns) for columns in (SAID, ADDED))
+    said, added, agreed = (", ".join(f"{{0}}.{column}" for column in columns) for columns in (SAID, ADDED, AGREED))
     op.execute(
         "CREATE FUNCTION spared_finding_refuse_edit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         f"IF TG_OP = 'DELETE' OR ROW({said.format('OLD')}) IS DISTINCT FROM ROW({said.format('NEW')}) "
         f"OR (OLD.brought_back_at IS NOT NULL "
-        f"AND ROW({added.format('OLD')}) IS DISTINCT FROM ROW({added.format('NEW')})) THEN "
+        f"AND ROW({added.format('OLD')}) IS DISTINCT FROM ROW({added.format('NEW')})) "
+        f"OR ((OLD.agreed_at IS NOT NULL OR OLD.brought_back_at IS NOT NULL) "
+        f"AND ROW({agreed.format('OLD')}) IS DISTINCT FROM ROW({agreed.format('NEW')})) THEN "
         f"RAISE EXCEPTION '{MESSAGE}' USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
     )
     op.execute(
@@ -139,8 +147,13 @@ def _freeze_on_postgresql() -> None:
 
 
 def _freeze_on_sqlite() -> None:
-    said, added = (" OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in columns) for columns in (SAID, ADDED))
-    differs = f"({said}) OR (OLD.brought_back_at IS NOT NULL AND ({added}))"
+    said, added, agreed = (
+        " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in columns) for columns in (SAID, ADDED, AGREED)
+    )
+    differs = (
+        f"({said}) OR (OLD.brought_back_at IS NOT NULL AND ({added})) "
+        f"OR ((OLD.agreed_at IS NOT NULL OR OLD.brought_back_at IS NOT NULL) AND ({agreed}))"
+    )
     for name, when in (
         ("no_edit", f"UPDATE ON spared_finding WHEN {differs}"),
         ("no_delete", "DELETE ON spared_finding"),

@@ -112,6 +112,13 @@ KINDS = (
         page=("penalties.waivers", "penalty_id"),
     ),
     Kind(
+        "sparings",
+        N_("Spared calls to agree to"),
+        _P.APPROVE_MONEY,
+        registers.sparings(),
+        page=("incidents.detail", "incident_id"),
+    ),
+    Kind(
         "sanctions",
         N_("Sanctions to decide"),
         _P.APPROVE_SANCTIONS,

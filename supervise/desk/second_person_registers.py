@@ -4,10 +4,12 @@ from typing import Any
 
 from sqlalchemy import Select, String, cast
 
+from supervise.attribution.models import Finding
 from supervise.desk.second_person_matters import waiting
 from supervise.evidence.models import LegalHold
 from supervise.parties.merge_models import MergeState, PartyMerge
 from supervise.parties.models import Party, ProposalState, RegisterProposal
+from supervise.penalties.spare_models import SparedFinding
 
 
 def register_changes() -> Select[*tuple[Any, ...]]:
@@ -52,3 +54,22 @@ def hold_releases() -> Select[*tuple[Any, ...]]:
     )
     asked = LegalHold.release_asked_at.is_not(None)
     return columns.where(asked, LegalHold.released_at.is_(None)).order_by(LegalHold.release_asked_at, LegalHold.id)
+
+
+def sparings() -> Select[*tuple[Any, ...]]:
+    """Return spared offences that wait for who agrees that nobody is charged."""
+    columns = waiting(
+        Finding.incident_id,
+        Finding.offence_code,
+        SparedFinding.spared_by,
+        about=Party.name,
+        reason=SparedFinding.reason,
+        at=SparedFinding.spared_at,
+    )
+    return (
+        columns.select_from(SparedFinding)
+        .join(Finding, Finding.id == SparedFinding.finding_id)
+        .outerjoin(Party, Party.id == Finding.party_id)
+        .where(SparedFinding.agreed_at.is_(None), SparedFinding.brought_back_at.is_(None))
+        .order_by(SparedFinding.id)
+    )

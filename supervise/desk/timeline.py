@@ -28,6 +28,7 @@ _TOLD = {
     "incident.unlinked": N_("A call was unlinked"),
     "incident.merged": N_("Two calls were recognised as one"),
     "incident.spared": N_("Spared: nobody is charged for it"),
+    "incident.sparing_agreed": N_("Sparing of a call agreed to"),
     "incident.brought_back": N_("Brought back: it is to be charged"),
     "incident.kept_apart": N_("A probable duplicate was kept apart"),
     "evidence.added": N_("Evidence was attached"),

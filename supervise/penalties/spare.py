@@ -12,7 +12,14 @@ from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingSt
 from supervise.audit.record import record_event
 from supervise.complaints.models import Incident
 from supervise.db import reserve_ids
-from supervise.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
+from supervise.errors import (
+    AlreadyDecidedError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    NotPermittedError,
+    SamePersonError,
+)
 from supervise.labels import N_
 from supervise.parties.models import Party
 from supervise.penalties.belonging import ChargedUnits
@@ -95,6 +102,40 @@ def spare_call(
         reason=reason.strip(),
     )
     return rows
+
+
+def agree_to_sparing(session: Session, incident_id: int, *, actor_id: int) -> list[SparedFinding]:
+    """Agree, as the second person, that nobody is charged for what is spared of a call.
+
+    Raises:
+        NotFoundError: if there is no such call.
+        SamePersonError: if the user spared some of it.
+        OwnCallError: if the user belongs to who answers for the call.
+        NotSparedError: if nothing of it is spared.
+        AlreadyDecidedError: if somebody has agreed.
+    """
+    _lock(session, incident_id)
+    _refuse_own(session, incident_id, actor_id)
+    rows = list(live_sparings(session, incident_id))
+    if not rows:
+        raise NotSparedError
+    waiting = [row for row in rows if row.agreed_at is None]
+    if not waiting:
+        raise AlreadyDecidedError
+    if any(row.spared_by == actor_id for row in waiting):  # also a CHECK of the table
+        raise SamePersonError
+    for row in waiting:
+        row.agreed_by, row.agreed_at = actor_id, clock.now()
+    session.flush()
+    record_event(
+        session,
+        actor_id=actor_id,
+        action="incident.sparing_agreed",
+        subject="incident",
+        subject_id=incident_id,
+        changes={"finding_ids": [row.finding_id for row in waiting]},
+    )
+    return waiting
 
 
 def bring_back_call(session: Session, incident_id: int, note: str, *, actor_id: int) -> list[SparedFinding]:

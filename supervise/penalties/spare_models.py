@@ -26,6 +26,8 @@ class SparedFinding(Base):
     __tablename__ = "spared_finding"
     __table_args__ = (
         CheckConstraint("reason <> ''", name="has_reason"),
+        CheckConstraint("(agreed_by IS NULL) = (agreed_at IS NULL)", name="agreed_at_set"),
+        CheckConstraint("agreed_by <> spared_by", name="two_people"),
         CheckConstraint("(brought_back_by IS NULL) = (brought_back_at IS NULL)", name="brought_back_at_set"),
         CheckConstraint("(brought_back_by IS NULL) = (bring_back_note IS NULL)", name="says_why_back"),
         Index(
@@ -43,6 +45,9 @@ class SparedFinding(Base):
     reason: Mapped[str] = mapped_column(MaskedText)
     spared_by: Mapped[int]
     spared_at: Mapped[dt.datetime]
+    #: The second person, who gives up what could have been charged; until then it waits in their list.
+    agreed_by: Mapped[int | None]
+    agreed_at: Mapped[dt.datetime | None]
     #: Set once, all three together; the row then stays as history.
     brought_back_by: Mapped[int | None]
     brought_back_at: Mapped[dt.datetime | None]

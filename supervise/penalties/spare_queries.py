@@ -29,6 +29,8 @@ class SparedCall(NamedTuple):
     reason: str
     spared_by: int
     spared_at: dt.datetime
+    #: None: it waits for a second person.
+    agreed_by: int | None
 
 
 class SparingLine(NamedTuple):
@@ -98,6 +100,7 @@ def spared_calls(session: Session, scope: Scope, *, after_id: int = 0, limit: in
             SparedFinding.reason,
             SparedFinding.spared_by,
             SparedFinding.spared_at,
+            SparedFinding.agreed_by,
         )
         .join(last, last.c.id == SparedFinding.id)
         .join(Finding, Finding.id == SparedFinding.finding_id)

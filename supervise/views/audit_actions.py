@@ -73,6 +73,7 @@ ACTIONS = {
     "import_profile.saved": N_("Import profile saved"),
     "incident.brought_back": N_("Spared call brought back"),
     "incident.spared": N_("Call spared an amount"),
+    "incident.sparing_agreed": N_("Sparing of a call agreed to"),
     "incident.kept_apart": N_("Incidents kept apart"),
     "incident.linked": N_("Incident linked to a ticket"),
     "incident.merged": N_("Incidents merged"),

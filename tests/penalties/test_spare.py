@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.audit.models import AuditEvent
 from supervise.db import Database
-from supervise.errors import InvalidInputError
+from supervise.desk.second_person_registers import sparings
+from supervise.errors import AlreadyDecidedError, InvalidInputError, SamePersonError
 from supervise.parties.scope import Scope
 from supervise.penalties.cases import NothingProvenError
 from supervise.penalties.models import Penalty
@@ -23,6 +24,7 @@ from supervise.penalties.spare import (
     AlreadySparedError,
     NotSparedError,
     OwnCallError,
+    agree_to_sparing,
     bring_back_call,
     spare_call,
 )
@@ -168,3 +170,29 @@ def test_of_two_sparings_and_a_proposal_at_once_one_holds(database: Database) ->
         sparings = session.scalar(sa.select(sa.func.count()).select_from(SparedFinding))
         penalties = session.scalar(sa.select(sa.func.count()).select_from(Penalty))
     assert (sparings, penalties) in ((1, 0), (0, 1))
+
+
+def test_a_second_person_agrees_once_and_it_waits_for_nobody_any_more(session: Session) -> None:
+    incident = make_proven_incident(session, party=make_charged_partner(session).party)
+    spare(session, incident.id)
+    waits = session.execute(sparings()).all()
+
+    with pytest.raises(SamePersonError):
+        agree_to_sparing(session, incident.id, actor_id=TRIAGER)
+    [row] = agree_to_sparing(session, incident.id, actor_id=MAKER)
+
+    assert len(waits) == 1
+    assert (row.agreed_by, session.execute(sparings()).all()) == (MAKER, [])
+    with pytest.raises(AlreadyDecidedError):
+        agree_to_sparing(session, incident.id, actor_id=MAKER)
+    with pytest.raises(DBAPIError, match="not rewritten"), session.begin_nested():
+        session.execute(sa.update(SparedFinding).values(agreed_by=MAKER + 1))
+
+
+def test_what_was_brought_back_is_not_agreed_to(session: Session) -> None:
+    incident = make_proven_incident(session, party=make_charged_partner(session).party)
+    spare(session, incident.id)
+    bring_back_call(session, incident.id, "复核后应扣罚", actor_id=MAKER)
+
+    with pytest.raises(NotSparedError):
+        agree_to_sparing(session, incident.id, actor_id=MAKER)

@@ -78,9 +78,10 @@ class _Beside(NamedTuple):
     recoveries: tuple[RecoveryLine, ...]
     #: What nobody is charged for, and what was brought back.
     sparings: tuple[SparingLine, ...]
-    #: Whether the reader can spare it, or bring it back.
+    #: Whether the reader can spare it, bring it back, or agree to it as the second person.
     can_spare: bool
     can_bring_back: bool
+    can_agree_to_sparing: bool
 
 
 @bp.get("/<int:incident_id>")
@@ -153,14 +154,18 @@ def incident_page(
     return page, 409 if changed else 400 if filled else 200
 
 
-def _spare_steps(call: CallStory, sparings: Iterable[SparingLine]) -> tuple[bool, bool]:
-    """Say whether the reader can spare an offence without an amount, and bring back what is spared."""
-    if call.incident.state is IncidentState.MERGED or not current_user().can(*SPARERS):
-        return False, False
-    spared = {line.sparing.finding_id for line in sparings if line.sparing.brought_back_at is None}
+def _spare_steps(call: CallStory, sparings: Iterable[SparingLine]) -> tuple[bool, bool, bool]:
+    """Say whether the reader can spare an offence without an amount, bring back what is spared, and agree to it."""
+    me = current_user()
+    if call.incident.state is IncidentState.MERGED or not me.can(*SPARERS):
+        return False, False, False
+    live = [line.sparing for line in sparings if line.sparing.brought_back_at is None]
+    spared = {sparing.finding_id for sparing in live}
+    waiting = [sparing for sparing in live if sparing.agreed_at is None]
+    is_second = me.can(Permission.APPROVE_MONEY) and all(sparing.spared_by != me.id for sparing in waiting)
     proven = {line.finding.id for line in call.findings if line.finding.state is FindingState.PROVEN}
     is_charged = any(line.penalty.state in LIVE_PENALTY_STATES for line in call.penalties)
-    return bool(proven - spared) and not is_charged, bool(spared)
+    return bool(proven - spared) and not is_charged, bool(spared), bool(waiting) and is_second
 
 
 def _shown(story: IncidentStory) -> dict[str, str]:

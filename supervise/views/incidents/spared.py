@@ -9,11 +9,12 @@ from supervise import db
 from supervise.access.identity import current_user
 from supervise.access.policy import require
 from supervise.access.queries import display_names
+from supervise.access.roles import Permission
 from supervise.desk.parties import names_of
 from supervise.desk.reach import incident_in_reach
 from supervise.labels import _, _l
 from supervise.parties.scope import Scope
-from supervise.penalties.spare import bring_back_call, spare_call
+from supervise.penalties.spare import agree_to_sparing, bring_back_call, spare_call
 from supervise.penalties.spare_models import SpareReason
 from supervise.penalties.spare_queries import PAGE, spared_calls
 from supervise.views.forms import Form, MemberField
@@ -50,12 +51,13 @@ def spared() -> ResponseReturnValue:
         found = spared_calls(session, Scope.of(session, current_user()), after_id=after_id, limit=PAGE + 1)
         more, rows = len(found) > PAGE, found[:PAGE]
         names = names_of(session, {row.party_id for row in rows if row.party_id is not None})
-        people = display_names(session, [row.spared_by for row in rows])
+        people = display_names(session, [who for row in rows for who in (row.spared_by, row.agreed_by)])
     return render_template(
         "incidents/spared.html",
         rows=rows,
         names=names,
         people=people,
+        me=current_user(),
         next_url=url_for(".spared", after=rows[-1].incident_id) if more else None,
         first_url=url_for(".spared") if after_id else None,
     )
@@ -83,6 +85,18 @@ def spare(incident_id: int) -> ResponseReturnValue:
     db.decide(spare_call, incident_id, form.because.data, form.reason.data, actor_id=me.id)
     flash(_("The call is spared"), "success")
     return redirect(back, code=303)
+
+
+@bp.post("/<int:incident_id>/agree-to-sparing")
+@require(Permission.APPROVE_MONEY)
+def agree_to_spare(incident_id: int) -> ResponseReturnValue:
+    """Agree, as the second person, that nobody is charged for a call."""
+    me = current_user()
+    with db.reading() as session:
+        incident_in_reach(session, Scope.of(session, me), incident_id)
+    db.decide(agree_to_sparing, incident_id, actor_id=me.id)
+    flash(_("Agreed: nobody is charged for this call until it is brought back"), "success")
+    return redirect(url_for(".detail", incident_id=incident_id, _anchor="money"), code=303)
 
 
 @bp.route("/<int:incident_id>/bring-back", methods=["GET", "POST"])
