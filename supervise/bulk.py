@@ -98,6 +98,14 @@ def update_column(session: Session, column: InstrumentedAttribute[Any], values: 
         session.connection().exec_driver_sql(statement, [(value, row_id) for row_id, value in values.items()])
 
 
+def expire_known(session: Session, model: type[Any], ids: Collection[int]) -> None:
+    """Let the session read those of these rows again that it holds as objects: a statement changed them."""
+    changed = frozenset(ids)
+    for known in session.identity_map.values():
+        if isinstance(known, model) and known.id in changed:
+            session.expire(known)
+
+
 def _copy(session: Session, statement: str, lines: Iterable[tuple[Any, ...]]) -> None:
     with (
         postgres_driver(session.connection()) as driver,

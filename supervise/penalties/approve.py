@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from supervise import clock
 from supervise.access.deputies import require_authority
 from supervise.attribution.findings import hold, lock_proven
 from supervise.audit.record import record_event
-from supervise.bulk import among, uncollected
+from supervise.bulk import among, expire_known, uncollected
 from supervise.errors import (
     AlreadyDecidedError,
     ConflictError,
@@ -34,6 +33,7 @@ from supervise.penalties.locks import lock_penalties
 from supervise.penalties.models import Penalty, PenaltyState
 from supervise.penalties.notices import issue
 from supervise.penalties.postings import approval_lines
+from supervise.penalties.proposed import ProposedLine, lock_lines, select_lines
 from supervise.penalties.recheck import Expected, expected_amounts
 from supervise.penalties.steps import record_steps
 
@@ -104,7 +104,7 @@ class _Approval:
         ids = [line.penalty_id for line in lines]
         incidents = set(session.scalars(select(Penalty.incident_id).where(Penalty.id.in_(ids))))
         self.cases: dict[int, Case | RefusalError] = load_cases(session, incidents)
-        self.penalties = lock_penalties(session, ids)
+        self.penalties = lock_lines(session, ids)
         self.proven = lock_proven(session, {penalty.finding_id for penalty in self.penalties.values()})
         self.charged = ChargedUnits(session, actor_id)
         self._authority: dict[int, RefusalError | None] = {}
@@ -135,7 +135,7 @@ class _Approval:
                 self._authority[amount_fen] = refusal
         return self._authority[amount_fen]
 
-    def recompute(self, passed: Sequence[Penalty]) -> dict[int, RefusalError]:
+    def recompute(self, passed: Sequence[ProposedLine]) -> dict[int, RefusalError]:
         """Price the lines again, and return why those fall out whose amount, rule or payer would differ now."""
         fallen: dict[int, RefusalError] = {}
         remaining = list(passed)
@@ -153,7 +153,7 @@ class _Approval:
             remaining = [penalty for penalty in remaining if penalty.id not in newly]
         return fallen
 
-    def endorse(self, passed: Sequence[Penalty]) -> dict[int, RefusalError]:
+    def endorse(self, passed: Sequence[ProposedLine]) -> dict[int, RefusalError]:
         """Keep the approval of lines above the actor's own limit that nobody else has approved; say what keeps each.
 
         They are no earlier offences for the others: nothing is approved of them yet.
@@ -162,7 +162,8 @@ class _Approval:
         above = [penalty for penalty in passed if limit_fen is not None and penalty.amount_fen > limit_fen]
         if limit_fen is None or not above:
             return {}
-        seconded = authority.endorsed_by_others(self.session, above, actor_id=self.actor_id)
+        above_ids = [penalty.id for penalty in above]
+        seconded = authority.endorsed_by_others(self.session, above_ids, actor_id=self.actor_id)
         first = [penalty for penalty in above if penalty.id not in seconded]
         wrong = self.recompute(passed) if first else {}
         authority.endorse(self.session, [one for one in first if one.id not in wrong], actor_id=self.actor_id)
@@ -176,7 +177,7 @@ def moved_since(session: Session, penalty: Penalty) -> RefusalError | None:
     count as if they were approved before it.
     """
     waiting = (
-        select(Penalty)
+        select_lines()
         .where(
             Penalty.contract_id == penalty.contract_id,
             Penalty.offence_code == penalty.offence_code,
@@ -187,19 +188,20 @@ def moved_since(session: Session, penalty: Penalty) -> RefusalError | None:
         .order_by(Penalty.occurred_on.desc(), Penalty.id)
         .limit(_EARLIER_MAX)
     )
-    rows = [penalty, *session.scalars(waiting)]
-    cases = load_cases(session, {row.incident_id for row in rows}, lock=False)
-    return _difference(penalty, expected_amounts(session, rows, cases)[penalty.id])
+    own = session.execute(select_lines().where(Penalty.id == penalty.id)).one()
+    lines = [ProposedLine._make(row) for row in (own, *session.execute(waiting))]
+    cases = load_cases(session, {line.incident_id for line in lines}, lock=False)
+    return _difference(lines[0], expected_amounts(session, lines, cases)[penalty.id])
 
 
-def _difference(penalty: Penalty, expected: Expected | RefusalError) -> RefusalError | None:
+def _difference(penalty: ProposedLine, expected: Expected | RefusalError) -> RefusalError | None:
     if isinstance(expected, RefusalError):
         return expected
     same = (
         expected.gross_fen == penalty.gross_fen
         and expected.capped_fen == penalty.capped_fen
         and expected.rule_version_id == penalty.rule_version_id
-        and expected.rule_sha256 == penalty.explanation["rule"]["content_sha256"]
+        and expected.rule_sha256 == penalty.rule_sha256
         and expected.family is penalty.family
     )
     if same:
@@ -211,55 +213,53 @@ def _difference(penalty: Penalty, expected: Expected | RefusalError) -> RefusalE
     )
 
 
-def _approve(session: Session, penalties: Sequence[Penalty], actor_id: int) -> None:
+def _approve(session: Session, penalties: Sequence[ProposedLine], actor_id: int) -> None:
     if not penalties:
         return
     now = clock.now()
     today = clock.china_day(now)
     hold(session, {penalty.finding_id for penalty in penalties})
     notices = issue(session, penalties, actor_id=actor_id)
-    by_deemed_day: dict[dt.date | None, list[Penalty]] = {}
-    for penalty in penalties:
-        by_deemed_day.setdefault(notices[penalty.id].deemed_on, []).append(penalty)
-    for deemed_on, some in by_deemed_day.items():
-        _write(session, some, actor_id=actor_id, now=now, deemed_on=deemed_on)
-    ids = [penalty.id for penalty in penalties]
-    record_steps(session, ids, PenaltyState.APPROVED, actor_id=actor_id)
+    ids, total_fen = [penalty.id for penalty in penalties], sum(penalty.amount_fen for penalty in penalties)
     # An amount that a cap took away wholly is approved, but nothing is posted of it.
     post(session, [_entry(penalty, actor_id, today) for penalty in penalties if penalty.amount_fen])
+    record_steps(session, ids, PenaltyState.APPROVED, actor_id=actor_id)
+    by_deemed_day: dict[dt.date | None, list[int]] = {}
+    for penalty in penalties:
+        by_deemed_day.setdefault(notices[penalty.id].deemed_on, []).append(penalty.id)
+    for deemed_on, penalty_ids in by_deemed_day.items():
+        _write(session, penalty_ids, actor_id=actor_id, now=now, deemed_on=deemed_on)
     record_event(
         session,
         actor_id=actor_id,
         action="penalties.approved",
         subject="penalty",
         subject_id=ids[0] if len(ids) == 1 else None,
-        changes={"penalty_ids": ids, "total_fen": sum(penalty.amount_fen for penalty in penalties)},
+        changes={"penalty_ids": ids, "total_fen": total_fen},
     )
 
 
 def _write(
-    session: Session, penalties: Sequence[Penalty], *, actor_id: int, now: dt.datetime, deemed_on: dt.date | None
+    session: Session, penalty_ids: Sequence[int], *, actor_id: int, now: dt.datetime, deemed_on: dt.date | None
 ) -> None:
     """Write the approval into the rows, which are locked, by one statement: a batch has thousands of them."""
-    values = {
-        "state": PenaltyState.APPROVED,
-        "approver_id": actor_id,
-        "approved_at": now,
-        "listed_at": now,
-        "deemed_on": deemed_on,
-    }
     session.execute(
         update(Penalty)
-        .where(among(session, Penalty.id, [penalty.id for penalty in penalties]))
-        .values(version=Penalty.version + 1, **values)
+        .where(among(session, Penalty.id, penalty_ids))
+        .values(
+            state=PenaltyState.APPROVED,
+            approver_id=actor_id,
+            approved_at=now,
+            listed_at=now,
+            deemed_on=deemed_on,
+            version=Penalty.version + 1,
+        )
         .execution_options(synchronize_session=False)
     )
-    for penalty in penalties:
-        for name, value in {**values, "version": penalty.version + 1}.items():
-            set_committed_value(penalty, name, value)
+    expire_known(session, Penalty, penalty_ids)
 
 
-def _entry(penalty: Penalty, approver_id: int, on: dt.date) -> EntryDraft:
+def _entry(penalty: ProposedLine, approver_id: int, on: dt.date) -> EntryDraft:
     return EntryDraft(
         key=f"penalty:approved:{penalty.id}",
         event="penalty.approved",

@@ -20,6 +20,7 @@ from supervise.errors import ConflictError, InvalidInputError, NotPermittedError
 from supervise.labels import N_
 from supervise.money import FEN_MAX, format_yuan
 from supervise.penalties.models import AuthorityLimit, LossRatio, Penalty, PenaltyEndorsement
+from supervise.penalties.proposed import ProposedLine
 
 #: A hundred thousand times the loss: larger ratios are typing errors.
 RATIO_BP_MAX = 1_000_000_000
@@ -149,13 +150,13 @@ def _end_before(
     session.flush()
 
 
-def endorsed_by_others(session: Session, penalties: Collection[Penalty], *, actor_id: int) -> set[int]:
+def endorsed_by_others(session: Session, penalty_ids: Collection[int], *, actor_id: int) -> set[int]:
     """Return the ids of those that somebody else has approved once, as exactly what they are now."""
     query = (
         select(PenaltyEndorsement.penalty_id)
         .join(Penalty, Penalty.id == PenaltyEndorsement.penalty_id)
         .where(
-            PenaltyEndorsement.penalty_id.in_([penalty.id for penalty in penalties]),
+            PenaltyEndorsement.penalty_id.in_(penalty_ids),
             PenaltyEndorsement.content_sha256 == Penalty.content_sha256,
             PenaltyEndorsement.endorsed_by != actor_id,
         )
@@ -163,7 +164,7 @@ def endorsed_by_others(session: Session, penalties: Collection[Penalty], *, acto
     return set(session.scalars(query))
 
 
-def endorse(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> None:
+def endorse(session: Session, penalties: Sequence[ProposedLine], *, actor_id: int) -> None:
     """Keep the first of two approvals; a second click keeps nothing twice."""
     ids = [penalty.id for penalty in penalties]
     own = select(PenaltyEndorsement.penalty_id, PenaltyEndorsement.content_sha256).where(

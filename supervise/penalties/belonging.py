@@ -72,7 +72,7 @@ class ChargedUnits:
         """Whether the user belongs to the office alone."""
         return not self._unit_ids and not self._party_ids
 
-    def include(self, penalty: Penalty) -> bool:
+    def include(self, penalty: ChargedRow) -> bool:
         """Say whether *penalty* charges one of them."""
         if penalty.family is PenaltyFamily.INTERNAL:
             return penalty.unit_id in self._unit_ids

@@ -4,11 +4,12 @@ Read in a few queries for as many incidents as come; the same at proposal and ag
 """
 
 import datetime as dt
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Attribution, Finding, FindingState, IncidentVerdict
@@ -39,16 +40,14 @@ class NoBearerError(ConflictError):
     message = N_("%(rule)s gives a share to a party of kind %(kind)s; the chain has none under contract on that day")
 
 
-@dataclass(frozen=True)
-class Bearer:
+class Bearer(NamedTuple):
     """A party that bears a part, and the contract that makes it a debtor; None: a branch, assessed internally."""
 
     party_id: int
     contract: Contract | None
 
 
-@dataclass(frozen=True)
-class PricedFinding:
+class PricedFinding(NamedTuple):
     """A proven finding with everything that prices it."""
 
     offence: Offence
@@ -58,8 +57,7 @@ class PricedFinding:
     bearers: tuple[Bearer, ...]
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """An incident ready to be priced."""
 
     incident_id: int
@@ -79,8 +77,7 @@ class _Proven(NamedTuple):
     offence_code: str
 
 
-@dataclass(frozen=True)
-class _Attributed:
+class _Attributed(NamedTuple):
     incident_id: int
     kind: IncidentKind
     occurred_at: dt.datetime
@@ -199,7 +196,8 @@ def _attributed(session: Session, incident_ids: Collection[int]) -> dict[int, _A
             Incident.number_id,
             Attribution.unit_id,
             OrgUnit.cost_centre,
-            Attribution.chain,
+            # As it is stored: the calls of one chain are many, and it is read once.
+            cast(Attribution.chain, Text),
         )
         .join(IncidentVerdict, IncidentVerdict.incident_id == Incident.id)
         .join(Attribution, Attribution.id == IncidentVerdict.attribution_id)
@@ -207,22 +205,15 @@ def _attributed(session: Session, incident_ids: Collection[int]) -> dict[int, _A
         .where(among(session, Incident.id, list(incident_ids)), IncidentVerdict.verdict.in_(CHARGEABLE_VERDICTS))
     )
     rows = session.execute(query).all()
-    parties = _parties(session, {party_id for row in rows for party_id, _role in row.chain})
-    return {
-        row.id: _Attributed(
-            row.id,
-            row.kind,
-            row.occurred_at,
-            row.occurred_on,
-            row.precision,
-            row.caller_number,
-            row.number_id,
-            row.unit_id,
-            row.cost_centre,
-            tuple(_link(parties[party_id], role) for party_id, role in row.chain),
-        )
-        for row in rows
-    }
+    chains = _chains(session, {row[-1] for row in rows})
+    return {row[0]: _Attributed._make((*row[:-1], chains[row[-1]])) for row in rows}
+
+
+def _chains(session: Session, stored: Collection[str]) -> dict[str, tuple[ChainLink, ...]]:
+    """Return each stored chain with its parties."""
+    pairs = {text: json.loads(text) for text in stored}
+    parties = _parties(session, {party_id for chain in pairs.values() for party_id, _role in chain})
+    return {text: tuple(_link(parties[party_id], role) for party_id, role in chain) for text, chain in pairs.items()}
 
 
 def _parties(session: Session, party_ids: Collection[int]) -> dict[int, Party]:

@@ -23,7 +23,7 @@ from supervise.penalties.models import (
     PenaltyStep,
 )
 from supervise.penalties.notice_models import Notice, NoticeLine
-from supervise.penalties.notices import hash_of
+from supervise.penalties.notices import hash_of, told_of
 from supervise.penalties.spare_models import SparedFinding
 from supervise.penalties.windows import is_fresh
 
@@ -102,7 +102,8 @@ def notices_against_lines(session: Session) -> Sequence[int]:
     found = []
     for notice, group in groupby(rows, key=itemgetter(0)):
         lines = [penalty for penalty in map(itemgetter(1), group) if penalty is not None]
-        said = (len(lines), sum(line.amount_fen for line in lines), hash_of(notice.reference, notice.party_id, lines))
+        told = hash_of(notice.reference, notice.party_id, map(told_of, lines))
+        said = (len(lines), sum(line.amount_fen for line in lines), told)
         untold = notice.delivery is not None and any(is_fresh(line) for line in lines)
         if untold or said != (notice.lines, notice.total_fen, notice.content_sha256):
             found.append(notice.id)

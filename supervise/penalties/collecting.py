@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, select, text
 from sqlalchemy.orm import Session
 
-from supervise.bulk import among
+from supervise.bulk import among, expire_known
 from supervise.contracts.rules import RecoveryBase, ShareMode
 from supervise.errors import ConflictError, InvalidInputError
 from supervise.labels import N_
@@ -220,9 +220,7 @@ def _change(session: Session, amounts: Mapping[DebtKey, int], columns: Mapping[D
             if open_fen < fens[debt_id]:
                 raise NotCollectableError(reference=reference)
         _add(session, kind, columns[kind], fens)
-        for known in session.identity_map.values():
-            if isinstance(known, _TABLES[kind]) and known.id in fens:
-                session.expire(known)
+        expire_known(session, _TABLES[kind], fens)
 
 
 def _open_now(session: Session, kind: DebtKind, ids: Sequence[int]) -> Iterator[tuple[int, str, int]]:

@@ -23,12 +23,13 @@ from supervise.parties.models import Party, UserScope
 from supervise.parties.tree import path_to_root, with_merged
 from supervise.penalties.models import Penalty, PenaltyFamily
 from supervise.penalties.notice_models import Notice, NoticeLine
+from supervise.penalties.proposed import ProposedLine
 
 #: Damages of a partner go on one notice whichever branch sponsors them; an assessment names its branch.
 Charged = tuple[PenaltyFamily, int, int | None]
 
 
-def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> dict[int, Notice]:
+def issue(session: Session, penalties: Sequence[ProposedLine], *, actor_id: int) -> dict[int, Notice]:
     """Tell each charged party of *penalties*, which are being approved, in one notice each.
 
     Returns the notice of each penalty, by its id; the caller writes the notice's deemed day into the row.
@@ -38,7 +39,7 @@ def issue(session: Session, penalties: Sequence[Penalty], *, actor_id: int) -> d
     """
     if not penalties:
         return {}
-    groups: dict[Charged, list[Penalty]] = {}
+    groups: dict[Charged, list[ProposedLine]] = {}
     for penalty in sorted(penalties, key=lambda one: (one.occurred_on, one.id)):
         unit_id = penalty.unit_id if penalty.family is PenaltyFamily.INTERNAL else None
         groups.setdefault((penalty.family, penalty.party_id, unit_id), []).append(penalty)
@@ -70,7 +71,7 @@ def charged_by(notice: Notice) -> Charged:
     return notice.family, notice.party_id, notice.unit_id if notice.family is PenaltyFamily.INTERNAL else None
 
 
-def _notice(notice_id: int, lines: Sequence[Penalty], deemed_on: dt.date | None, actor_id: int) -> Notice:
+def _notice(notice_id: int, lines: Sequence[ProposedLine], deemed_on: dt.date | None, actor_id: int) -> Notice:
     first, now = lines[0], clock.now()
     reference = f"TZ{clock.china_day(now):%Y%m}-{notice_id:06d}"
     units = {line.unit_id for line in lines}
@@ -86,17 +87,21 @@ def _notice(notice_id: int, lines: Sequence[Penalty], deemed_on: dt.date | None,
         total_fen=sum(line.amount_fen for line in lines),
         by_post=deemed_on is None,
         deemed_on=deemed_on,
-        content_sha256=hash_of(reference, first.party_id, lines),
+        content_sha256=hash_of(reference, first.party_id, map(told_of, lines)),
     )
 
 
-def hash_of(reference: str, party_id: int, lines: Iterable[Penalty]) -> str:
-    """Return the hash of what a notice says, in the order of its lines."""
-    told = [[line.reference, line.amount_fen, line.content_sha256] for line in lines]
-    return content_sha256({"reference": reference, "party_id": party_id, "lines": told})
+def told_of(line: Penalty | ProposedLine) -> tuple[str, int, str]:
+    """Return what a notice says of one line: its reference, amount in fen and content hash."""
+    return line.reference, line.amount_fen, line.content_sha256
 
 
-def _insert_lines(session: Session, groups: Iterable[tuple[int, Sequence[Penalty]]]) -> None:
+def hash_of(reference: str, party_id: int, told: Iterable[tuple[str, int, str]]) -> str:
+    """Return the hash of what a notice says, its lines (``told_of``) in their order."""
+    return content_sha256({"reference": reference, "party_id": party_id, "lines": list(told)})
+
+
+def _insert_lines(session: Session, groups: Iterable[tuple[int, Sequence[ProposedLine]]]) -> None:
     rows = [
         {"penalty_id": line.id, "notice_id": notice_id, "position": position}
         for notice_id, lines in groups

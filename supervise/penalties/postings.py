@@ -3,18 +3,19 @@
 from supervise.ledger.chart import AccountCode
 from supervise.ledger.drafts import Line
 from supervise.penalties.models import Penalty, PenaltyFamily
+from supervise.penalties.proposed import ProposedLine
 
 
-def _dimension(penalty: Penalty) -> int | None:
+def _dimension(penalty: Penalty | ProposedLine) -> int | None:
     return penalty.party_id if penalty.family is PenaltyFamily.EXTERNAL else penalty.unit_id
 
 
-def _lines(penalty: Penalty, debit: AccountCode, credit: AccountCode) -> list[Line]:
+def _lines(penalty: ProposedLine, debit: AccountCode, credit: AccountCode) -> list[Line]:
     dimension_id = _dimension(penalty)
     return [Line(debit, dimension_id, penalty.amount_fen), Line(credit, dimension_id, -penalty.amount_fen)]
 
 
-def approval_lines(penalty: Penalty) -> list[Line]:
+def approval_lines(penalty: ProposedLine) -> list[Line]:
     """Return the postings of an approved, contestable penalty."""
     if penalty.family is PenaltyFamily.EXTERNAL:
         return _lines(penalty, AccountCode.PENALTY_CONTESTABLE, AccountCode.PENALTY_DEFERRED)

@@ -72,17 +72,17 @@ def propose_penalties(session: Session, incident_ids: Sequence[int], *, actor_id
     """
     ids = list(dict.fromkeys(incident_ids))
     with uncollected():
-        known = _lock_incidents(session, [*ids, *_due_with(session, ids)])
-        return_stale(session, known, actor_id=actor_id)
-        proposer = _Proposer(session, load_cases(session, known), actor_id)
-        refusals: dict[int, RefusalError | None] = {one: proposer.consider(one) for one in known}
-        spared = proposer.write()
-    return [
-        RowResult(incident_id, refusals[incident_id] or spared.get(incident_id))
-        if incident_id in known
-        else RowResult(incident_id, NotFoundError())
-        for incident_id in ids
-    ]
+        refusals = _considered(session, ids, actor_id)
+    return [RowResult(one, refusals[one] if one in refusals else NotFoundError()) for one in ids]
+
+
+def _considered(session: Session, ids: Sequence[int], actor_id: int) -> dict[int, RefusalError | None]:
+    """Propose what can be priced; return for each known incident why not, or None."""
+    known = _lock_incidents(session, [*ids, *_due_with(session, ids)])
+    return_stale(session, known, actor_id=actor_id)
+    proposer = _Proposer(session, load_cases(session, known), actor_id)
+    refusals: dict[int, RefusalError | None] = {one: proposer.consider(one) for one in known}
+    return refusals | proposer.write()
 
 
 def _due_with(session: Session, ids: Sequence[int]) -> Collection[int]:

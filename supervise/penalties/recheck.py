@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from supervise.errors import RefusalError
 from supervise.penalties.cases import Case, NothingProvenError, PricedFinding
 from supervise.penalties.history import add_past, load_offences, past_amounts
-from supervise.penalties.models import Penalty, PenaltyFamily, PenaltyState
+from supervise.penalties.models import PenaltyFamily, PenaltyState
 from supervise.penalties.month_cases import counted_with
 from supervise.penalties.monthly_figures import known_figures
 from supervise.penalties.pricing import History, below_threshold, price_offence, share_out
+from supervise.penalties.proposed import ProposedLine
 
 _APPROVED = (PenaltyState.APPROVED, PenaltyState.FINAL)
 
@@ -31,12 +32,12 @@ class Expected(NamedTuple):
 
 
 def expected_amounts(
-    session: Session, penalties: Sequence[Penalty], cases: Mapping[int, Case | RefusalError]
+    session: Session, penalties: Sequence[ProposedLine], cases: Mapping[int, Case | RefusalError]
 ) -> dict[int, Expected | RefusalError]:
     """Return for each penalty (by id) what it would be now, or why it could not be priced."""
     expected: dict[int, Expected | RefusalError] = {}
     found: dict[int, PricedFinding] = {}
-    rows: dict[int, list[Penalty]] = {}
+    rows: dict[int, list[ProposedLine]] = {}
     for penalty in penalties:
         case = cases[penalty.incident_id]
         if isinstance(case, RefusalError):
@@ -62,7 +63,7 @@ def _portions_in_order(
     session: Session,
     history: History,
     found: Mapping[int, PricedFinding],
-    rows: Mapping[int, Sequence[Penalty]],
+    rows: Mapping[int, Sequence[ProposedLine]],
 ) -> Iterator[tuple[int, dict[int, Expected] | RefusalError]]:
     """Yield for each finding what its bearers would pay now, or why not, each after the amounts made before it."""
     amounts = past_amounts(session, [one.offence for one in found.values()])

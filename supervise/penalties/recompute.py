@@ -221,7 +221,7 @@ class _Past:
                 key = cap_key(offence, CapPer(cap["per"]))
                 self.history.lifted_fen[key] = max(0, self.history.used_fen[key] - int(cap["used_fen"]))
         parameters = replace(offence.rule.parameters, threshold=None)
-        return price_offence(replace(offence, rule=offence.rule._replace(parameters=parameters)), self.history)
+        return price_offence(offence._replace(rule=offence.rule._replace(parameters=parameters)), self.history)
 
     def _count(self, offence: Offence, row: Row[Any]) -> None:
         self.history.add_amount(

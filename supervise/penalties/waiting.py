@@ -117,7 +117,7 @@ def _lines(
     )
     found = {row[0].id: row for row in session.execute(query)}
     charged = ChargedUnits(session, actor_id)
-    endorsed = endorsed_by_others(session, [row[0] for row in found.values()], actor_id=actor_id)
+    endorsed = endorsed_by_others(session, found, actor_id=actor_id)
     return [
         WaitingPenalty._make(
             (

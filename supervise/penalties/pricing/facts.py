@@ -1,7 +1,6 @@
 """What the engine is given: proven offences with the rule that prices them, and the month's figures of a party."""
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from supervise.contracts.rules import AggravationCode, RuleParameters
@@ -48,8 +47,7 @@ class Ground(NamedTuple):
     proof: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Offence:
+class Offence(NamedTuple):
     """A proven finding of one call, the rule in force at the call, and whose history it belongs to."""
 
     finding_id: int
