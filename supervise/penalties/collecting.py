@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, select, text
+from sqlalchemy import ColumnElement, Row, Select, and_, case, select, text
 from sqlalchemy.orm import Session
 
 from supervise.bulk import among, expire_known
-from supervise.contracts.rules import RecoveryBase, ShareMode
+from supervise.contracts.rules import RecoveryBase
 from supervise.errors import ConflictError, InvalidInputError
 from supervise.labels import N_
 from supervise.money import format_yuan
@@ -105,7 +105,8 @@ def _penalties(until: dt.datetime) -> Select[*tuple[Any, ...]]:
         Penalty.finalised_at,
         open_rest().label("open_fen"),
         Penalty.finding_id,
-        Penalty.explanation["share"].label("share"),
+        # Of most there is nothing to read in the explanation.
+        case((Penalty.is_joint, Penalty.explanation["share"])).label("joint_share"),
         objection.exists().label("has_objection"),
         reversal.exists().label("has_reversal"),
     ).where(
@@ -160,12 +161,10 @@ def _debt(kind: DebtKind, row: Row[*tuple[Any, ...]]) -> OpenDebt:
         return debt
     if kind is DebtKind.RECOVERY:
         return debt._replace(has_objection=bool(row.has_objection))
-    share = row.share or {}
-    is_joint = share.get("mode") == ShareMode.JOINT
     return OpenDebt(
         *debt[:6],
-        row.finding_id if is_joint else None,
-        share.get("limit_fen") if is_joint else None,
+        row.finding_id if row.joint_share else None,
+        row.joint_share.get("limit_fen") if row.joint_share else None,
         bool(row.has_objection),
         bool(row.has_reversal),
     )

@@ -6,13 +6,14 @@ against a commission is booked on the day on which the notice arrived.
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.audit.record import record_event
-from supervise.bulk import among
+from supervise.bulk import among, uncollected
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError
 from supervise.labels import N_
 from supervise.settlement.accounts import lock_parties
@@ -20,7 +21,18 @@ from supervise.settlement.models import NoticeDelivery, Settlement, SettlementRu
 from supervise.settlement.taking import book, lines_to_collect, purse_for
 
 #: Notices of one transaction.
-AT_ONCE = 250
+AT_ONCE = 1_000
+
+
+class _Notice(NamedTuple):
+    """A settlement as its notice arrives."""
+
+    id: int
+    run_id: int
+    party_id: int
+    notice_at: dt.datetime | None
+    delivery: NoticeDelivery | None
+    deemed_on: dt.date | None
 
 
 def acknowledge_notice(session: Session, settlement_id: int, *, actor_id: int) -> Settlement:
@@ -49,62 +61,59 @@ def deem_delivered(session: Session, on: dt.date, *, limit: int = AT_ONCE) -> in
     due = select(Settlement.id).where(
         Settlement.state == SettlementState.POSTED, Settlement.delivery.is_(None), Settlement.deemed_on <= on
     )
-    settlements = _locked(session, list(session.scalars(due.order_by(Settlement.id).limit(limit))))
-    fresh = [one for one in settlements if one.delivery is None]
-    _take_effect(session, fresh, NoticeDelivery.DEEMED, None, actor_id=None)
-    return len(settlements)
+    notices = _locked(session, list(session.scalars(due.order_by(Settlement.id).limit(limit))))
+    fresh = [one for one in notices if one.delivery is None]
+    with uncollected():
+        _take_effect(session, fresh, NoticeDelivery.DEEMED, None, actor_id=None)
+    return len(notices)
 
 
 def _delivered(
     session: Session, settlement_id: int, delivery: NoticeDelivery, on: dt.date, actor_id: int
 ) -> Settlement:
-    settlements = _locked(session, [settlement_id])
-    if not settlements or settlements[0].notice_at is None:
+    notices = _locked(session, [settlement_id])
+    notice_at = notices[0].notice_at if notices else None
+    if notice_at is None:
         raise NotFoundError
-    [settlement] = settlements
-    if settlement.delivery is not None:
+    [notice] = notices
+    if notice.delivery is not None:
         raise AlreadyDecidedError
-    if not clock.china_day(settlements[0].notice_at) <= on <= clock.today():
+    if not clock.china_day(notice_at) <= on <= clock.today():
         raise InvalidInputError(N_("A notice arrives after it went out, and not in the future"))
-    _take_effect(session, settlements, delivery, on, actor_id=actor_id)
-    session.refresh(settlement)
-    return settlement
+    _take_effect(session, notices, delivery, on, actor_id=actor_id)
+    return session.get_one(Settlement, settlement_id, populate_existing=True)
 
 
-def _locked(session: Session, ids: Sequence[int]) -> Sequence[Settlement]:
+def _locked(session: Session, ids: Sequence[int]) -> list[_Notice]:
     if not ids:
         return []
-    return session.scalars(
-        select(Settlement)
-        .where(among(session, Settlement.id, list(ids)))
-        .order_by(Settlement.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
+    columns = [getattr(Settlement, name) for name in _Notice._fields]
+    rows = select(*columns).where(among(session, Settlement.id, list(ids))).order_by(Settlement.id)
+    return [_Notice._make(row) for row in session.execute(rows.with_for_update())]
 
 
 def _take_effect(
     session: Session,
-    settlements: Sequence[Settlement],
+    notices: Sequence[_Notice],
     delivery: NoticeDelivery,
     on: dt.date | None,
     *,
     actor_id: int | None,
 ) -> None:
     """Write the delivery, each on its own deemed day if *on* is None, and book what waited for it."""
-    if not settlements:
+    if not notices:
         return
-    lock_parties(session, {one.party_id for one in settlements})
-    days = {one.id: on or one.deemed_on or clock.today() for one in settlements}
+    lock_parties(session, {one.party_id for one in notices})
+    days = {one.id: on or one.deemed_on or clock.today() for one in notices}
     for day in sorted(set(days.values())):
         ids = [id_ for id_, of in days.items() if of == day]
         arrived = update(Settlement).where(among(session, Settlement.id, ids))
         values = arrived.values(delivery=delivery, delivered_on=day)
         session.execute(values.execution_options(synchronize_session=False))
     total_fen = 0
-    for run_id in sorted({one.run_id for one in settlements}):
+    for run_id in sorted({one.run_id for one in notices}):
         run = session.get_one(SettlementRun, run_id)
-        lines = lines_to_collect(session, [one.id for one in settlements if one.run_id == run_id])
+        lines = lines_to_collect(session, [one.id for one in notices if one.run_id == run_id])
         purse = purse_for(session, lines)
         collected = [purse.take(line) for line in lines]
         book(session, run, collected, days)
@@ -114,9 +123,9 @@ def _take_effect(
         actor_id=actor_id,
         action="settlements.delivered",
         subject="settlement",
-        subject_id=settlements[0].id if len(settlements) == 1 else None,
+        subject_id=notices[0].id if len(notices) == 1 else None,
         changes={
-            "settlement_ids": [one.id for one in settlements],
+            "settlement_ids": [one.id for one in notices],
             "delivery": delivery,
             "collected_fen": total_fen,
         },

@@ -36,7 +36,7 @@ from supervise.settlement.runs import lock_run
 from supervise.settlement.taking import Collected, book, lines_to_collect, purse_for
 
 #: Parties of one transaction: about a second, and no page waits long for a lock.
-PARTIES_AT_ONCE = 250
+PARTIES_AT_ONCE = 1_000
 #: Working days after which a notice counts as delivered, where the contract says nothing.
 DEEMED_DAYS = 3
 TOP_UP_DAYS = 10

@@ -126,14 +126,14 @@ def _means(session: Session, month: str) -> dict[int, Means]:
     for party_id, fen in refunds_due(session).items():
         means[party_id].refund_fen = fen
     used = set_off_by_contract(session, [month])
-    statements = select(CommissionStatement).where(
-        CommissionStatement.month == month, CommissionStatement.superseded_at.is_(None)
-    )
-    for one in session.scalars(statements):
-        taken = used.get((one.contract_id, month))
-        left_fen = one.due_fen - (taken.all_fen if taken else 0)
+    statements = select(
+        CommissionStatement.contract_id, CommissionStatement.party_id, CommissionStatement.due_fen
+    ).where(CommissionStatement.month == month, CommissionStatement.superseded_at.is_(None))
+    for contract_id, party_id, due_fen in session.execute(statements):
+        taken = used.get((contract_id, month))
+        left_fen = due_fen - (taken.all_fen if taken else 0)
         if left_fen > 0:
-            means[one.party_id].commission_fen[one.contract_id] = left_fen
+            means[party_id].commission_fen[contract_id] = left_fen
     return dict(means)
 
 

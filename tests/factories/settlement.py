@@ -75,6 +75,7 @@ def make_final_penalty(
         tax_label="",
         gl_account_code="6301.01",
         explanation={"share": share} if share else {},
+        is_joint=share is not None and share.get("mode") == "joint",
         content_sha256="0" * 64,
         occurred_on=clock.today(),
         period=clock.month_of(clock.today()),
