@@ -1,5 +1,6 @@
 """Gunicorn's settings; the command line and the environment (GUNICORN_CMD_ARGS) go before them."""
 
+import gc
 import os
 from typing import Any
 
@@ -28,5 +29,10 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ARG001 - gunicorn's hook
-    """Compile the questions about calls, so that nobody's first page waits for the compiler."""
+    """Compile the questions about calls, so that nobody's first page waits for the compiler.
+
+    What is loaded by then stays for the life of the process: the collector of cycles need not look through it.
+    """
     compile_questions()
+    gc.collect()
+    gc.freeze()

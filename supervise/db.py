@@ -138,16 +138,21 @@ class Database:
         state of the database; on SQLite they always do.
         """
         options: dict[str, Any] = {"supervise_writes": writes, "supervise_waits": waits}
-        if one_moment and self.dialect == "postgresql":
-            options["isolation_level"] = "REPEATABLE READ"
+        if self.dialect == "postgresql":
+            options["postgresql_readonly"] = not writes
+            if one_moment:
+                options["isolation_level"] = "REPEATABLE READ"
         with (
             self.engine.connect().execution_options(**options) as connection,
             Session(connection, expire_on_commit=False, autoflush=True, info=self._info) as session,
         ):
             yield session
-            if writes:
+            if not writes:
+                # Nothing of it is kept; what the page still shows stays as it was read.
+                session.expunge_all()
+            if writes or self.dialect == "postgresql":
+                # There also what was only read: a rollback would make the driver forget what it has prepared.
                 session.commit()
-            # Else closing ends the transaction; a rollback would expire the rows that the page still shows.
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

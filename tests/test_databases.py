@@ -1,6 +1,10 @@
-"""The harness itself: what a commit would refuse is seen although nothing is committed; clones are strangers."""
+"""Sessions and the harness: what a page reads with; what a commit would refuse is seen although nothing is committed."""
 
+import contextlib
+
+import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import InternalError
 from sqlalchemy.orm import Session
 
 from supervise.db import Database
@@ -61,3 +65,32 @@ def test_a_statement_is_compiled_once_for_all_databases_of_a_worker_and_asks_eac
             connection.rollback()
 
     assert answers[1].context.compiled is answers[0].context.compiled
+
+
+def test_a_page_asks_what_the_server_has_prepared(database: Database) -> None:
+    if database.dialect != "postgresql":
+        pytest.skip("SQLite prepares in the process")
+    question = sa.text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%asked_again%'")
+    for _page in range(8):
+        with database.session(writes=False) as session:
+            session.execute(sa.text("SELECT 1 AS asked_again"))
+
+    with database.session(writes=False) as session:
+        assert session.scalar(question) == 1
+
+
+def test_nothing_that_a_page_does_is_kept(database: Database) -> None:
+    with database.session(writes=True) as session:
+        session.execute(sa.text("CREATE TABLE looked_at (id INTEGER)"))
+    with contextlib.suppress(InternalError), database.session(writes=False) as session:
+        session.execute(sa.text("INSERT INTO looked_at VALUES (1)"))
+
+    with database.session(writes=False) as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM looked_at")) == 0
+
+
+def test_a_page_cannot_write_on_postgresql(database: Database) -> None:
+    if database.dialect != "postgresql":
+        pytest.skip("SQLite takes it back at the end of the page")
+    with pytest.raises(InternalError, match="read-only"), database.session(writes=False) as session:
+        session.execute(sa.text("CREATE TABLE written (id INTEGER)"))

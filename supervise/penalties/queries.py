@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
@@ -115,6 +115,17 @@ class WaitingTotal(NamedTuple):
     rule_version_id: int
     rule: str
     rule_number: int
+    penalties: int
+    amount_fen: int
+    capped_fen: int
+    loss_basis_fen: int
+
+
+class WaitingTotals(NamedTuple):
+    """What waits for approval: the largest totals, how many there are, and what all of them come to."""
+
+    rows: Sequence[WaitingTotal]
+    totals: int
     penalties: int
     amount_fen: int
     capped_fen: int
@@ -285,28 +296,34 @@ def open_objections(session: Session, scope: Scope) -> Sequence[WaitingObjection
     return [WaitingObjection(*row) for row in session.execute(limited)]
 
 
-def approval_totals(session: Session) -> Sequence[WaitingTotal]:
-    """Return what waits for approval by party and rule, the largest amount first."""
-    amount = func.sum(Penalty.amount_fen)
-    query = (
+def approval_totals(session: Session, *, party_id: int | None = None, limit: int | None = None) -> WaitingTotals:
+    """Return what waits for approval, of one party or of all, by party and rule, the largest first."""
+    sums = (
         select(
             Penalty.party_id,
-            Party.name,
             Penalty.rule_version_id,
-            RuleVersion.code,
-            RuleVersion.number,
-            func.count(Penalty.id),
-            amount,
-            func.sum(Penalty.capped_fen),
-            func.sum(Penalty.loss_basis_fen),
+            func.count(Penalty.id).label("penalties"),
+            func.sum(Penalty.amount_fen).label("amount_fen"),
+            func.sum(Penalty.capped_fen).label("capped_fen"),
+            func.sum(Penalty.loss_basis_fen).label("loss_basis_fen"),
         )
-        .join(Party, Party.id == Penalty.party_id)
-        .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
-        .where(Penalty.state == PenaltyState.PROPOSED)
-        .group_by(Penalty.party_id, Party.name, Penalty.rule_version_id, RuleVersion.code, RuleVersion.number)
-        .order_by(amount.desc(), Penalty.party_id)
+        .where(Penalty.state == PenaltyState.PROPOSED, true() if party_id is None else Penalty.party_id == party_id)
+        .group_by(Penalty.party_id, Penalty.rule_version_id)
+        .subquery()
     )
-    return [WaitingTotal(*row[:6], int(row[6]), int(row[7]), int(row[8])) for row in session.execute(query)]
+    together = [func.count().over(), *(func.sum(column).over() for column in sums.c[2:])]
+    named = (
+        select(
+            sums.c.party_id, Party.name, RuleVersion.id, RuleVersion.code, RuleVersion.number, *sums.c[2:], *together
+        )
+        .join(Party, Party.id == sums.c.party_id)
+        .join(RuleVersion, RuleVersion.id == sums.c.rule_version_id)
+        .order_by(sums.c.amount_fen.desc(), sums.c.party_id, sums.c.rule_version_id)
+        .limit(limit)
+    )
+    found = session.execute(named).all()
+    rows = [WaitingTotal(*row[:5], *map(int, row[5:9])) for row in found]
+    return WaitingTotals(rows, *(map(int, found[0][9:]) if found else (0,) * 5))
 
 
 def penalty_totals(

@@ -4,12 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, exists, false, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from supervise import clock
 from supervise.attribution.grades import Grade
 from supervise.attribution.models import Attribution, Finding, Method
 from supervise.attribution.proof_models import IncidentAttachment
+from supervise.bulk import among
 from supervise.complaints.models import Incident
 from supervise.contracts.models import RuleVersion
 from supervise.contracts.rules import WHOLE_BP
@@ -23,6 +24,24 @@ from supervise.penalties.models import Penalty, PenaltyState, ReversalRequest, R
 PAGE = 50
 #: From this step of a rule's tiers on, a line stands on top (domain 4.3).
 HIGH_TIER = 3
+
+
+#: What the page shows of a penalty; the rest of its columns stays in the database.
+_SHOWN = (
+    Penalty.reference,
+    Penalty.family,
+    Penalty.party_id,
+    Penalty.unit_id,
+    Penalty.offence_code,
+    Penalty.occurred_on,
+    Penalty.gross_fen,
+    Penalty.capped_fen,
+    Penalty.amount_fen,
+    Penalty.loss_basis_fen,
+    Penalty.explanation,
+    Penalty.content_sha256,
+    Penalty.maker_id,
+)
 
 
 class SecondLook(LabelledEnum):
@@ -86,7 +105,7 @@ def waiting_penalties(
     looks = _second_looks(session, actor_id)
     rank = case((or_(*looks.values()), 0), else_=1)
     places = (
-        select(rank, Penalty.party_id, Penalty.id)
+        select(rank, Penalty.party_id, Penalty.id, *looks.values())
         .join(Finding, Finding.id == Penalty.finding_id)
         .join(Attribution, Attribution.id == Finding.attribution_id)
         .where(Penalty.state == PenaltyState.PROPOSED)
@@ -97,37 +116,30 @@ def waiting_penalties(
         places = places.where(Penalty.party_id == party_id)
     if after is not None:
         places = places.where(tuple_(rank, Penalty.party_id, Penalty.id) > tuple_(*after))
-    found = [Place._make(row) for row in session.execute(places)]
-    rows = _lines(session, [place.penalty_id for place in found[:limit]], looks, actor_id)
-    return WaitingPage(rows, found[limit - 1] if len(found) > limit else None)
+    found = session.execute(places).all()
+    reasons = {
+        row[2]: tuple(look for look, holds in zip(looks, row[3:], strict=True) if holds) for row in found[:limit]
+    }
+    rows = _lines(session, reasons, actor_id)
+    return WaitingPage(rows, Place._make(found[limit - 1][:3]) if len(found) > limit else None)
 
 
-def _lines(
-    session: Session, ids: Sequence[int], looks: Mapping[SecondLook, ColumnElement[bool]], actor_id: int
-) -> list[WaitingPenalty]:
-    """Return these penalties as an approver weighs them, in the order of *ids*."""
+def _lines(session: Session, reasons: Mapping[int, tuple[SecondLook, ...]], actor_id: int) -> list[WaitingPenalty]:
+    """Return these penalties (by id, with why they stand on top) as an approver weighs them, in their order."""
     query = (
-        select(Penalty, Party.name, OrgUnit.name, RuleVersion.code, RuleVersion.number, *looks.values())
+        select(Penalty, Party.name, OrgUnit.name, RuleVersion.code, RuleVersion.number)
         .join(Party, Party.id == Penalty.party_id)
         .join(OrgUnit, OrgUnit.id == Penalty.unit_id, isouter=True)
         .join(RuleVersion, RuleVersion.id == Penalty.rule_version_id)
-        .join(Finding, Finding.id == Penalty.finding_id)
-        .join(Attribution, Attribution.id == Finding.attribution_id)
-        .where(Penalty.id.in_(ids))
+        .where(among(session, Penalty.id, list(reasons)))
+        .options(load_only(*_SHOWN, raiseload=True))
     )
     found = {row[0].id: row for row in session.execute(query)}
     charged = ChargedUnits(session, actor_id)
     endorsed = endorsed_by_others(session, found, actor_id=actor_id)
     return [
-        WaitingPenalty._make(
-            (
-                *found[penalty_id][:5],
-                tuple(look for look, holds in zip(looks, found[penalty_id][5:], strict=True) if holds),
-                charged.include(found[penalty_id][0]),
-                penalty_id in endorsed,
-            )
-        )
-        for penalty_id in ids
+        WaitingPenalty._make((*found[penalty_id], why, charged.include(found[penalty_id][0]), penalty_id in endorsed))
+        for penalty_id, why in reasons.items()
     ]
 
 

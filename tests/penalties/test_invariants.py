@@ -166,7 +166,7 @@ def test_lists_and_totals_say_the_same_within_scope(session: Session) -> None:
     assert {row.party_id for row in listed.rows} == {partner.party.id}
     assert sum(total.owed_fen for total in totals) == sum(row.owed_fen for row in listed.rows)
     assert sum(total.penalties for total in totals) == len(listed.rows) < len(penalties)
-    [mine] = [total for total in approval_totals(session) if total.party_id == other.party.id]
+    [mine] = [total for total in approval_totals(session).rows if total.party_id == other.party.id]
     assert (mine.penalties, mine.amount_fen) == (1, waiting.amount_fen)
     assert penalties_in_scope(session, Scope.nothing(), PenaltyFilter()).rows == []
 

@@ -105,8 +105,8 @@ def approve_every_penalty() -> ResponseReturnValue:
     me, party_id = current_user(), request.args.get("party", type=int)
     with db.reading() as session:
         rows = penalties_waiting.every_waiting(session, party_id=party_id, limit=RUN_ROWS_MAX + 1)
-        totals = [row for row in approval_totals(session) if party_id in {None, row.party_id}]
-        _check_shown(sum(row.penalties for row in totals), sum(row.amount_fen for row in totals))
+        totals = approval_totals(session, party_id=party_id, limit=1)
+        _check_shown(totals.penalties, totals.amount_fen)
         references = penalties_waiting.references_of(session, [row[0] for row in rows[:ROWS_MAX]])
     if len(rows) > ROWS_MAX:
         return have_run(BulkAction.APPROVE_PENALTIES, [Subject(*row) for row in rows])

@@ -60,10 +60,9 @@ def penalties_page(refused: RefusedReturn | None = None) -> str:
         )
         names = {code: named(row) for code, row in offence_types(session).items()}
         people = display_names(session, [row.penalty.maker_id for row in page.rows])
-        totals = approval_totals(session)
+        totals = approval_totals(session, limit=None if "sums" in request.args else _SUMS_SHOWN)
+        shown = totals if party_id is None else approval_totals(session, party_id=party_id, limit=1)
         waiting = waiting_for(session, me)
-    shown = [row for row in totals if party_id in {None, row.party_id}]
-    more_sums = 0 if "sums" in request.args else max(0, len(totals) - _SUMS_SHOWN)
     return render_template(
         "approvals/penalties.html",
         rows=page.rows,
@@ -71,9 +70,8 @@ def penalties_page(refused: RefusedReturn | None = None) -> str:
         names=names,
         people=people,
         totals=totals,
-        more_sums=more_sums,
         all_sums_url=address_with(".index", sums="all"),
-        together=(sum(row.penalties for row in shown), sum(row.amount_fen for row in shown)),
+        together=(shown.penalties, shown.amount_fen),
         waiting=waiting,
         party_id=party_id,
         me=me,
