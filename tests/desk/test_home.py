@@ -35,15 +35,13 @@ from tests.factories.penalties import (
     propose,
 )
 
-TODAY = clock.today()
-
 
 def worker(user: User, scope: Scope | None = None) -> Worker:
     return Worker(user.id, ROLE_PERMISSIONS[Role(user.role)], scope or Scope.everything())
 
 
 def task(session: Session, user: User, words: str, scope: Scope | None = None) -> int:
-    tasks = tasks_of(session, worker(user, scope), TODAY)
+    tasks = tasks_of(session, worker(user, scope), clock.today())
     return next((one.rows for one in tasks if one.words == words), 0)
 
 
@@ -79,11 +77,12 @@ def test_counting_stops_at_the_limit_and_at_the_scope(session: Session, monkeypa
 
 
 def test_late_work_comes_first(session: Session) -> None:
+    today = clock.today()
     clerk = make_user(session)
-    make_ticket(session, due_on=TODAY)
-    make_ticket(session, due_on=TODAY - dt.timedelta(days=1))
+    make_ticket(session, due_on=today)
+    make_ticket(session, due_on=today - dt.timedelta(days=1))
 
-    tasks = tasks_of(session, worker(clerk), TODAY)
+    tasks = tasks_of(session, worker(clerk), today)
 
     assert [(one.words, one.rows, one.is_urgent) for one in tasks] == [
         ("Late tickets", 1, True),
@@ -106,7 +105,7 @@ def test_a_partner_is_told_of_a_penalty_and_an_administrator_of_passwords(sessio
     admin = make_user(session, role=Role.ADMIN, password_is_initial=True)
     scope = Scope(sees_everything=False, unit_ids=frozenset(), party_ids=frozenset({penalty.party_id}))
 
-    line, notice = tasks_of(session, worker(partner, scope), TODAY)
+    line, notice = tasks_of(session, worker(partner, scope), clock.today())
 
     assert (line.words, line.rows, line.endpoint) == ("Penalties to look at", 1, "penalties.index")
     assert (notice.words, notice.rows, notice.endpoint) == ("Notices to open", 1, "notices.index")
@@ -140,13 +139,14 @@ def test_the_calendar_of_the_next_year_is_asked_for_from_november_on(session: Se
 
 
 def test_figures_count_what_waits_and_what_was_approved_this_month(session: Session) -> None:
+    today = clock.today()
     charged = make_charged_partner(session)
     make_approved_penalty(session, charged=charged)
-    make_ticket(session, due_on=TODAY - dt.timedelta(days=1))
-    make_ticket(session, due_on=TODAY, state=TicketState.REPLIED)
-    before = overview.month_start(TODAY)
+    make_ticket(session, due_on=today - dt.timedelta(days=1))
+    make_ticket(session, due_on=today, state=TicketState.REPLIED)
+    before = overview.month_start(today)
 
-    waiting = overview.waiting_tickets(session, Scope.everything(), TODAY)
+    waiting = overview.waiting_tickets(session, Scope.everything(), today)
 
     assert (waiting.unanswered, waiting.soon) == (2, 0)
     assert overview.penalties_approved(session, Scope.everything(), before) == (20000, 1)
@@ -157,7 +157,7 @@ def test_figures_count_what_waits_and_what_was_approved_this_month(session: Sess
 def test_proposed_amounts_are_no_money_of_the_month(session: Session) -> None:
     charged = make_charged_partner(session)
     [penalty] = propose(session, make_proven_incident(session, party=charged.party))
-    since = overview.month_start(TODAY)
+    since = overview.month_start(clock.today())
     assert overview.penalties_approved(session, Scope.everything(), since).rows == 0
 
     approve_all(session, penalty)
@@ -166,6 +166,7 @@ def test_proposed_amounts_are_no_money_of_the_month(session: Session) -> None:
 
 
 def test_complaints_are_charted_by_the_branch_above_and_the_week(session: Session) -> None:
+    today = clock.today()
     province = make_unit(session, name="省公司")
     city = make_unit(session, name="城东分公司", parent=province)
     county = make_unit(session, name="东郊县", parent=city)
@@ -173,10 +174,10 @@ def test_complaints_are_charted_by_the_branch_above_and_the_week(session: Sessio
     for unit, back in ((city, 0), (county, 0), (county, 14), (county, 100)):
         make_ticket(session, unit=unit, received_at=now - dt.timedelta(days=back))
 
-    weeks = overview.weeks_by_branch(session, Scope.everything(), TODAY)
+    weeks = overview.weeks_by_branch(session, Scope.everything(), today)
 
     assert len(weeks.firsts) == 7
-    assert weeks.firsts[-1] <= TODAY < weeks.firsts[-1] + dt.timedelta(days=7)
+    assert weeks.firsts[-1] <= today < weeks.firsts[-1] + dt.timedelta(days=7)
     assert dict(weeks.series)["城东分公司"] == (0, 0, 0, 0, 1, 0, 2)
 
 
@@ -186,7 +187,7 @@ def test_more_branches_than_colours_share_the_last_one(session: Session) -> None
         unit = make_unit(session, name=f"{place}号分公司", parent=province)
         make_ticket(session, unit=unit, received_at=clock.now())
 
-    weeks = overview.weeks_by_branch(session, Scope.everything(), TODAY)
+    weeks = overview.weeks_by_branch(session, Scope.everything(), clock.today())
 
     assert len(weeks.series) == 7
     assert weeks.series[-1][1][-1] == 2

@@ -29,12 +29,14 @@ from tests.factories.penalties import (
 )
 from tests.reports.statement_story import live_through, three_penalties
 
-THIS_MONTH = clock.month_of(clock.today())
+
+def this_month() -> str:
+    return clock.month_of(clock.today())
 
 
 def statement_of(session: Session, charged: Charged, scope: Scope | None = None) -> PartyStatement:
     return party_statement(
-        session, scope or Scope.everything(), charged.party.id, first_month=THIS_MONTH, last_month=THIS_MONTH
+        session, scope or Scope.everything(), charged.party.id, first_month=this_month(), last_month=this_month()
     )
 
 
@@ -84,7 +86,7 @@ def test_what_was_booked_before_is_the_opening(session: Session) -> None:
     charged = make_charged_partner(session)
     three_penalties(session, charged)
 
-    later = clock.next_month(THIS_MONTH)
+    later = clock.next_month(this_month())
     statement = party_statement(session, Scope.everything(), charged.party.id, first_month=later, last_month=later)
 
     assert statement.opening_fen == statement.closing_fen == 600_00
@@ -136,7 +138,9 @@ def test_a_partner_has_no_statement_of_the_branch_that_sponsors_it(session: Sess
     give_scope(session, user_id=contact.id, party=charged.party)
 
     with pytest.raises(NotFoundError):
-        party_statement(session, Scope.of(session, contact), branch.id, first_month=THIS_MONTH, last_month=THIS_MONTH)
+        party_statement(
+            session, Scope.of(session, contact), branch.id, first_month=this_month(), last_month=this_month()
+        )
 
 
 def test_months_that_are_upside_down_are_refused(session: Session) -> None:
@@ -147,6 +151,6 @@ def test_months_that_are_upside_down_are_refused(session: Session) -> None:
             session,
             Scope.everything(),
             charged.party.id,
-            first_month=clock.next_month(THIS_MONTH),
-            last_month=THIS_MONTH,
+            first_month=clock.next_month(this_month()),
+            last_month=this_month(),
         )

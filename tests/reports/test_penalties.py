@@ -21,7 +21,6 @@ from tests.factories.complaints import CALLED_AT
 from tests.factories.penalties import make_approved_penalty, make_charged_branch, make_charged_partner
 from tests.reports.statement_story import live_through
 
-THIS_MONTH = clock.month_of(clock.today())
 HEADINGS = [
     "Penalty number", "Responsible party", "Kind", "Branch", "Contract number", "Rule version", "Offence type",
     "Incident time", "Month of the call", "Gross (yuan)", "Cut by caps (yuan)", "Charged (yuan)", "Lifted since (yuan)",
@@ -29,10 +28,14 @@ HEADINGS = [
 ]  # fmt: skip
 
 
+def this_month() -> str:
+    return clock.month_of(clock.today())
+
+
 def book_of(session: Session, folder: Path) -> openpyxl.Workbook:
     with use_locale("en"):
         made = build_penalty_workbook(
-            session, THIS_MONTH, {"after_refusal": "After refusal"}, folder / "p.xlsx", clock.now()
+            session, this_month(), {"after_refusal": "After refusal"}, folder / "p.xlsx", clock.now()
         )
     return openpyxl.load_workbook(made.path)
 
@@ -62,7 +65,7 @@ def test_the_month_is_that_of_the_books_and_the_calls_month_is_a_column(session:
     assert row[0] == penalty.reference
     assert row[7] == "2026-09-29 10:00"
     assert row[8] == "2026-09"
-    assert THIS_MONTH != "2026-09"
+    assert this_month() != "2026-09"
 
 
 def test_what_a_cap_took_away_wholly_is_listed_though_nothing_was_posted(session: Session) -> None:
@@ -71,7 +74,7 @@ def test_what_a_cap_took_away_wholly_is_listed_though_nothing_was_posted(session
     make_approved_penalty(session, charged=charged)
     capped = make_approved_penalty(session, charged=charged, occurred_at=CALLED_AT + dt.timedelta(hours=2))
 
-    month = booked_month(session, THIS_MONTH)
+    month = booked_month(session, this_month())
 
     assert capped.amount_fen == 0
     assert capped.reference in {row.penalty.reference for row in month.charged}
@@ -81,7 +84,7 @@ def test_what_a_cap_took_away_wholly_is_listed_though_nothing_was_posted(session
 def test_changes_tell_what_happened_to_earlier_penalties(session: Session) -> None:
     live_through(session, make_charged_partner(session))
 
-    kinds = [change.kind for change in booked_month(session, THIS_MONTH).changes]
+    kinds = [change.kind for change in booked_month(session, this_month()).changes]
 
     assert sorted(kinds) == sorted(
         [StatementKind.LIFTED, StatementKind.LIFTED, StatementKind.FINAL, StatementKind.FINAL, StatementKind.REVERSED]

@@ -13,13 +13,11 @@ from supervise.contracts.models import RuleState, RuleVersion
 from tests.views.money_pages import Scene, arranged, browser, make_scene
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-NEXT_YEAR = clock.today().replace(month=1, day=1, year=clock.today().year + 1)
-#: As a browser sends a form in which every card says something.
+#: As a browser sends a form in which every card says something, but for the first day.
 RULE = {
     "code": "HX/P1",
     "offence_code": "after_refusal",
     "priority": "10",
-    "valid_from": NEXT_YEAR.isoformat(),
     "last_on": "",
     "basis": "per_offence",
     "amount_fen": "200",
@@ -105,7 +103,8 @@ def newest_rule(app: Flask) -> RuleVersion:
 
 def draft(app: Flask, scene: Scene, **changes: str) -> tuple[int, str]:
     address = f"/contracts/{scene.partner.contract.id}/rules/new"
-    response = browser(app, "triager").post(address, data=RULE | changes)
+    next_year = clock.today().year + 1
+    response = browser(app, "triager").post(address, data=RULE | {"valid_from": f"{next_year}-01-01"} | changes)
     return response.status_code, response.text
 
 

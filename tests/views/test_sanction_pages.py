@@ -19,14 +19,12 @@ from tests.factories.parties import give_scope, make_holder, make_number, make_p
 from tests.factories.points import make_sanction
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-TODAY = clock.today()
-TOMORROW = TODAY + dt.timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
 def _noon() -> object:
-    """The day of this module goes on when China's day ends while it runs."""
-    with time_machine.travel(clock.start_of_day(TODAY) + dt.timedelta(hours=12)) as traveller:
+    """The day of a test goes on when China's day ends while it runs."""
+    with time_machine.travel(clock.start_of_day(clock.today()) + dt.timedelta(hours=12)) as traveller:
         yield traveller
 
 
@@ -49,7 +47,11 @@ class Desk(NamedTuple):
 
     def impose(self, party_id: int, **given: object) -> int:
         with self.app.app_context(), db.writing() as session:
-            return make_sanction(session, party=session.get_one(Party, party_id), from_on=TODAY, **given).id  # type: ignore[arg-type]
+            return make_sanction(session, party=session.get_one(Party, party_id), from_on=clock.today(), **given).id  # type: ignore[arg-type]
+
+
+def tomorrow() -> dt.date:
+    return clock.today() + dt.timedelta(days=1)
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def desk(app: Flask) -> Desk:
 def test_a_triager_proposes_and_a_supervisor_approves(desk: Desk) -> None:
     with desk.app.app_context(), db.reading() as session:
         code = session.get_one(Party, desk.party_id).code
-    form = {"kind": "outbound_suspension", "party": code, "from_on": f"{TOMORROW}", "reason": "多次违规外呼"}
+    form = {"kind": "outbound_suspension", "party": code, "from_on": f"{tomorrow()}", "reason": "多次违规外呼"}
     assert desk.as_(Role.TRIAGER).post("/sanctions/new", data=form).status_code == 303
     row = desk.only()
     assert desk.as_(Role.TRIAGER).post(f"/sanctions/{row.id}/approve").status_code == 403
@@ -81,7 +83,7 @@ def test_a_triager_proposes_and_a_supervisor_approves(desk: Desk) -> None:
 
 
 def test_a_form_for_today_or_without_its_party_is_refused_in_words(desk: Desk) -> None:
-    form = {"kind": "warning", "from_on": f"{TOMORROW}", "reason": "警告一次"}
+    form = {"kind": "warning", "from_on": f"{tomorrow()}", "reason": "警告一次"}
 
     assert desk.as_(Role.TRIAGER).post("/sanctions/new", data=form).status_code == 400
     unknown = form | {"party": "NOBODY"}
@@ -103,21 +105,22 @@ def test_the_charged_side_sees_its_own_decided_sanctions_and_no_proposal(desk: D
 
 
 def test_other_systems_read_suspensions_shutdowns_and_restored_numbers(desk: Desk) -> None:
-    yesterday = TODAY - dt.timedelta(days=1)
+    today = clock.today()
+    yesterday = today - dt.timedelta(days=1)
     with desk.app.app_context(), db.writing() as session:
         party = session.get_one(Party, desk.party_id)
         shut, over = (make_number(session, digits=f"0288888000{n}") for n in (1, 2))
         make_holder(session, party=party, number=shut)
         kind = SanctionKind.NUMBER_SHUTDOWN
         make_sanction(session, party=party, kind=kind, number_id=shut.id, from_on=yesterday)
-        make_sanction(session, party=None, kind=kind, number_id=over.id, from_on=yesterday, until_on=TODAY)
-        make_sanction(session, party=party, from_on=yesterday, until_on=TODAY)
+        make_sanction(session, party=None, kind=kind, number_id=over.id, from_on=yesterday, until_on=today)
+        make_sanction(session, party=party, from_on=yesterday, until_on=today)
 
     found = desk.as_(Role.TRIAGER).get("/sanctions/in-force.json").get_json()
 
     assert found["suspensions"] == []
     assert [one["number"] for one in found["number_shutdowns"]] == ["02888880001"]
-    assert [(one["number"], one["until"]) for one in found["restored_numbers"]] == [("02888880002", f"{TODAY}")]
+    assert [(one["number"], one["until"]) for one in found["restored_numbers"]] == [("02888880002", f"{today}")]
     listed = desk.as_(Role.TRIAGER).get("/sanctions/export?format=csv&stage=in_force").get_data(as_text=True)
     assert "02888880001" in listed
     assert "02888880002" not in listed

@@ -26,7 +26,6 @@ from tests.factories.parties import give_scope, make_holder, make_party, make_un
 from tests.factories.records import write_records
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-NIGHT = clock.start_of_day(clock.today()) - dt.timedelta(hours=2)
 KNOWN, UNKNOWN = "13912345678", "13900009999"
 
 
@@ -34,6 +33,7 @@ class Desk(NamedTuple):
     """The application after a night with two calls of one agent and one of another."""
 
     app: Flask
+    at: dt.datetime
 
     def as_(self, role: Role) -> FlaskClient:
         client = self.app.test_client()
@@ -56,6 +56,7 @@ class Desk(NamedTuple):
 @pytest.fixture
 def desk(app: Flask, keyring: Keyring) -> Desk:
     app.config["WTF_CSRF_ENABLED"] = False
+    night = clock.start_of_day(clock.today()) - dt.timedelta(hours=2)
     with app.app_context():
         with db.writing() as session:
             unit, other_unit = make_unit(session), make_unit(session)
@@ -69,7 +70,7 @@ def desk(app: Flask, keyring: Keyring) -> Desk:
             make_user(session, role=Role.TRIAGER)
             make_number(session, digits=KNOWN)
             rows = [
-                {"record_id": f"R{n}", "caller": caller, "subscriber": subscriber, "started_at": NIGHT}
+                {"record_id": f"R{n}", "caller": caller, "subscriber": subscriber, "started_at": night}
                 for n, (caller, subscriber) in enumerate(
                     [("02988880001", KNOWN), ("02988880001", UNKNOWN), ("02988880002", KNOWN)]
                 )
@@ -77,7 +78,7 @@ def desk(app: Flask, keyring: Keyring) -> Desk:
             write_records(session, keyring, RecordKind.CALLS, rows)
         watch_records(surroundings())
         watch_records(surroundings())
-    return Desk(app)
+    return Desk(app, night)
 
 
 @pytest.mark.parametrize("role", [Role.BRANCH_MANAGER, Role.PARTNER_CONTACT])
@@ -93,7 +94,7 @@ def test_whom_a_suspicion_is_about_is_not_told_of_it(desk: Desk, role: Role) -> 
 def test_what_was_found_is_read_within_a_scope(desk: Desk) -> None:
     with desk.app.app_context(), db.reading() as session:
         manager = session.scalars(select(User).where(User.role == Role.BRANCH_MANAGER)).one()
-        night = clock.china_day(NIGHT)
+        night = clock.china_day(desk.at)
         filters = FindingFilters(Span(night, night))
         lines = findings_by_day(session, Scope.of(session, manager), Irregularity.OUTSIDE_HOURS, filters)
 
@@ -152,7 +153,7 @@ def test_an_address_that_names_no_kind_or_no_place_is_refused(desk: Desk) -> Non
 
 
 def test_orders_open_no_incident_and_their_page_says_why(desk: Desk) -> None:
-    of_orders = {"kind": Irregularity.ORDER_STEP_MISSING, "on_day": NIGHT.astimezone(clock.CHINA).date()}
+    of_orders = {"kind": Irregularity.ORDER_STEP_MISSING, "on_day": clock.china_day(desk.at)}
     with desk.app.app_context(), db.writing() as session:
         session.add(WatchDay(**of_orders, partitions=0, newest_partition_id=0, computed_at=clock.now()))
         session.flush()
