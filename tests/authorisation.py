@@ -466,6 +466,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "ledger.reopening": only(*LEDGER_READERS),
     "ledger.ask_to_reopen": only(FINANCE),
     "ledger.decide_reopening": only(FINANCE, SUPERVISOR),
+    "ledger.withdraw_reopening_request": only(FINANCE),
     "ledger.verification": only(FINANCE, AUDITOR),
     "ledger.verify": only(FINANCE, AUDITOR),
     "ledger.verified": only(FINANCE, AUDITOR, rows={"job_id": "verification_id"}),

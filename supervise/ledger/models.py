@@ -28,6 +28,8 @@ class ReopeningState(LabelledEnum):
     OPEN = "open", N_("Waits for a second person")
     CONFIRMED = "confirmed", N_("Confirmed by a second person")
     REFUSED = "refused", N_("Refused")
+    #: By who asked, while it waited.
+    WITHDRAWN = "withdrawn", N_("Withdrawn")
 
 
 class Account(Base):
@@ -69,19 +71,21 @@ class Period(Base):
 
 
 class PeriodReopening(Base):
-    """Finance asks to open a closed month again; another person confirms or refuses. Decided once (trigger).
+    """Finance asks to open a closed month again; another person confirms or refuses, or who asked takes it back.
 
-    The closing that it is about is named by its moment, so that it opens that one and none that follows. It explains
-    for ever why a sealed closing does not stand any more.
+    Decided once (trigger). The closing that it is about is named by its moment, so that it opens that one and none that
+    follows. It explains for ever why a sealed closing does not stand any more.
     """
 
     __tablename__ = "period_reopening"
     __table_args__ = (
-        CheckConstraint("decided_by <> asked_by", name="two_people"),
+        CheckConstraint("(state = 'withdrawn') = (decided_by = asked_by)", name="two_people"),
         CheckConstraint("reason <> ''", name="has_reason"),
         CheckConstraint("(state = 'open') = (decided_by IS NULL)", name="decided_by_set"),
         CheckConstraint("(state = 'open') = (decided_at IS NULL)", name="decided_at_set"),
-        CheckConstraint("(state = 'refused') = (coalesce(refusal, '') <> '')", name="refusal_has_reason"),
+        CheckConstraint(
+            "(state IN ('refused', 'withdrawn')) = (coalesce(refusal, '') <> '')", name="refusal_has_reason"
+        ),
         CheckConstraint("(state = 'confirmed') = (mac IS NOT NULL)", name="mac_set"),
         Index(
             "uq_period_reopening_open",
@@ -102,7 +106,7 @@ class PeriodReopening(Base):
     asked_at: Mapped[dt.datetime]
     decided_by: Mapped[int | None]
     decided_at: Mapped[dt.datetime | None]
-    #: Why it was refused.
+    #: Why it was refused, or withdrawn.
     refusal: Mapped[str | None] = mapped_column(MaskedText)
     #: HMAC-SHA256 of ``ledger.canonical.reopening_content`` under the seal key: no row made by hand has one.
     mac: Mapped[str | None]

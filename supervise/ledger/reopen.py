@@ -1,4 +1,7 @@
-"""Opening a closed month again: finance asks with a reason, another person confirms or refuses."""
+"""Opening a closed month again: finance asks with a reason, another person confirms or refuses.
+
+While it waits, who asked may take it back.
+"""
 
 from collections.abc import Sequence
 
@@ -110,6 +113,26 @@ def refuse_reopening(session: Session, reopening_id: int, reason: str, *, actor_
     return request
 
 
+def withdraw_reopening(session: Session, reopening_id: int, reason: str, *, actor_id: int) -> PeriodReopening:
+    """Take an own request back while it waits; the month stays closed.
+
+    Raises:
+        NotFoundError: if somebody else asked.
+        AlreadyDecidedError: if the request does not wait any more.
+        InvalidInputError: without a reason.
+    """
+    if not reason.strip():  # also a CHECK of the table
+        raise InvalidInputError(N_("Give a reason"))
+    request = _waiting(session, reopening_id)
+    if request.asked_by != actor_id:  # also a CHECK of the table
+        raise NotFoundError
+    _decide(request, ReopeningState.WITHDRAWN, actor_id)
+    request.refusal = reason.strip()
+    session.flush()
+    _record(session, "period.reopening_withdrawn", request, actor_id, reason)
+    return request
+
+
 def _newest_closing(session: Session, month: str) -> Period:
     period = lock_period(session, month)
     if period is None or period.state is not PeriodState.CLOSED:
@@ -123,12 +146,17 @@ def _newest_closing(session: Session, month: str) -> Period:
 
 
 def _decidable(session: Session, reopening_id: int, actor_id: int) -> PeriodReopening:
+    request = _waiting(session, reopening_id)
+    if request.asked_by == actor_id:  # also a CHECK of the table
+        raise SamePersonError
+    return request
+
+
+def _waiting(session: Session, reopening_id: int) -> PeriodReopening:
     lock_period(session, reopening_by_id(session, reopening_id).month)
     request = session.get_one(PeriodReopening, reopening_id, populate_existing=True)
     if request.state is not ReopeningState.OPEN:
         raise AlreadyDecidedError
-    if request.asked_by == actor_id:  # also a CHECK of the table
-        raise SamePersonError
     return request
 
 

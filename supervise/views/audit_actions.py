@@ -174,6 +174,7 @@ ACTIONS = {
     "period.reopened": N_("Period reopened"),
     "period.reopening_asked": N_("Reopening of a period asked for"),
     "period.reopening_refused": N_("Reopening of a period refused"),
+    "period.reopening_withdrawn": N_("Request to reopen a period withdrawn"),
     "period.soft_closed": N_("Period in soft close"),
     "period.soft_close_taken_back": N_("Soft close of a period taken back"),
     "permission.given": N_("Consent recorded"),

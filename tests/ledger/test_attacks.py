@@ -439,6 +439,7 @@ ASK = (
     "SELECT 1, '{month}', {closed_at}, 'x', '{state}', 1, opened_at FROM period WHERE month = '2026-11'"
 )
 CONFIRM = "UPDATE period_reopening SET state = 'confirmed', decided_by = 2, decided_at = asked_at, mac = 'x'"
+WITHDRAW = "UPDATE period_reopening SET state = 'withdrawn', decided_by = 1, decided_at = asked_at, refusal = 'y'"
 REOPEN = "UPDATE period SET state = 'open', closed_at = NULL, closed_by = NULL WHERE month = '2026-11'"
 
 
@@ -455,6 +456,14 @@ def test_the_closing_that_two_people_reopen_opens_and_no_other(asked: Session) -
         sa.text("UPDATE period SET state = 'closed', closed_at = '2099-01-01 00:00:00.000000' WHERE month = '2026-11'")
     )
     refused(asked, REOPEN)
+
+
+def test_a_withdrawn_request_opens_nothing_and_is_not_taken_up_again(asked: Session) -> None:
+    asked.execute(sa.text(WITHDRAW))
+
+    refused(asked, REOPEN)
+    refused(asked, CONFIRM)
+    refused(asked, "UPDATE period_reopening SET state = 'open', decided_by = NULL, decided_at = NULL, refusal = NULL")
 
 
 def test_no_month_is_reopened_under_a_closed_one(asked: Session) -> None:
@@ -476,6 +485,9 @@ def test_no_month_is_reopened_under_a_closed_one(asked: Session) -> None:
         pytest.param(
             "UPDATE period_reopening SET state = 'refused', decided_by = 2, decided_at = asked_at", id="no word"
         ),
+        pytest.param(WITHDRAW.replace("decided_by = 1", "decided_by = 2"), id="withdrawn by another"),
+        pytest.param(WITHDRAW.replace(", refusal = 'y'", ""), id="withdrawn without a word"),
+        pytest.param(WITHDRAW + ", mac = 'x'", id="withdrawn with a mac"),
         pytest.param("UPDATE period_reopening SET reason = 'y'", id="other reason"),
         pytest.param(CONFIRM + ", month = '2026-10'", id="other month"),
         pytest.param(CONFIRM + ", asked_by = 3", id="other asker"),

@@ -14,7 +14,14 @@ from supervise.ledger.errors import PeriodStateError
 from supervise.ledger.models import JournalEntry, Period, PeriodState, ReopeningState
 from supervise.ledger.periods import close_period
 from supervise.ledger.post import post
-from supervise.ledger.reopen import ask_reopening, confirm_reopening, refuse_reopening, reopenings, reopenings_of
+from supervise.ledger.reopen import (
+    ask_reopening,
+    confirm_reopening,
+    refuse_reopening,
+    reopenings,
+    reopenings_of,
+    withdraw_reopening,
+)
 from supervise.ledger.verify import verify
 from tests.factories.ledger import make_draft, make_period
 
@@ -107,6 +114,40 @@ def test_a_refused_request_leaves_the_month_closed_and_another_may_follow(closed
         confirm_reopening(closed, request.id, actor_id=OTHER, keyring=keyring)
     assert ask_reopening(closed, "2026-11", "审计要求", actor_id=ASKER).state is ReopeningState.OPEN
     assert verify(closed, keyring).fault is None
+
+
+def test_who_asked_withdraws_while_it_waits_and_may_ask_again(closed: Session, keyring: Keyring) -> None:
+    request = ask_reopening(closed, "2026-11", "漏记退费", actor_id=ASKER)
+    with pytest.raises(InvalidInputError):
+        withdraw_reopening(closed, request.id, "  ", actor_id=ASKER)
+
+    withdrawn = withdraw_reopening(closed, request.id, " 退费已记入十二月 ", actor_id=ASKER)
+
+    assert (withdrawn.state, withdrawn.decided_by, withdrawn.refusal) == (
+        ReopeningState.WITHDRAWN,
+        ASKER,
+        "退费已记入十二月",
+    )
+    assert state_of(closed, "2026-11") is PeriodState.CLOSED
+    assert actions(closed)[-1] == "period.reopening_withdrawn"
+    assert ask_reopening(closed, "2026-11", "审计要求", actor_id=ASKER).state is ReopeningState.OPEN
+    assert verify(closed, keyring).fault is None
+
+
+def test_nobody_else_withdraws_a_request_and_nobody_a_decided_one(closed: Session, keyring: Keyring) -> None:
+    request = ask_reopening(closed, "2026-11", "漏记退费", actor_id=ASKER)
+    with pytest.raises(NotFoundError):
+        withdraw_reopening(closed, request.id, "不必了", actor_id=OTHER)
+    withdraw_reopening(closed, request.id, "不必了", actor_id=ASKER)
+    refused = ask_reopening(closed, "2026-11", "审计要求", actor_id=ASKER)
+    refuse_reopening(closed, refused.id, "记入十二月即可", actor_id=OTHER)
+
+    for decided in (request, refused):
+        with pytest.raises(AlreadyDecidedError):
+            withdraw_reopening(closed, decided.id, "不必了", actor_id=ASKER)
+        with pytest.raises(AlreadyDecidedError):
+            confirm_reopening(closed, decided.id, actor_id=OTHER, keyring=keyring)
+    assert refused.state is ReopeningState.REFUSED
 
 
 def test_only_the_newest_closed_month_is_asked_for_and_once_at_a_time(closed: Session) -> None:

@@ -261,6 +261,30 @@ def test_a_refused_month_stays_closed_and_says_why(office: Office, next_month: s
     assert "Ask to reopen</button>" in office.browser("finance").get(address).text
 
 
+def test_who_asked_takes_the_request_back_and_it_says_why(office: Office, next_month: str) -> None:
+    close(office, next_month)
+    client, address = office.browser("finance"), f"/ledger/periods/{next_month}/reopening"
+    client.post(address, data={"reason": "漏记一笔退费"})
+    own, others = client.get(address).text, office.browser("auditor").get(address).text
+
+    assert "Withdraw the request</a>" in re.sub(r"<span.*?</span>", "", client.get("/ledger/periods").text)
+    assert office.browser("supervisor").post("/ledger/reopenings/1/withdraw", data={"reason": "x"}).status_code == 403
+    wordless = client.post("/ledger/reopenings/1/withdraw", data={"reason": ""})
+    done = client.post("/ledger/reopenings/1/withdraw", data={"reason": "已记入本月"}, follow_redirects=True).text
+    again = client.post("/ledger/reopenings/1/withdraw", data={"reason": "已记入本月"})
+
+    assert "Withdraw the request</button>" in own
+    assert "Withdraw the request" not in others
+    assert wordless.status_code == 400
+    assert "Say why the request is withdrawn" in wordless.text
+    assert f"{next_month} stays closed" in done
+    assert "Withdrawn: 已记入本月" in done
+    assert "Ask to reopen</button>" in done
+    assert again.status_code == 409
+    assert state_of(office, next_month) == "closed"
+    assert "Closed months to reopen" not in client.get("/ledger/periods").text
+
+
 def test_the_whole_ledger_is_verified_at_once_and_the_result_is_kept(office: Office) -> None:
     client = office.browser("auditor")
 

@@ -69,3 +69,13 @@ class ReopeningForm(Form):
         description=_l("It is kept for ever with the reopening. Name no subscriber's number."),
         validators=[InputRequired(_l("Say why the month shall be reopened")), Length(min=4, max=500)],
     )
+
+
+class WithdrawReopeningForm(Form):
+    """Why the month shall stay closed after all."""
+
+    reason = TextAreaField(
+        _l("Reason"),
+        description=_l("It is kept with the request. Name no subscriber's number."),
+        validators=[InputRequired(_l("Say why the request is withdrawn")), Length(min=4, max=500)],
+    )
