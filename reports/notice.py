@@ -9,6 +9,7 @@ from typing import Any
 
 from reports.letter import TONGUES, set_letter
 from supervise import clock
+from supervise.complaints.workdays import days_in_words
 from supervise.contracts.rules import parse_parameters
 from supervise.contracts.words import rule_in_words
 from supervise.desk.notice_story import Line, NoticeStory
@@ -118,13 +119,10 @@ def _rules(story: NoticeStory) -> list[dict[str, Any]]:
 def _objection(story: NoticeStory) -> list[str]:
     notice, terms = story.notice, story.terms
     words = [
-        ngettext(
-            "You can object to each line within %(n)d day (%(kind)s) of the delivery of this notice, "
+        _(
+            "You can object to each line within %(period)s of the delivery of this notice, "
             "in the system or in writing, with text and files.",
-            "You can object to each line within %(n)d days (%(kind)s) of the delivery of this notice, "
-            "in the system or in writing, with text and files.",
-            terms.appeal_days,
-            kind=terms.appeal_day_type.label,
+            period=days_in_words(terms.appeal_days, terms.appeal_day_type),
         ),
         _("What is not objected to in time counts as accepted. A late objection is heard only if it is admitted."),
     ]

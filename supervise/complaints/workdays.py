@@ -12,7 +12,7 @@ from supervise import clock
 from supervise.audit.record import record_event
 from supervise.complaints.models import CalendarDay, CalendarYear, DayType
 from supervise.errors import ConflictError, InvalidInputError
-from supervise.labels import N_
+from supervise.labels import N_, ngettext
 
 _SATURDAY = 5
 _SOURCE = "chinesecalendar"
@@ -29,6 +29,13 @@ HOLIDAYS = frozenset(
         N_("Anti-Fascist 70th Day"),
     }
 )
+
+
+def days_in_words(days: int, day_type: DayType) -> str:
+    """Return a period in words: ``5 working days``."""
+    if day_type is DayType.WORKING:
+        return ngettext("%(n)d working day", "%(n)d working days", days)
+    return ngettext("%(n)d calendar day", "%(n)d calendar days", days)
 
 
 class CalendarMissingError(ConflictError):

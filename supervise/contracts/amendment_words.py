@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from supervise.complaints.models import DayType
+from supervise.complaints.workdays import days_in_words
 from supervise.contracts.models import ContractAmendment
 from supervise.labels import _, ngettext
 from supervise.money import format_yuan
@@ -14,10 +16,7 @@ def amendment_in_words(amendment: ContractAmendment) -> list[str]:
     words = []
     if amendment.ends_on is not None:
         words.append(_("The contract's last day is %(day)s.", day=amendment.ends_on - _ONE_DAY))
-    if amendment.appeal_days is not None:
-        words.append(ngettext("%(n)d day to object.", "%(n)d days to object.", amendment.appeal_days))
-    if amendment.appeal_day_type is not None:
-        words.append(_("Days to object are counted in: %(kind)s.", kind=amendment.appeal_day_type.label))
+    words += _days_to_object(amendment.appeal_days, amendment.appeal_day_type)
     if amendment.deemed_days is not None:
         words.append(
             ngettext(
@@ -39,3 +38,11 @@ def amendment_in_words(amendment: ContractAmendment) -> list[str]:
     if amendment.settlement_order is not None:
         words.append(_("Debts are taken from: %(order)s.", order=amendment.settlement_order.label))
     return words
+
+
+def _days_to_object(days: int | None, kind: DayType | None) -> list[str]:
+    if days is None:
+        return [] if kind is None else [_("Days to object are counted in: %(kind)s.", kind=kind.label)]
+    if kind is None:
+        return [ngettext("%(n)d day to object.", "%(n)d days to object.", days)]
+    return [_("%(period)s to object.", period=days_in_words(days, kind))]

@@ -9,6 +9,7 @@ from flask import Flask
 
 from supervise import clock
 from supervise.attribution.grades import GroundKind
+from supervise.complaints.workdays import days_in_words
 from supervise.labels import N_, _, current_locale, ngettext, translate
 from supervise.money import format_yuan
 from supervise.views.assets import asset_url
@@ -174,6 +175,7 @@ def register_filters(app: Flask) -> None:
         relative_due=relative_due,
         due_tone=due_tone,
         day_end=day_end,
+        days_in_words=days_in_words,
         named=named,
         sentences=reasons_in_words,
         flag_words=flag_words,

@@ -7,10 +7,12 @@ from supervise.complaints.models import CalendarDay, CalendarYear, DayType
 from supervise.complaints.workdays import (
     CalendarMissingError,
     CalendarYearUnknownError,
+    days_in_words,
     load_calendar,
     load_year,
     set_day,
 )
+from supervise.labels import use_locale
 
 HOLIDAY_EVE = dt.date(2026, 9, 29)
 
@@ -29,6 +31,20 @@ def test_calendar_days_count_every_day(session: Session) -> None:
     reached = load_calendar(session).add_days(HOLIDAY_EVE, 15, DayType.NATURAL)
 
     assert reached == (dt.date(2026, 10, 14), False)
+
+
+@pytest.mark.parametrize(
+    ("days", "day_type", "words"),
+    [
+        (1, DayType.WORKING, "1 working day"),
+        (5, DayType.WORKING, "5 working days"),
+        (1, DayType.NATURAL, "1 calendar day"),
+        (15, DayType.NATURAL, "15 calendar days"),
+    ],
+)
+def test_a_period_says_how_its_days_are_counted(days: int, day_type: DayType, words: str) -> None:
+    with use_locale("en"):
+        assert days_in_words(days, day_type) == words
 
 
 def test_a_year_that_is_not_loaded_counts_monday_to_friday_and_says_so(session: Session) -> None:

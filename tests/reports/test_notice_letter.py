@@ -9,6 +9,8 @@ from reports import letter
 from reports.letter import LetterError, set_letter
 from reports.notice import build_notice_letter, letter_of
 from supervise import clock
+from supervise.complaints.models import DayType
+from supervise.contracts.amendments import activate_amendment
 from supervise.desk.notice_story import notice_story
 from supervise.labels import use_locale
 from supervise.money import yuan_in_capitals
@@ -17,6 +19,7 @@ from supervise.penalties.models import ObjectionState
 from supervise.penalties.notice_queries import notice_of_penalty
 from supervise.penalties.objections import decide_objection, file_objection
 from tests.factories.complaints import make_number
+from tests.factories.contracts import make_amendment
 from tests.factories.penalties import make_approved_penalty, make_charged_partner, make_supervisor
 
 NAMES = {"after_refusal": "用户拒绝后再次拨打"}
@@ -69,6 +72,26 @@ def test_the_letter_is_the_same_file_whatever_became_of_its_lines(session: Sessi
     [line] = words["lines"]
     assert line["offence"] == "用户拒绝后再次拨打"
     assert line["numbers"].endswith("139****5678")
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("day_type", "words"),
+    [(DayType.WORKING, "within 5 working days of"), (DayType.NATURAL, "within 5 calendar days of")],
+)
+def test_the_letter_says_how_the_days_to_object_are_counted(session: Session, day_type: DayType, words: str) -> None:
+    charged = make_charged_partner(session)
+    told = make_amendment(session, contract=charged.contract, appeal_days=5, appeal_day_type=day_type)
+    activate_amendment(session, told.id, actor_id=931)
+    penalty = make_approved_penalty(session, charged=charged)
+    notice = notice_of_penalty(session, penalty.id)
+    assert notice is not None
+
+    with use_locale("en"):
+        letter_words = letter_of(notice_story(session, Scope.everything(), notice.id), NAMES)
+
+    assert words in str(letter_words)
+    assert "days (" not in str(letter_words)
 
 
 def test_a_font_that_is_missing_is_an_error_and_no_paper_of_boxes(

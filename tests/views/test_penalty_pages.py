@@ -401,6 +401,6 @@ def test_the_days_to_object_are_those_of_the_amendment_that_was_in_force_at_the_
 
     until_on = reread(app, penalty.id).objection_until_on
     assert until_on is not None
-    assert "8 days (Working days)" in page
+    assert "8 working days" in page
     assert f"{until_on}" in page
-    assert "20 days (" not in page + notice
+    assert "20 working days" not in page + notice
