@@ -500,6 +500,7 @@ EXPECTATIONS: dict[str, Expectation] = {
     "tickets.tell": only(CLERK, TRIAGER),
     "tickets.end_mediation": only(CLERK, TRIAGER),
     "tickets.promise": only(TRIAGER),
+    "tickets.promise_again": only(TRIAGER),
     "incidents.unpriced": only(TRIAGER, SUPERVISOR),
     "incidents.spared": only(TRIAGER, SUPERVISOR),
     "incidents.spare": only(TRIAGER, SUPERVISOR),

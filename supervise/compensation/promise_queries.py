@@ -1,6 +1,6 @@
 """Named reads on promises: undertakings, the general policy, and the subscribers they can be made to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
@@ -104,6 +104,14 @@ def all_policies(session: Session) -> Sequence[CompensationPolicy]:
     return session.scalars(
         select(CompensationPolicy).order_by(CompensationPolicy.starts_at.desc(), CompensationPolicy.id.desc())
     ).all()
+
+
+def undertakings_by_id(session: Session, undertaking_ids: Collection[int]) -> dict[int, Undertaking]:
+    """Return these undertakings, given-up drafts too, by id."""
+    if not undertaking_ids:
+        return {}
+    rows = session.scalars(select(Undertaking).where(Undertaking.id.in_(undertaking_ids)))
+    return {row.id: row for row in rows}
 
 
 def policy_by_id(session: Session, policy_id: int) -> CompensationPolicy:

@@ -138,7 +138,7 @@ class Mediation(Base):
     agreed_fen: Mapped[int | None]
     ended_by: Mapped[int | None]
     ended_at: Mapped[dt.datetime | None]
-    #: The undertaking drafted for the amount.
+    #: The undertaking drafted for the amount; another one only after that draft was given up (trigger).
     undertaking_id: Mapped[int | None] = mapped_column(ForeignKey("undertaking.id"))
 
 

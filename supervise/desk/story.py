@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from supervise import clock
 from supervise.access.queries import display_names
 from supervise.attribution.models import FindingState
-from supervise.compensation.models import Credit, CreditKind, CreditState
+from supervise.compensation.models import Credit, CreditKind, CreditState, Undertaking
+from supervise.compensation.promise_queries import undertakings_by_id
 from supervise.compensation.queries import LIVE_CREDIT_STATES
 from supervise.complaints.dispute_models import TicketObjection
 from supervise.complaints.dispute_queries import MediationLine, mediations_of, objections_to
@@ -88,6 +89,8 @@ class TicketStory:
     lump_credits: tuple[Credit, ...]
     objections: tuple[TicketObjection, ...]
     mediations: tuple[MediationLine, ...]
+    #: What was drafted of agreed amounts, by id.
+    promises: dict[int, Undertaking]
 
     @property
     def undecided(self) -> int:
@@ -151,6 +154,7 @@ def ticket_story(session: Session, scope: Scope, ticket_id: int) -> TicketStory:
         lump_credits=tuple(credit for credit in credits_ if credit.incident_id is None),
         objections=objections,
         mediations=mediations,
+        promises=_promises(session, mediations),
     )
 
 
@@ -166,6 +170,11 @@ def incident_story(session: Session, scope: Scope, incident_id: int, *, with_inq
     if with_inquiries:
         timeline = in_time([*timeline, *happenings_of_inquiries(session, incident.id)])
     return IncidentStory(call, tuple(timeline), _names(session, [call], timeline))
+
+
+def _promises(session: Session, mediations: tuple[MediationLine, ...]) -> dict[int, Undertaking]:
+    drafted = (line.mediation.undertaking_id for line in mediations)
+    return undertakings_by_id(session, {one for one in drafted if one is not None})
 
 
 def _place(session: Session, ticket: Ticket) -> tuple[str | None, str | None]:

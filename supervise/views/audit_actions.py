@@ -248,6 +248,7 @@ ACTIONS = {
     "mediation.failed": N_("Mediation ended without agreement"),
     "mediation.opened": N_("Mediation recorded"),
     "mediation.promised": N_("Undertaking of a mediation drafted"),
+    "mediation.promised_anew": N_("Undertaking of a mediation drafted anew"),
     "mediation.told": N_("Mediation: event recorded"),
     "mediation.withdrawn": N_("Mediation: request taken back"),
     "ticket.objected": N_("Objection of the subscriber recorded"),

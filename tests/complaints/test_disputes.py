@@ -7,8 +7,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supervise import clock
-from supervise.compensation.mediated import NobodyHoldsError, NothingAgreedError, promise_agreed_amount
-from supervise.compensation.models import PromiseState
+from supervise.compensation.giving_up import give_up_undertaking
+from supervise.compensation.mediated import (
+    NobodyHoldsError,
+    NothingAgreedError,
+    StillPromisedError,
+    promise_agreed_amount,
+    promise_anew,
+)
+from supervise.compensation.models import PromiseState, Undertaking
 from supervise.compensation.promises import agree_undertaking
 from supervise.complaints.dispute_models import (
     Mediation,
@@ -37,7 +44,7 @@ from supervise.complaints.ticket_objections import (
 )
 from supervise.complaints.tickets import DisputeOpenError, StepError, transfer_ticket, withdraw_ticket
 from supervise.desk.replies import close_ticket, reply_to_ticket
-from supervise.errors import ConflictError, InvalidInputError
+from supervise.errors import ConflictError, InvalidInputError, NotFoundError
 from tests.factories.attribution import make_proven_incident
 from tests.factories.compensation import make_undertaking
 from tests.factories.complaints import link_ticket, make_incident, make_number, make_subscriber, make_ticket
@@ -296,6 +303,80 @@ def test_an_agreed_amount_leaves_what_is_promised_for_each_call(session: Session
 
     assert lump.ends_at == running.starts_at
     assert (running.state, lump.state) == (PromiseState.ACTIVE, PromiseState.ACTIVE)
+
+
+def agreed_to_credit(session: Session) -> tuple[Ticket, Mediation]:
+    """A ticket whose mediation agreed on 300 yuan for the holder of its number."""
+    number = make_number(session)
+    make_subscriber(session, number=number)
+    ticket = answered(session, number=number)
+    mediation = mediated(session, ticket)
+    ended(session, ticket, MediationState.AGREED, 300_00)
+    return ticket, mediation
+
+
+def drafted(session: Session, ticket: Ticket) -> Undertaking:
+    return promise_agreed_amount(session, ticket.id, version=ticket.version, actor_id=CLERK)
+
+
+def anew(session: Session, ticket: Ticket, mediation: Mediation) -> Undertaking:
+    return promise_anew(session, ticket.id, mediation.id, version=ticket.version, actor_id=CLERK)
+
+
+def test_an_agreed_amount_whose_draft_was_turned_down_is_drafted_anew_and_agreed_to(session: Session) -> None:
+    ticket, mediation = agreed_to_credit(session)
+    first = drafted(session, ticket)
+    give_up_undertaking(session, first.id, "条款与调解书不一致", actor_id=CLERK + 1)
+
+    second = anew(session, ticket, mediation)
+    agree_undertaking(session, second.id, second.version, actor_id=CLERK + 1)
+
+    assert second.id != first.id
+    assert (second.lump_fen, second.terms, second.ticket_id) == (300_00, mediation.outcome, ticket.id)
+    assert mediation.undertaking_id == second.id
+    assert second.state is PromiseState.ACTIVE
+    assert first.given_up_because == "条款与调解书不一致"
+
+
+def test_an_agreed_amount_is_not_drafted_beside_a_draft_or_an_undertaking_of_it(session: Session) -> None:
+    ticket, mediation = agreed_to_credit(session)
+    with pytest.raises(NothingAgreedError):
+        anew(session, ticket, mediation)
+    session.refresh(ticket)
+    draft = drafted(session, ticket)
+
+    with pytest.raises(StillPromisedError):
+        anew(session, ticket, mediation)
+    agree_undertaking(session, draft.id, draft.version, actor_id=CLERK + 1)
+    session.refresh(ticket)
+    with pytest.raises(StillPromisedError):
+        anew(session, ticket, mediation)
+    assert mediation.undertaking_id == draft.id
+
+
+def test_the_mediation_of_another_ticket_is_not_found(session: Session) -> None:
+    ticket, mediation = agreed_to_credit(session)
+    draft = drafted(session, ticket)
+    give_up_undertaking(session, draft.id, "重拟", actor_id=CLERK)
+
+    with pytest.raises(NotFoundError):
+        anew(session, answered(session), mediation)
+
+
+def test_the_database_lets_another_undertaking_take_the_place_of_a_given_up_one_alone(session: Session) -> None:
+    ticket, mediation = agreed_to_credit(session)
+    draft = drafted(session, ticket)
+    other = make_undertaking(session, subscriber=make_subscriber(session), state=PromiseState.DRAFT)
+
+    rewrite = sa.update(Mediation).where(Mediation.id == mediation.id)
+    with pytest.raises(sa.exc.IntegrityError), session.begin_nested():
+        session.execute(rewrite.values(undertaking_id=other.id))
+    give_up_undertaking(session, draft.id, "重拟", actor_id=CLERK)
+    with pytest.raises(sa.exc.IntegrityError), session.begin_nested():
+        session.execute(rewrite.values(undertaking_id=None))
+    with pytest.raises(sa.exc.IntegrityError), session.begin_nested():
+        session.execute(rewrite.values(undertaking_id=other.id, agreed_fen=400_00))
+    session.execute(rewrite.values(undertaking_id=other.id))
 
 
 def test_nothing_is_promised_to_nobody(session: Session) -> None:

@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 
 from supervise import clock
 from supervise.access.roles import Role
+from supervise.compensation.giving_up import give_up_undertaking
 from supervise.compensation.models import Undertaking
+from supervise.complaints.dispute_models import Mediation
 from supervise.complaints.models import SubscriberNumber, Ticket, TicketState
 from tests.factories.complaints import make_subscriber
 from tests.views.desk_pages import Desk, open_desk
@@ -88,6 +90,35 @@ def test_a_mediation_ends_with_an_amount_that_becomes_a_draft(desk: Desk) -> Non
 
     assert desk.read(sa.select(Undertaking.lump_fen).where(Undertaking.ticket_id == ticket_id)) == [300_00]
     assert "Undertaking drafted" in client.get(f"/tickets/{ticket_id}").text
+
+
+def test_a_draft_that_was_turned_down_is_drafted_anew_with_one_click(desk: Desk) -> None:
+    client = desk.as_(Role.TRIAGER)
+    ticket_id = answered(desk, client)
+    desk.write(lambda session: hold_its_number(session, ticket_id))
+    today = clock.today().isoformat()
+    opened = {"mediator": "12315", "case_number": "调〔2026〕1号", "opened_on": today, "mediated_until": ""}
+    send(desk, client, ticket_id, "mediation", **opened)
+    ending = {"ended_how": "agreed", "ended_on": today, "outcome": "一次性补偿话费", "agreed_fen": "300.00"}
+    send(desk, client, ticket_id, "mediation/end", **ending)
+    send(desk, client, ticket_id, "mediation/promise")
+    [mediation_id] = desk.read(sa.select(Mediation.id))
+    beside_a_draft = send(desk, client, ticket_id, "mediation/promise/anew", mediation_id=str(mediation_id))
+    of_no_number = send(desk, client, ticket_id, "mediation/promise/anew", mediation_id="x")
+    desk.write(lambda session: give_up_undertaking(session, 1, "条款与调解书不一致", actor_id=99))
+    page, clerks = client.get(f"/tickets/{ticket_id}").text, desk.as_(Role.CLERK).get(f"/tickets/{ticket_id}").text
+
+    done = send(desk, client, ticket_id, "mediation/promise/anew", mediation_id=str(mediation_id))
+
+    assert (beside_a_draft, of_no_number, done) == (409, 400, 303)
+    assert "Draft it anew" in page
+    assert "条款与调解书不一致" in page
+    assert "Draft it anew" not in clerks
+    assert "not promised yet" in clerks
+    assert desk.read(sa.select(Undertaking.lump_fen).where(Undertaking.given_up_at.is_(None))) == [300_00]
+    after = client.get(f"/tickets/{ticket_id}").text
+    assert "Draft it anew" not in after
+    assert "Undertaking drafted" in after
 
 
 def test_who_drafts_no_promises_is_not_offered_one(desk: Desk) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wtforms import DateField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms import DateField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
 
 from supervise.access.identity import CurrentUser
 from supervise.access.roles import Permission
@@ -126,6 +126,16 @@ class EndForm(StepForm):
         return {**super().arguments(), "ending": ending}
 
 
+class AnewForm(StepForm):
+    """Of which mediation the amount is drafted anew."""
+
+    mediation_id = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9]{1,9}$", message=_l("Reload the page"))])
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what the decision takes."""
+        return {**super().arguments(), "mediation_id": int(self.mediation_id.data)}
+
+
 def dispute_forms(seen: Mapping[str, Any]) -> dict[str, Form]:
     """Return the empty forms, each with the version that the page shows."""
     return {
@@ -150,4 +160,6 @@ def dispute_steps(story: TicketStory, me: CurrentUser) -> frozenset[str]:
         steps |= {"tell", "end_mediation"} if is_mediated else {"mediate"}
     if me.can(Permission.DRAFT_CONTRACTS) and any(one.agreed_fen and not one.undertaking_id for one in mediations):
         steps.add("promise")
+    if me.can(Permission.DRAFT_CONTRACTS) and any(one.given_up_at is not None for one in story.promises.values()):
+        steps.add("promise_anew")
     return frozenset(steps)

@@ -4,7 +4,7 @@ from flask.typing import ResponseReturnValue
 
 from supervise.access.policy import require
 from supervise.access.roles import Permission
-from supervise.compensation.mediated import promise_agreed_amount
+from supervise.compensation.mediated import promise_agreed_amount, promise_anew
 from supervise.complaints import mediations, ticket_objections
 from supervise.labels import _
 from supervise.views.tickets import dispute_forms as forms
@@ -60,3 +60,11 @@ def promise(ticket_id: int) -> ResponseReturnValue:
     """Draft the undertaking of the amount that was agreed."""
     done = _("The undertaking is drafted; a second person agrees to it")
     return take(ticket_id, "step", StepForm(), promise_agreed_amount, done)
+
+
+@bp.post("/<int:ticket_id>/mediation/promise/anew")
+@require(Permission.DRAFT_CONTRACTS)
+def promise_again(ticket_id: int) -> ResponseReturnValue:
+    """Draft the undertaking of an agreed amount anew, after its draft was given up."""
+    done = _("The undertaking is drafted; a second person agrees to it")
+    return take(ticket_id, "step", forms.AnewForm(), promise_anew, done)
