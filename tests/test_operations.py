@@ -17,11 +17,16 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select
 
 from supervise.access.models import User
-from supervise.access.roles import Role
+from supervise.access.roles import ROLE_PERMISSIONS, Role
 from supervise.cipher import read_key_file
 from supervise.complaints.subscribers import number_ids
 from supervise.config import PROJECT
+from supervise.desk.second_person import waiting_for_second_person
+from supervise.desk.worker import Worker
 from supervise.operations import operations
+from supervise.parties.merge_models import MergeState, PartyMerge
+from supervise.parties.scope import Scope
+from supervise.penalties.spare_models import SparedFinding
 from supervise.schema import head
 from supervise.serving import Address, refuse_taken
 from tests.databases import alone, opened
@@ -174,6 +179,27 @@ def test_an_interrupted_load_was_started_over(loaded: Path) -> None:
 
     assert {user.role for user in users} == set(Role)
     assert not list((loaded / "demo").glob("building*"))
+
+
+def test_the_demo_has_a_spared_call_and_a_merger_that_wait_for_a_supervisor(loaded: Path) -> None:
+    database_url = f"sqlite:///{loaded / 'demo' / 'demo.sqlite3'}"
+
+    with opened(database_url) as database, database.session(writes=False) as session:
+        triager, supervisor = (
+            session.scalars(select(User).where(User.username == name)).one() for name in ("triager", "supervisor")
+        )
+        spared, merger = session.scalars(select(SparedFinding)).one(), session.scalars(select(PartyMerge)).one()
+        waiting, own = (
+            {one.kind.name: one.rows for one in waiting_for_second_person(session, worker)}
+            for worker in (
+                Worker(user.id, ROLE_PERMISSIONS[Role(user.role)], Scope.everything()) for user in (supervisor, triager)
+            )
+        )
+
+    assert (spared.spared_by, spared.agreed_at) == (triager.id, None)
+    assert (merger.proposed_by, merger.state, merger.open_fen) == (triager.id, MergeState.OPEN, 3_000_00)
+    assert (waiting["sparings"], waiting["mergers"]) == (1, 1)
+    assert own.get("sparings", 0) == own.get("mergers", 0) == 0
 
 
 def test_the_demo_is_loaded_once_and_goes_whole(demo: dict[str, str | None], tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from supervise.demo.registers import HANDED_OVER_DAYS, hand_over_at_noon, make_r
 from supervise.demo.regulation import regulation_steps
 from supervise.demo.story import story_steps
 from supervise.demo.story_records import make_story_registers
+from supervise.demo.two_people import two_people_steps
 from supervise.jobs.weighing import weigh_parts
 from supervise.ledger.periods import open_period
 
@@ -50,7 +51,7 @@ def load_demo(keyring: Keyring) -> None:
     now = clock.now()
     told = [*steps(keyring, registers, now), *inquiry_steps(registers, now), *story_steps(keyring, registers, now)]
     told += [*collecting_steps(registers, since, now), *regulation_steps(registers, now)]
-    told += dispute_steps(registers, now)
+    told += [*dispute_steps(registers, now), *two_people_steps(keyring, registers, now)]
     for step in sorted(told, key=lambda step: step.at):
         with clock.pretending(step.at):
             step.take()
