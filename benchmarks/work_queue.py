@@ -6,6 +6,7 @@ Run: ``python -m benchmarks.work_queue`` from the checkout.
 """
 
 import datetime as dt
+import gc
 import multiprocessing
 import random
 import resource
@@ -384,6 +385,9 @@ def browser(app: Flask, user_id: int) -> FlaskClient:
     with database.session(writes=True) as session:
         user = session.get_one(User, user_id)
         sign_in(session, client, user)
+    # As gunicorn.conf.py has every process do once it is loaded.
+    gc.collect()
+    gc.freeze()
     return client
 
 
