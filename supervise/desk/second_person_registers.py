@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Select, String, cast
+from sqlalchemy import Select, String, cast, func
 
 from supervise.attribution.models import Finding
+from supervise.complaints.models import Incident
 from supervise.desk.second_person_matters import waiting
 from supervise.evidence.models import LegalHold
 from supervise.parties.merge_models import MergeState, PartyMerge
@@ -57,10 +58,10 @@ def hold_releases() -> Select[*tuple[Any, ...]]:
 
 
 def sparings() -> Select[*tuple[Any, ...]]:
-    """Return spared offences that wait for who agrees that nobody is charged."""
+    """Return spared offences that wait for who agrees that nobody is charged, by the number that called."""
     columns = waiting(
         Finding.incident_id,
-        Finding.offence_code,
+        func.coalesce(Incident.caller_number, cast(Incident.id, String())),
         SparedFinding.spared_by,
         about=Party.name,
         reason=SparedFinding.reason,
@@ -69,6 +70,7 @@ def sparings() -> Select[*tuple[Any, ...]]:
     return (
         columns.select_from(SparedFinding)
         .join(Finding, Finding.id == SparedFinding.finding_id)
+        .join(Incident, Incident.id == Finding.incident_id)
         .outerjoin(Party, Party.id == Finding.party_id)
         .where(SparedFinding.agreed_at.is_(None), SparedFinding.brought_back_at.is_(None))
         .order_by(SparedFinding.id)

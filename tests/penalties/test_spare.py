@@ -172,6 +172,16 @@ def test_of_two_sparings_and_a_proposal_at_once_one_holds(database: Database) ->
     assert (sparings, penalties) in ((1, 0), (0, 1))
 
 
+def test_what_waits_is_named_by_the_number_that_called_or_by_the_call_itself(session: Session) -> None:
+    party = make_charged_partner(session).party
+    named = make_proven_incident(session, party=party, caller_number="02588880001")
+    unnamed = make_proven_incident(session, party=party, caller_number=None)
+    for incident in (named, unnamed):
+        spare(session, incident.id)
+
+    assert [row.reference for row in session.execute(sparings())] == ["02588880001", f"{unnamed.id}"]
+
+
 def test_a_second_person_agrees_once_and_it_waits_for_nobody_any_more(session: Session) -> None:
     incident = make_proven_incident(session, party=make_charged_partner(session).party)
     spare(session, incident.id)
