@@ -98,12 +98,13 @@ def update_column(session: Session, column: InstrumentedAttribute[Any], values: 
         session.connection().exec_driver_sql(statement, [(value, row_id) for row_id, value in values.items()])
 
 
-def expire_known(session: Session, model: type[Any], ids: Collection[int]) -> None:
-    """Let the session read those of these rows again that it holds as objects: a statement changed them."""
+def read_known_again(session: Session, model: type[Any], ids: Collection[int]) -> None:
+    """Read those of these rows again that the session holds as objects: a statement changed them."""
     changed = frozenset(ids)
-    for known in session.identity_map.values():
-        if isinstance(known, model) and known.id in changed:
-            session.expire(known)
+    known = [one.id for one in session.identity_map.values() if isinstance(one, model) and one.id in changed]
+    if known:
+        rows = sa.select(model).where(among(session, model.id, known))
+        session.scalars(rows.execution_options(populate_existing=True)).all()
 
 
 def _copy(session: Session, statement: str, lines: Iterable[tuple[Any, ...]]) -> None:

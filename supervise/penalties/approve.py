@@ -11,7 +11,7 @@ from supervise import clock
 from supervise.access.deputies import require_authority
 from supervise.attribution.findings import hold, lock_proven
 from supervise.audit.record import record_event
-from supervise.bulk import among, expire_known, uncollected
+from supervise.bulk import among, read_known_again, uncollected
 from supervise.errors import (
     AlreadyDecidedError,
     ConflictError,
@@ -256,7 +256,7 @@ def _write(
         )
         .execution_options(synchronize_session=False)
     )
-    expire_known(session, Penalty, penalty_ids)
+    read_known_again(session, Penalty, penalty_ids)
 
 
 def _entry(penalty: ProposedLine, approver_id: int, on: dt.date) -> EntryDraft:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, case, select, text
 from sqlalchemy.orm import Session
 
-from supervise.bulk import among, expire_known
+from supervise.bulk import among, read_known_again
 from supervise.contracts.rules import RecoveryBase
 from supervise.errors import ConflictError, InvalidInputError
 from supervise.labels import N_
@@ -219,7 +219,7 @@ def _change(session: Session, amounts: Mapping[DebtKey, int], columns: Mapping[D
             if open_fen < fens[debt_id]:
                 raise NotCollectableError(reference=reference)
         _add(session, kind, columns[kind], fens)
-        expire_known(session, _TABLES[kind], fens)
+        read_known_again(session, _TABLES[kind], fens)
 
 
 def _open_now(session: Session, kind: DebtKind, ids: Sequence[int]) -> Iterator[tuple[int, str, int]]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from supervise.attribution.models import CHARGEABLE_VERDICTS, Finding, FindingState, IncidentVerdict
@@ -105,31 +105,6 @@ class PenaltyTotal(NamedTuple):
     penalties: int
     amount_fen: int
     owed_fen: int
-
-
-class WaitingTotal(NamedTuple):
-    """What waits for approval, for one party and rule."""
-
-    party_id: int
-    party: str
-    rule_version_id: int
-    rule: str
-    rule_number: int
-    penalties: int
-    amount_fen: int
-    capped_fen: int
-    loss_basis_fen: int
-
-
-class WaitingTotals(NamedTuple):
-    """What waits for approval: the largest totals, how many there are, and what all of them come to."""
-
-    rows: Sequence[WaitingTotal]
-    totals: int
-    penalties: int
-    amount_fen: int
-    capped_fen: int
-    loss_basis_fen: int
 
 
 class WaitingObjection(NamedTuple):
@@ -294,36 +269,6 @@ def open_objections(session: Session, scope: Scope) -> Sequence[WaitingObjection
     )
     limited = scope.limit(query, unit=Penalty.unit_id, party=Penalty.party_id)
     return [WaitingObjection(*row) for row in session.execute(limited)]
-
-
-def approval_totals(session: Session, *, party_id: int | None = None, limit: int | None = None) -> WaitingTotals:
-    """Return what waits for approval, of one party or of all, by party and rule, the largest first."""
-    sums = (
-        select(
-            Penalty.party_id,
-            Penalty.rule_version_id,
-            func.count(Penalty.id).label("penalties"),
-            func.sum(Penalty.amount_fen).label("amount_fen"),
-            func.sum(Penalty.capped_fen).label("capped_fen"),
-            func.sum(Penalty.loss_basis_fen).label("loss_basis_fen"),
-        )
-        .where(Penalty.state == PenaltyState.PROPOSED, true() if party_id is None else Penalty.party_id == party_id)
-        .group_by(Penalty.party_id, Penalty.rule_version_id)
-        .subquery()
-    )
-    together = [func.count().over(), *(func.sum(column).over() for column in sums.c[2:])]
-    named = (
-        select(
-            sums.c.party_id, Party.name, RuleVersion.id, RuleVersion.code, RuleVersion.number, *sums.c[2:], *together
-        )
-        .join(Party, Party.id == sums.c.party_id)
-        .join(RuleVersion, RuleVersion.id == sums.c.rule_version_id)
-        .order_by(sums.c.amount_fen.desc(), sums.c.party_id, sums.c.rule_version_id)
-        .limit(limit)
-    )
-    found = session.execute(named).all()
-    rows = [WaitingTotal(*row[:5], *map(int, row[5:9])) for row in found]
-    return WaitingTotals(rows, *(map(int, found[0][9:]) if found else (0,) * 5))
 
 
 def penalty_totals(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session, load_only
 
 from supervise import clock
@@ -70,6 +70,31 @@ class WaitingPenalty(NamedTuple):
     is_own_unit: bool
     #: Somebody has given the first of two approvals.
     is_endorsed: bool
+
+
+class WaitingTotal(NamedTuple):
+    """What waits for approval, for one party and rule."""
+
+    party_id: int
+    party: str
+    rule_version_id: int
+    rule: str
+    rule_number: int
+    penalties: int
+    amount_fen: int
+    capped_fen: int
+    loss_basis_fen: int
+
+
+class WaitingTotals(NamedTuple):
+    """What waits for approval: the largest totals, how many there are, and what all of them come to."""
+
+    rows: Sequence[WaitingTotal]
+    totals: int
+    penalties: int
+    amount_fen: int
+    capped_fen: int
+    loss_basis_fen: int
 
 
 class WaitingReversal(NamedTuple):
@@ -161,6 +186,36 @@ def _second_looks(session: Session, actor_id: int) -> dict[SecondLook, ColumnEle
         SecondLook.NO_RECORD: and_(or_(Attribution.grade.is_(None), Attribution.grade == Grade.C), ~has_file),
         SecondLook.ABOVE_LOSS: false() if ratio_bp is None else and_(Penalty.loss_basis_fen > 0, far_above),
     }
+
+
+def approval_totals(session: Session, *, party_id: int | None = None, limit: int | None = None) -> WaitingTotals:
+    """Return what waits for approval, of one party or of all, by party and rule, the largest first."""
+    sums = (
+        select(
+            Penalty.party_id,
+            Penalty.rule_version_id,
+            func.count(Penalty.id).label("penalties"),
+            func.sum(Penalty.amount_fen).label("amount_fen"),
+            func.sum(Penalty.capped_fen).label("capped_fen"),
+            func.sum(Penalty.loss_basis_fen).label("loss_basis_fen"),
+        )
+        .where(Penalty.state == PenaltyState.PROPOSED, true() if party_id is None else Penalty.party_id == party_id)
+        .group_by(Penalty.party_id, Penalty.rule_version_id)
+        .subquery()
+    )
+    together = [func.count().over(), *(func.sum(column).over() for column in sums.c[2:])]
+    named = (
+        select(
+            sums.c.party_id, Party.name, RuleVersion.id, RuleVersion.code, RuleVersion.number, *sums.c[2:], *together
+        )
+        .join(Party, Party.id == sums.c.party_id)
+        .join(RuleVersion, RuleVersion.id == sums.c.rule_version_id)
+        .order_by(sums.c.amount_fen.desc(), sums.c.party_id, sums.c.rule_version_id)
+        .limit(limit)
+    )
+    found = session.execute(named).all()
+    rows = [WaitingTotal(*row[:5], *map(int, row[5:9])) for row in found]
+    return WaitingTotals(rows, *(map(int, found[0][9:]) if found else (0,) * 5))
 
 
 def every_waiting(session: Session, *, party_id: int | None = None, limit: int) -> Sequence[tuple[int, str]]:

@@ -27,11 +27,11 @@ from supervise.penalties.models import (
 from supervise.penalties.objections import decide_objection, file_objection
 from supervise.penalties.queries import (
     PenaltyFilter,
-    approval_totals,
     penalties_in_scope,
     penalty_totals,
 )
 from supervise.penalties.reversals import approve_reversal, propose_reversal
+from supervise.penalties.waiting import approval_totals
 from supervise.penalties.windows import acknowledge
 from tests.factories.attribution import make_proven_incident
 from tests.factories.ledger import out_of_balance_fen

@@ -24,7 +24,6 @@ from supervise.labels import N_, _
 from supervise.penalties import waiting as penalties_waiting
 from supervise.penalties.approve import Shown as ShownPenalty
 from supervise.penalties.approve import approve, return_penalties
-from supervise.penalties.queries import approval_totals
 from supervise.penalties.reversals import approve_reversal, reject_reversal
 from supervise.views.approvals.blueprint import bp
 from supervise.views.approvals.lists import RefusedReturn, credits_page, penalties_page
@@ -105,7 +104,7 @@ def approve_every_penalty() -> ResponseReturnValue:
     me, party_id = current_user(), request.args.get("party", type=int)
     with db.reading() as session:
         rows = penalties_waiting.every_waiting(session, party_id=party_id, limit=RUN_ROWS_MAX + 1)
-        totals = approval_totals(session, party_id=party_id, limit=1)
+        totals = penalties_waiting.approval_totals(session, party_id=party_id, limit=1)
         _check_shown(totals.penalties, totals.amount_fen)
         references = penalties_waiting.references_of(session, [row[0] for row in rows[:ROWS_MAX]])
     if len(rows) > ROWS_MAX:

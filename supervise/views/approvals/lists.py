@@ -20,7 +20,6 @@ from supervise.desk.worker import Worker
 from supervise.parties.scope import Scope
 from supervise.penalties import waiting as penalties_waiting
 from supervise.penalties.explain import explain_in_words
-from supervise.penalties.queries import approval_totals
 from supervise.views.addresses import address_with
 from supervise.views.approvals.blueprint import bp
 from supervise.views.filters import named
@@ -60,8 +59,8 @@ def penalties_page(refused: RefusedReturn | None = None) -> str:
         )
         names = {code: named(row) for code, row in offence_types(session).items()}
         people = display_names(session, [row.penalty.maker_id for row in page.rows])
-        totals = approval_totals(session, limit=None if "sums" in request.args else _SUMS_SHOWN)
-        shown = totals if party_id is None else approval_totals(session, party_id=party_id, limit=1)
+        totals = penalties_waiting.approval_totals(session, limit=None if "sums" in request.args else _SUMS_SHOWN)
+        shown = totals if party_id is None else penalties_waiting.approval_totals(session, party_id=party_id, limit=1)
         waiting = waiting_for(session, me)
     return render_template(
         "approvals/penalties.html",
