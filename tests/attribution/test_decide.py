@@ -33,7 +33,7 @@ from supervise.complaints.models import Incident, IncidentState, Precision
 from supervise.errors import AlreadyDecidedError, InvalidInputError, NotFoundError, SamePersonError
 from supervise.labels import use_locale
 from supervise.parties.models import Party
-from tests.factories.attribution import TRIAGER, attribute, find, verdict_in_force, verdicts_of
+from tests.factories.attribution import TRIAGER, attribute, find, make_verdict, verdict_in_force, verdicts_of
 from tests.factories.complaints import make_incident
 from tests.factories.parties import make_holder, make_number, make_party, make_staff_number, make_unit
 from tests.factories.records import record_calls
@@ -348,3 +348,19 @@ def test_accepting_twice_decides_once(session: Session, incident: Incident) -> N
 
     assert isinstance(again.refusal, AlreadyDecidedError)
     assert len(verdicts_of(session, incident.id)) == 1
+
+
+def test_the_rows_that_other_tests_begin_with_are_those_of_a_decision(session: Session) -> None:
+    party = make_party(session, sponsor=make_unit(session))
+    decided = attribute(session, incident=make_incident(session), party=party)
+    written = make_verdict(session, incident=make_incident(session), party=party)
+    # A decision also keeps where it looked.
+    own = {"id", "incident_id", "attribution_id", "decided_at", "reasons"}
+
+    def said(row: Attribution | IncidentVerdict) -> dict[str, object]:
+        columns = type(row).__table__.c.keys()
+        return {name: getattr(row, name) for name in columns if name not in own}
+
+    assert said(written) == said(decided)
+    pointers = [session.get_one(IncidentVerdict, one.incident_id) for one in (decided, written)]
+    assert said(pointers[0]) == said(pointers[1])

@@ -8,20 +8,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.attribution.candidates import stored_chain
 from supervise.attribution.decide import decide_verdict
 from supervise.attribution.findings import Proof, record_findings
 from supervise.attribution.incident_evidence import attach_evidence
-from supervise.attribution.models import Attribution, Finding, IncidentVerdict, Verdict
+from supervise.attribution.models import Attribution, AttributionState, Finding, IncidentVerdict, Method, Verdict
 from supervise.attribution.proof_models import AttachmentKind, IncidentAttachment, VerificationKind
 from supervise.attribution.traceback_models import TracebackHop, TracebackTask
 from supervise.attribution.tracebacks import ask_hop
 from supervise.complaints.models import Incident, Ticket
 from supervise.files.models import MediaType
 from supervise.files.vault import StoredFile
+from supervise.parties.chain import chain_at, sponsoring_unit
 from supervise.parties.models import Party
 from tests.factories.complaints import make_incident
 
 TRIAGER = 911
+REASON = "分公司答复确认"
 HOW = VerificationKind.CALL_BACK
 #: Answers that prove the offence types which have a checklist.
 PROVING = {
@@ -34,8 +37,33 @@ PROVING = {
 def attribute(session: Session, *, incident: Incident, party: Party, actor_id: int = TRIAGER) -> Attribution:
     """Let a person decide that *party* answers; no number register is needed."""
     return decide_verdict(
-        session, incident.id, Verdict.ATTRIBUTED, party.id, reason="分公司答复确认", shown_id=None, actor_id=actor_id
+        session, incident.id, Verdict.ATTRIBUTED, party.id, reason=REASON, shown_id=None, actor_id=actor_id
     )
+
+
+def make_verdict(session: Session, *, incident: Incident, party: Party, actor_id: int = TRIAGER) -> Attribution:
+    """The rows that ``attribute`` leaves where nobody knows anything of the call; nothing is weighed for them."""
+    chain = chain_at(session, party.id, incident.occurred_on)
+    attribution = Attribution(
+        incident_id=incident.id,
+        verdict=Verdict.ATTRIBUTED,
+        method=Method.PERSON,
+        party_id=party.id,
+        unit_id=sponsoring_unit(chain),
+        chain=stored_chain(chain),
+        reasons=[],
+        grounds=[],
+        reason=REASON,
+        state=AttributionState.IN_FORCE,
+        decided_by=actor_id,
+        decided_at=clock.now(),
+    )
+    session.add(attribution)
+    session.flush()
+    pointer = {"verdict": attribution.verdict, "party_id": party.id, "unit_id": attribution.unit_id}
+    session.add(IncidentVerdict(incident_id=incident.id, attribution_id=attribution.id, **pointer))
+    session.flush()
+    return attribution
 
 
 def find(
@@ -52,7 +80,7 @@ def make_proven_incident(
 ) -> Incident:
     """An incident that *party* answers for, with proven offences."""
     made = make_incident(session, **incident)
-    attribute(session, incident=made, party=party)
+    make_verdict(session, incident=made, party=party)
     for code in codes:
         find(session, incident=made, code=code)
     return made
