@@ -47,9 +47,11 @@ def split_by_largest_remainder(total_fen: int, weights: Sequence[int]) -> list[i
     if total_fen < 0 or whole <= 0 or min(weights) < 0:
         raise ValueError("shares need a total >= 0 and weights >= 0 that are not all 0")
     shares = [total_fen * weight // whole for weight in weights]
-    by_remainder = sorted(range(len(weights)), key=lambda i: (-(total_fen * weights[i] % whole), i))
-    for place in by_remainder[: total_fen - sum(shares)]:
-        shares[place] += 1
+    left = total_fen - sum(shares)
+    if left:
+        by_remainder = sorted(range(len(weights)), key=lambda i: (-(total_fen * weights[i] % whole), i))
+        for place in by_remainder[:left]:
+            shares[place] += 1
     return shares
 
 

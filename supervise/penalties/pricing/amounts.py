@@ -4,7 +4,7 @@ from typing import Any
 
 from supervise.contracts.rules import WHOLE_BP, Cap, RuleParameters
 from supervise.penalties.pricing.facts import FigureKind, Offence
-from supervise.penalties.pricing.needs import figure_of, require_known
+from supervise.penalties.pricing.needs import figure_of, require_named
 from supervise.penalties.pricing.outcomes import Charge
 from supervise.penalties.pricing.past import History
 from supervise.penalties.pricing.sparing import threshold_passed
@@ -16,10 +16,10 @@ def price_offence(offence: Offence, history: History) -> Charge:
     """Return what *offence* costs after *history*.
 
     Raises:
-        RefusalError: if something that the rule reads is not known (``needs``).
+        RefusalError: if something that the rule reads is not known, a figure when it is read (``needs``).
     """
     parameters = offence.rule.parameters
-    require_known(offence, history)
+    require_named(offence)
     gross_fen, tier = _tier(offence, history, parameters)
     gross_fen, aggravation = _aggravated(offence, parameters, gross_fen)
     capped_fen, caps = 0, []
@@ -95,5 +95,6 @@ def _cap(cap: Cap, offence: Offence, history: History, gross_fen: int) -> _Step:
     used_fen = history.used(offence, cap.per, release=cap.release)
     if cap.release:
         step["release"] = True
-    over_fen = min(gross_fen, max(0, used_fen + gross_fen - limit_fen))
-    return step | {"limit_fen": limit_fen, "used_fen": used_fen, "over_fen": over_fen}
+    step["limit_fen"], step["used_fen"] = limit_fen, used_fen
+    step["over_fen"] = min(gross_fen, max(0, used_fen + gross_fen - limit_fen))
+    return step

@@ -28,7 +28,8 @@ def price_calls(offences: Iterable[Offence], history: History) -> list[Charge | 
     history.add_cases(in_order)
     outcomes: list[Charge | Spared] = []
     for _call, together in groupby(in_order, key=_ONE_CALL):
-        outcomes += _price_call(list(together), history)
+        call = list(together)
+        outcomes += _price_call(call, history) if len(call) > 1 else [_price_alone(call[0], history)]
     return outcomes
 
 
@@ -37,14 +38,24 @@ def adds_up(rules: Iterable[RuleParameters]) -> bool:
     return all(rule.basis is Basis.PER_OFFENCE and rule.across_types is AcrossTypes.CUMULATIVE for rule in rules)
 
 
+def _price_alone(offence: Offence, history: History) -> Charge | Spared:
+    """Return what the only offence of a call costs, as most are."""
+    spared = below_threshold(offence, history) or unit_charged(offence, history)
+    if spared is not None:
+        return spared
+    charge = price_offence(offence, history)
+    _count(charge, history)
+    return charge
+
+
 def _price_call(call: Sequence[Offence], history: History) -> Iterator[Charge | Spared]:
     spared = {
         offence.finding_id: why
         for offence in call
         if (why := below_threshold(offence, history) or unit_charged(offence, history)) is not None
     }
-    costing = [offence for offence in call if offence.finding_id not in spared] if spared else call
-    beside = len(call) > 1 and adds_up(offence.rule.parameters for offence in call)
+    costing = [offence for offence in call if offence.finding_id not in spared]
+    beside = adds_up(offence.rule.parameters for offence in call)
     charged = _beside(costing, history) if beside else _highest(costing, history)
     outcomes = spared | charged
     return (outcomes[offence.finding_id] for offence in call)

@@ -30,6 +30,7 @@ _NOT_RECORDED = {
     FigureKind.ORDERS: N_("The number of orders of %(month)s is not recorded"),
     FigureKind.ANSWERED_CALLS: N_("The number of answered calls of %(month)s is not recorded"),
 }
+_BY_NUMBER = frozenset((Basis.PER_RECIPIENT, Basis.PER_NUMBER_MONTH))
 
 
 def figures_needed(offence: Offence) -> Iterator[FigureKind]:
@@ -61,16 +62,22 @@ def require_known(offence: Offence, history: History) -> None:
     Raises:
         NumberUnknownError, SubscriberUnknownError, FigureUnknownError: saying what.
     """
+    require_named(offence)
+    for kind in figures_needed(offence):
+        figure_of(offence, history, kind)
+
+
+def require_named(offence: Offence) -> None:
+    """Refuse to price *offence* if the number or the subscriber that its rule goes by is not known.
+
+    Raises:
+        NumberUnknownError, SubscriberUnknownError: saying what.
+    """
     parameters = offence.rule.parameters
-    if not parameters.caps and parameters.threshold is None and parameters.basis in (Basis.PER_OFFENCE, Basis.PER_CALL):
-        return
-    by_number = parameters.basis in (Basis.PER_RECIPIENT, Basis.PER_NUMBER_MONTH)
-    if by_number and offence.caller_number is None:
+    if offence.caller_number is None and parameters.basis in _BY_NUMBER:
         raise NumberUnknownError(rule=f"{offence.rule.code} v{offence.rule.number}")
     if offence.subscriber_id is None and _goes_by_subscriber(parameters):
         raise SubscriberUnknownError(rule=f"{offence.rule.code} v{offence.rule.number}")
-    for kind in figures_needed(offence):
-        figure_of(offence, history, kind)
 
 
 def _goes_by_subscriber(parameters: RuleParameters) -> bool:
