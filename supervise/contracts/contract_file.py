@@ -72,7 +72,7 @@ class ContractFile:
             "scope": ("业务范围", "Business covered"),
             "starts_on": ("开始日期", "生效日期", "First day"),
             "last_on": ("结束日期", "到期日期", "Last day"),
-            "appeal_days": ("异议期", "异议天数", "Days to object"),
+            "appeal_days": ("申诉期", "申诉天数", "异议期", "Days to object"),
             "appeal_day_type": ("计算方式", "Counted in"),
             "deposit": ("保证金（元）", "应缴保证金", "Deposit required (yuan)"),  # noqa: RUF001
             "top_up_days": ("保证金补足期（工作日）", "补足天数", "Working days to top up the deposit"),  # noqa: RUF001

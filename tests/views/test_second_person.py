@@ -149,7 +149,7 @@ def test_the_second_persons_page_names_every_kind_and_lists_each_row(app: Flask,
     assert expected.items() <= counted.items()
     for kind in mine:
         assert kind.words in page
-    waiting, quiet = page.split("Nothing waits of:")
+    waiting, quiet = page.split("Nothing for you to decide of:")
     assert {kind.name for kind in mine if kind.words in waiting} >= {name for name, rows in counted.items() if rows}
     assert all(kind.words in quiet for kind in mine if not counted[kind.name])
     listed = {kind.name: len(list(_list_rows(page, kind.name))) for kind in mine if kind.endpoint is None}
