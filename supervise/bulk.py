@@ -36,8 +36,26 @@ def among(
     With thousands of keys ``in_`` spends more on naming each than the database on finding them.
     """
     if session.get_bind().dialect.name == "postgresql":
-        return column == sa.any_(sa.literal(list(keys), sa.ARRAY(column.type)))
+        return column == sa.any_(sa.cast(sa.literal(array_literal(keys)), sa.ARRAY(column.type)))
     return column.in_(sa.select(sa.func.json_each(json.dumps(list(keys))).table_valued("value").c.value))
+
+
+def array_literal(values: Iterable[object]) -> str:
+    """Spell *values* (whole numbers, texts, days, aware moments, None) as PostgreSQL spells an array.
+
+    The driver spells a list too, but looks at each value again and again: a third of the time of a batch.
+    """
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        # Quoted, the word NULL, a comma and a brace are text like any other.
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    # Days and moments read as ISO 8601, the moment with its offset, whatever DateStyle and time zone say.
+    return str(value)
 
 
 @contextmanager
@@ -91,7 +109,7 @@ def update_column(session: Session, column: InstrumentedAttribute[Any], values: 
             "FROM unnest(CAST(:ids AS bigint[]), CAST(:values AS bigint[])) AS pair (id, value) "
             f"WHERE {table}.id = pair.id"
         )
-        session.execute(lists, {"ids": ids, "values": list(values.values())})
+        session.execute(lists, {"ids": array_literal(ids), "values": array_literal(values.values())})
         return
     if ids:
         statement = f"UPDATE {table} SET {name} = ? WHERE id = ?"  # noqa: S608 - our own names

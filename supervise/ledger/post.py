@@ -14,13 +14,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from supervise import clock
+from supervise.bulk import array_literal
 from supervise.labels import N_
 from supervise.ledger.chart import DimensionKind
 from supervise.ledger.drafts import EntryDraft, check_draft, content_sha256
 from supervise.ledger.errors import InvalidEntryError, KeyReusedError, NoOpenPeriodError
 from supervise.ledger.models import Account
 from supervise.ledger.remaining import Reversible, reversible_entries
-from supervise.ledger.rows import EntryRow, PostingRow, array_literal, insert_rows
+from supervise.ledger.rows import EntryRow, PostingRow, insert_rows
 
 #: As many rivals may win before us on one key or one original; the database's refusal of one more attempt stands.
 _ATTEMPTS = 20

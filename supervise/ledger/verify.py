@@ -2,9 +2,10 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -237,24 +238,27 @@ def _difference(entry: StoredEntry) -> BrokenError:
     return BrokenError("posting", f"{entry.entry_id}/{next(iter(lines), '?')}", N_("is missing"))
 
 
-def _damage() -> Iterator[tuple[str, Select[int], str]]:
-    """Yield what a whole table must not hold: the table, a query of ids that do not hold, why."""
+@cache
+def _damage() -> Sequence[tuple[str, Select[int], str]]:
+    """Return what a whole table must not hold: the table, a query of ids that do not hold, why."""
     entry = select(JournalEntry.id).where(JournalEntry.id == Posting.entry_id)
-    yield "posting", select(Posting.entry_id).where(~entry.exists()), N_("belongs to no journal entry")
     seal = select(Seal.id).where(Seal.id == SealEntry.seal_id)
-    yield "seal_entry", select(SealEntry.entry_id).where(~seal.exists()), N_("belongs to no seal")
     original = aliased(JournalEntry)
     is_original = select(original.id).where(original.id == JournalEntry.reverses_id, original.reverses_id.is_(None))
     reversals = select(JournalEntry.id).where(JournalEntry.reverses_id.is_not(None))
-    yield "journal_entry", reversals.where(~is_original.exists()), N_("reverses what is no original entry")
     misnumbered = (
         select(func.min(JournalEntry.id))
         .where(JournalEntry.reverses_id.is_not(None))
         .group_by(JournalEntry.reverses_id)
         .having(or_(func.min(JournalEntry.reversal_no) != 1, func.max(JournalEntry.reversal_no) != func.count()))
     )
-    yield "journal_entry", misnumbered, N_("its number among the reversals is wrong")
-    yield "journal_entry", _over_reversed(), N_("is reversed by more than it posted")
+    return (
+        ("posting", select(Posting.entry_id).where(~entry.exists()), N_("belongs to no journal entry")),
+        ("seal_entry", select(SealEntry.entry_id).where(~seal.exists()), N_("belongs to no seal")),
+        ("journal_entry", reversals.where(~is_original.exists()), N_("reverses what is no original entry")),
+        ("journal_entry", misnumbered, N_("its number among the reversals is wrong")),
+        ("journal_entry", _over_reversed(), N_("is reversed by more than it posted")),
+    )
 
 
 def _over_reversed() -> Select[int]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, case, select, text
 from sqlalchemy.orm import Session
 
-from supervise.bulk import among, read_known_again
+from supervise.bulk import among, array_literal, read_known_again
 from supervise.contracts.rules import RecoveryBase
 from supervise.errors import ConflictError, InvalidInputError
 from supervise.labels import N_
@@ -241,7 +241,7 @@ def _add(session: Session, kind: DebtKind, column: str, amounts: Mapping[int, in
             f"UPDATE {table} SET {column} = {column} + pair.fen{also} "  # noqa: S608 - our own names
             f"FROM unnest(CAST(:ids AS bigint[]), CAST(:fens AS bigint[])) AS pair (id, fen) WHERE {table}.id = pair.id"
         )
-        session.execute(lists, {"ids": list(amounts), "fens": list(amounts.values())})
+        session.execute(lists, {"ids": array_literal(amounts), "fens": array_literal(amounts.values())})
         return
     statement = f"UPDATE {table} SET {column} = {column} + ?{also} WHERE id = ?"  # noqa: S608 - our own names
     session.connection().exec_driver_sql(statement, [(fen, debt_id) for debt_id, fen in amounts.items()])
