@@ -213,7 +213,7 @@ def test_the_workbook_equals_an_independent_calculation_and_nobody_unknown_is_cr
     decide(office)
 
     office.have_done("amounts")
-    assert "来电当时该号码没有登记的使用人" in office.results("danger")
+    assert "来电当时该号码没有登记用户" in office.results("danger")
     approve_all(office)
     office.enter(Role.FINANCE, "/reports/")
     with office.page.expect_download() as download:

@@ -64,8 +64,8 @@ class AggravationCode(LabelledEnum):
 class RecoveryBase(LabelledEnum):
     """What a recovery of credits stands on."""
 
-    CALL_PROVEN = "call_proven", N_("The proven call: it stays when the fine is overturned")
-    FINDING = "finding", N_("The finding: it falls with the fine")
+    CALL_PROVEN = "call_proven", N_("The proven call: it stays when the penalty is overturned")
+    FINDING = "finding", N_("The finding: it falls with the penalty")
 
 
 class ShareMode(LabelledEnum):

@@ -46,9 +46,9 @@ _BASES = {
 }
 _RECOVERIES = {
     RecoveryBase.CALL_PROVEN: N_(
-        "%(percent)s %% of the credits are recovered from the party, even when the fine is overturned."
+        "%(percent)s %% of the credits are recovered from the party, even when the penalty is overturned."
     ),
-    RecoveryBase.FINDING: N_("%(percent)s %% of the credits are recovered from the party, unless the fine falls."),
+    RecoveryBase.FINDING: N_("%(percent)s %% of the credits are recovered from the party, unless the penalty falls."),
 }
 
 

@@ -307,7 +307,7 @@ def _on_its_own_page(suggestion: Suggestion) -> tuple[Verdict, int | None, str]:
     if suggestion.verdict is Verdict.SPOOFED and suggestion.leading is None:
         return Verdict.SPOOFED, None, "当日各平台话单齐全，均无此呼叫，主叫号码系被冒用，已发起溯源。"
     if suggestion.leading is None or suggestion.verdict is None:
-        return Verdict.INSUFFICIENT, None, "主叫号码无登记持有人，回拨为空号，暂无法认定。"
+        return Verdict.INSUFFICIENT, None, "主叫号码无登记持有方，回拨为空号，暂无法认定。"
     return suggestion.verdict, suggestion.leading.party_id, "平台缺该通话单，按号码登记并经回拨核实认定。"
 
 

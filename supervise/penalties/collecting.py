@@ -119,7 +119,7 @@ def _penalties(until: dt.datetime) -> Select[*tuple[Any, ...]]:
 
 def _recoveries(until: dt.datetime) -> Select[*tuple[Any, ...]]:
     rest = Recovery.amount_fen - Recovery.settled_fen
-    # It falls with the fine: what may lift the fine may lift it.
+    # It falls with the penalty: what may lift the penalty may lift it.
     falls = and_(
         Recovery.base == RecoveryBase.FINDING,
         select(Objection.id)

@@ -37,8 +37,8 @@ from supervise.penalties.cases import Case, PricedFinding, load_cases
 from supervise.penalties.pricing import recover
 from supervise.penalties.recovery_models import LIVE_RECOVERY_STATES, Recovery, RecoveryState
 
-#: Why a recovery fell, where its rule lets it fall with the fine.
-FINDING_FELL = N_("The finding behind it was overturned, and the rule recovers only with the fine")
+#: Why a recovery fell, where its rule lets it fall with the penalty.
+FINDING_FELL = N_("The finding behind it was overturned, and the rule recovers only with the penalty")
 _SHOWN = (
     "reference",
     "credit_id",
@@ -140,7 +140,7 @@ def void_recovery(session: Session, recovery_id: int, reason: str, *, actor_id: 
 
 
 def fall_with_findings(session: Session, finding_ids: Collection[int], *, actor_id: int) -> None:
-    """Void the recoveries of overturned findings whose rule recovers only with the fine; the others stay."""
+    """Void the recoveries of overturned findings whose rule recovers only with the penalty; the others stay."""
     query = (
         select(Recovery)
         .where(

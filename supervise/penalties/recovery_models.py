@@ -23,7 +23,7 @@ LIVE_RECOVERY_STATES = (RecoveryState.PROPOSED, RecoveryState.APPROVED)
 
 
 class Recovery(Base):
-    """A part of a paid credit that a party owes back; beside its fine, and by default not falling with it.
+    """A part of a paid credit that a party owes back; beside its penalty, and by default not falling with it.
 
     The live ones of a credit never sum to more than *recovery_bp* of what was paid: a trigger refuses it, and
     ``recoveries.propose_recoveries`` computes no more.
